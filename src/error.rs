@@ -1,0 +1,95 @@
+//! The one error type: a [`Code`], where it arose, and whether to try again.
+
+use crate::{
+    code::{Code, Kind},
+    time::Timestamp,
+};
+
+/// What the caller may do after an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retry {
+    /// The same call can only fail again.
+    Never,
+    /// The same call may succeed from this time on.
+    After(Timestamp),
+    /// Load all rows under these key prefixes into the snapshot and call again.
+    Load(Vec<Vec<u8>>),
+}
+
+/// Why a call failed. An error has changed nothing.
+///
+/// ```
+/// use verbund::{Error, code::{Code, Kind}, error::Retry, ids::AgencyId};
+///
+/// let error: Error = AgencyId::parse("Not A Domain").unwrap_err();
+/// assert_eq!(error.code(), Code::BadName);
+/// assert_eq!(error.kind(), Kind::Peer);
+/// assert_eq!(error.retry(), &Retry::Never);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} ({}): {context}", code.text(), code.number())]
+pub struct Error {
+    code: Code,
+    context: &'static str,
+    retry: Retry,
+}
+
+/// The crate's result.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+impl Error {
+    /// An error with nothing to retry; `context` says where or what, and never
+    /// carries anything that a peer sent.
+    #[must_use]
+    pub const fn new(code: Code, context: &'static str) -> Self {
+        Error { code, context, retry: Retry::Never }
+    }
+
+    /// Rows under these prefixes are needed.
+    #[must_use]
+    pub const fn load(prefixes: Vec<Vec<u8>>) -> Self {
+        Error { code: Code::NotLoaded, context: "rows are not loaded", retry: Retry::Load(prefixes) }
+    }
+
+    /// The same error, with the advice to try again from `at` on.
+    #[must_use]
+    pub fn after(mut self, at: Timestamp) -> Self {
+        self.retry = Retry::After(at);
+        self
+    }
+
+    /// The numeric code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Who has to act.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.code.kind()
+    }
+
+    /// Whether and when to try again.
+    #[must_use]
+    pub const fn retry(&self) -> &Retry {
+        &self.retry
+    }
+
+    /// Where it arose, for people who read logs.
+    #[must_use]
+    pub const fn context(&self) -> &'static str {
+        self.context
+    }
+}
+
+/// Shorthand: `fault(Code::Malformed, "log entry")?`.
+pub(crate) fn fault<T>(code: Code, context: &'static str) -> Result<T> {
+    Err(Error::new(code, context))
+}
+
+/// Fails with `code` unless `condition` holds; the shape in which SPEC's rules are written.
+pub(crate) fn ensure(condition: bool, code: Code, context: &'static str) -> Result<()> {
+    if condition { Ok(()) } else { Err(Error::new(code, context)) }
+}

@@ -1,0 +1,30 @@
+//! verbund: a sans-IO protocol for federated, end-to-end encrypted messaging
+//! between public agencies.
+
+// Floor 0: words that everything else uses.
+pub mod code;
+pub mod error;
+pub mod ids;
+pub mod limits;
+pub mod time;
+
+// Floor 1: bytes on the wire, rows in the store.
+pub mod store;
+mod wire;
+
+// Floor 2: primitives, and who is who.
+mod crypto;
+pub mod identity;
+
+// Floor 3: what people say and send.
+pub mod attachment;
+pub mod content;
+
+// Floor 4: rooms on MLS.
+mod room;
+
+// Floor 5: the two engines; they meet only on the wire.
+pub mod client;
+pub mod server;
+
+pub use error::Error;

@@ -1,0 +1,130 @@
+//! Every bound of the protocol in one table (SPEC chapter "Limits"). Sizes in bytes unless said otherwise.
+
+use core::time::Duration;
+
+/// An agency id: the longest domain name.
+pub const AGENCY_ID: usize = 253;
+/// The local part of a user id.
+pub const USER_LOCAL_PART: usize = 64;
+/// A trust list with its signatures; room for 2,000 agencies.
+pub const TRUST_LIST: usize = 1 << 20;
+/// Root keys of a federation, and signatures on one trust list.
+pub const ROOT_KEYS: usize = 32;
+/// Agencies on one trust list.
+pub const AGENCIES: usize = 2_000;
+/// An agency descriptor with its signature.
+pub const DESCRIPTOR: usize = 16 << 10;
+/// Operational keys in one descriptor.
+pub const OPERATIONAL_KEYS: usize = 32;
+/// Endpoints, versions or suites in one descriptor.
+pub const DESCRIPTOR_ITEMS: usize = 32;
+/// An endpoint, a URL of the host's transport.
+pub const ENDPOINT: usize = 1_024;
+/// The longest validity of a descriptor.
+pub const DESCRIPTOR_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+/// One link of a user chain with both signatures.
+pub const CHAIN_LINK: usize = 2_048;
+/// Links in one user chain.
+pub const CHAIN_LINKS: usize = 1_024;
+/// A device certificate with its signature; it is the MLS credential, so small.
+pub const CERTIFICATE: usize = 1_200;
+/// The longest validity of a device certificate.
+pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
+/// How long after its expiry a trust list still serves what is already running.
+pub const TRUST_LIST_GRACE: Duration = Duration::from_secs(7 * 86_400);
+
+/// The enforceable state of a room.
+pub const ROOM_STATE: usize = 64 << 10;
+/// Users with a role other than the default.
+pub const ROLE_GRANTS: usize = 256;
+/// Replicas of a room's log.
+pub const REPLICAS: usize = 5;
+/// The private state of a room (name, topic, purpose, label).
+pub const PRIVATE_STATE: usize = 8 << 10;
+/// A room's name.
+pub const ROOM_NAME: usize = 256;
+/// A room's topic or purpose.
+pub const ROOM_TOPIC: usize = 2_048;
+/// Devices in one room.
+pub const MEMBERS: usize = 10_000;
+/// A key package.
+pub const KEY_PACKAGE: usize = 8 << 10;
+/// Key packages in one upload.
+pub const KEY_PACKAGES: usize = 100;
+/// One-time key packages kept per device.
+pub const KEY_PACKAGES_KEPT: usize = 200;
+/// Below this many one-time key packages a device is told to publish more.
+pub const KEY_PACKAGES_LOW: usize = 10;
+/// One MLS message: a commit that adds a batch of members, or content at its largest.
+pub const MLS_MESSAGE: usize = 1 << 20;
+/// A ratchet tree, at the largest room.
+pub const RATCHET_TREE: usize = 16 << 20;
+/// A submission of a device with everything it carries.
+pub const SUBMISSION: usize = 20 << 20;
+/// Signed documents that travel with one log entry or room material.
+pub const EVIDENCE: usize = 20_000;
+/// A signed submission header.
+pub const SUBMISSION_HEADER: usize = 1_200;
+/// One log entry.
+pub const LOG_ENTRY: usize = MLS_MESSAGE + (4 << 10);
+/// A signed head.
+pub const HEAD: usize = 1_024;
+/// Ratchet generations that may arrive out of order. The log is ordered, so few.
+pub const OUT_OF_ORDER: u32 = 5;
+/// Ratchet generations that a message may be ahead of the last one seen.
+pub const FORWARD_DISTANCE: u32 = 1_000;
+
+/// The plaintext of a message, before padding.
+pub const CONTENT: usize = 60 << 10;
+/// A text.
+pub const TEXT: usize = 32 << 10;
+/// A reaction.
+pub const REACTION: usize = 64;
+/// An inline preview.
+pub const PREVIEW: usize = 24 << 10;
+/// A file name.
+pub const FILE_NAME: usize = 255;
+/// A media type.
+pub const MEDIA_TYPE: usize = 127;
+
+/// A chunk of an attachment, at its smallest: log2.
+pub const CHUNK_LOG2_MIN: u8 = 16;
+/// A chunk of an attachment, at its largest: log2.
+pub const CHUNK_LOG2_MAX: u8 = 26;
+/// Chunks in one attachment.
+pub const CHUNKS: u64 = 65_536;
+/// An attachment: 1 TiB.
+pub const ATTACHMENT: u64 = 1 << 40;
+
+/// A request of a device or a reply to it.
+pub const DEVICE_MESSAGE: usize = 24 << 20;
+/// Users in one key package claim.
+pub const CLAIM_USERS: usize = 64;
+/// Devices of one user.
+pub const DEVICES_PER_USER: usize = 32;
+/// Rooms in one synchronisation.
+pub const SYNC_ROOMS: usize = 4_096;
+/// Log entries in one delivery.
+pub const DELIVERY_ENTRIES: usize = 256;
+/// Bytes of log entries after which a delivery ends (one entry always fits).
+pub const DELIVERY_BYTES: usize = 4 << 20;
+/// Rows addressed to one device alone that wait for it.
+pub const DEVICE_INBOX: usize = 4_096;
+
+/// A link frame.
+pub const FRAME: usize = 32 << 20;
+/// Items in one frame.
+pub const FRAME_ITEMS: usize = 256;
+/// Bytes of items after which a frame ends (one item always fits).
+pub const FRAME_BYTES: usize = 4 << 20;
+/// Frames sent to a peer and not yet acknowledged.
+pub const FRAMES_IN_FLIGHT: u64 = 64;
+/// A signed acknowledgement.
+pub const ACK: usize = 1_024;
+
+/// Rows in one batch.
+pub const BATCH_ROWS: usize = 100_000;
+/// Bytes in one batch.
+pub const BATCH_BYTES: usize = 64 << 20;
+/// Events kept for the app until it acknowledges them, read at one time.
+pub const EVENTS: usize = 1_024;

@@ -1,0 +1,169 @@
+//! A batch in the making: reads see what was written before in the same call.
+
+use std::collections::BTreeMap;
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use zeroize::Zeroizing;
+
+use super::{Batch, Ctx, Key, Row, Store, Transition, Value};
+use crate::{
+    code::Code,
+    error::{Error, Result, ensure},
+    limits,
+    time::Timestamp,
+};
+
+/// One call's view and its changes.
+pub(crate) struct Draft<'a> {
+    now: Timestamp,
+    store: &'a dyn Store,
+    rng: ChaCha20Rng,
+    expectations: Vec<(Key, Option<Value>)>,
+    prefixes: Vec<Key>,
+    rows: BTreeMap<Key, Option<Value>>,
+}
+
+impl<'a> Draft<'a> {
+    /// Begins a call: draws the 32 bytes from which all of its randomness comes.
+    pub(crate) fn new(ctx: Ctx<'a>) -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        ctx.rng.fill_bytes(seed.as_mut());
+        Draft {
+            now: ctx.now,
+            store: ctx.store,
+            rng: ChaCha20Rng::from_seed(*seed),
+            expectations: Vec::new(),
+            prefixes: Vec::new(),
+            rows: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The call's generator, seeded by its one draw.
+    pub(crate) fn rng(&mut self) -> &mut ChaCha20Rng {
+        &mut self.rng
+    }
+
+    /// A fresh seed for a part of the call that needs a generator of its own.
+    pub(crate) fn seed(&mut self) -> Zeroizing<[u8; 32]> {
+        let mut seed = Zeroizing::new([0; 32]);
+        self.rng.fill_bytes(seed.as_mut());
+        seed
+    }
+
+    /// The snapshot underneath, without this call's writes.
+    pub(crate) fn snapshot(&self) -> &'a dyn Store {
+        self.store
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        match self.rows.get(key) {
+            Some(row) => Ok(row.clone()),
+            None if self.erased(key) => Ok(None),
+            None => self.store.get(key),
+        }
+    }
+
+    /// As [`Store::scan`], with this call's writes.
+    pub(crate) fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>> {
+        let own = self.rows.range(prefix.to_vec()..).take_while(|(k, _)| k.starts_with(prefix));
+        let own: BTreeMap<_, _> = own.filter(|(k, _)| after.is_none_or(|a| k.as_slice() > a)).collect();
+        // Own deletions may hide stored rows, so ask for that many more.
+        let more = limit.saturating_add(own.values().filter(|v| v.is_none()).count());
+        let mut merged: BTreeMap<Key, Value> = BTreeMap::new();
+        if !self.erased(prefix) {
+            let stored = self.store.scan(prefix, after, more)?;
+            merged.extend(stored.into_iter().filter(|(k, _)| !own.contains_key(k) && !self.erased(k)));
+        }
+        merged.extend(own.into_iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))));
+        Ok(merged.into_iter().take(limit).collect())
+    }
+
+    pub(crate) fn put(&mut self, key: Key, value: Value) {
+        self.rows.insert(key, Some(value));
+    }
+
+    pub(crate) fn delete(&mut self, key: Key) {
+        self.rows.insert(key, None);
+    }
+
+    pub(crate) fn delete_prefix(&mut self, prefix: Key) {
+        self.rows.retain(|key, _| !key.starts_with(&prefix));
+        self.prefixes.push(prefix);
+    }
+
+    /// Takes over another batch's writes (the MLS storage makes one of its own).
+    pub(crate) fn absorb(&mut self, batch: Batch) {
+        for (key, value) in batch.expectations() {
+            self.expectations.push((key.clone(), value.clone()));
+        }
+        for write in batch.into_writes() {
+            match write {
+                super::Write::Put(key, value) => self.put(key, value),
+                super::Write::Delete(key) => self.delete(key),
+                super::Write::DeletePrefix(prefix) => self.delete_prefix(prefix),
+            }
+        }
+    }
+
+    /// Takes an aggregate's guard: the batch will expect the stamp that is stored now
+    /// and write a fresh one. Gives (old, new); taking it twice in a call gives the first pair.
+    pub(crate) fn guard(&mut self, key: Key) -> Result<Stamps> {
+        let taken = self.expectations.iter().find(|(k, _)| *k == key).map(|(_, old)| old.clone());
+        if let (Some(old), Some(Some(new))) = (taken, self.rows.get(&key)) {
+            return Ok(Stamps { old, new: new.clone() });
+        }
+        let old = self.store.get(&key)?;
+        let mut new = vec![0; 16];
+        self.rng.fill_bytes(&mut new);
+        self.expectations.push((key.clone(), old.clone()));
+        self.put(key, new.clone());
+        Ok(Stamps { old, new })
+    }
+
+    /// The row must still be what this call has read.
+    pub(crate) fn expect_unchanged(&mut self, key: Key) -> Result<()> {
+        let value = self.store.get(&key)?;
+        self.expectations.push((key, value));
+        Ok(())
+    }
+
+    /// Ends the call.
+    ///
+    /// # Errors
+    /// [`Code::BatchTooLarge`] past the bounds of one batch.
+    pub(crate) fn finish<T, O>(self, value: T) -> Result<Transition<T, O>> {
+        let mut batch = Batch::default();
+        self.expectations.into_iter().for_each(|(k, v)| batch.expect(k, v));
+        self.prefixes.into_iter().for_each(|p| batch.delete_prefix(p));
+        for (key, row) in self.rows {
+            match row {
+                Some(value) => batch.put(key, value),
+                None => batch.delete(key),
+            }
+        }
+        let fits = batch.writes().len() <= limits::BATCH_ROWS && batch.bytes() <= limits::BATCH_BYTES;
+        ensure(fits, Code::BatchTooLarge, "batch")?;
+        Ok(Transition::new(batch, value))
+    }
+
+    fn erased(&self, key: &[u8]) -> bool {
+        self.prefixes.iter().any(|p| key.starts_with(p))
+    }
+}
+
+/// A guard's stamp before and after the call. A cache made under `new` is good
+/// exactly while the store still holds `new`.
+pub(crate) struct Stamps {
+    pub(crate) old: Option<Value>,
+    pub(crate) new: Value,
+}
+
+/// A stored row that cannot be read is a failure of the store, never an absence.
+pub(crate) fn corrupt(context: &'static str) -> Error {
+    Error::new(Code::StoreCorrupt, context)
+}
