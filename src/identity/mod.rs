@@ -1,1 +1,3 @@
 //! identity
+
+pub use crate::crypto::{SigningKey, VerifyKey};

@@ -1,0 +1,233 @@
+//! Ed25519 (RFC 8032), verified strictly.
+//!
+//! What is signed is `"verbund 1 signature" ‖ hash(label, parts)`: 51 bytes, however long the
+//! parts are, so that a body of a megabyte is read once and never copied. Like every other
+//! chain and name here it rests on the collision resistance of SHA-256. A device signs MLS
+//! messages with the same key (RFC 9420 §5.1.2); those have "MLS 1.0 " after their first length,
+//! so that neither is ever the other.
+
+use core::fmt;
+
+use ed25519_dalek::Signer;
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::{Label, hash, hash::key_id};
+use crate::{
+    code::Code,
+    error::{Error, Result, ensure},
+    ids::KeyId,
+};
+
+/// The part of a signed message that says it is ours.
+const DOMAIN: &[u8; 19] = b"verbund 1 signature";
+
+/// An Ed25519 private key. Wiped from memory when dropped.
+pub struct SigningKey(ed25519_dalek::SigningKey);
+
+impl SigningKey {
+    /// A fresh key from the next 32 bytes of `rng`.
+    pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(seed.as_mut());
+        SigningKey::from_seed(&seed)
+    }
+
+    /// The key of a stored 32-byte seed (RFC 8032 §5.1.5, "private key").
+    #[must_use]
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        SigningKey(ed25519_dalek::SigningKey::from_bytes(seed))
+    }
+
+    /// The 32-byte seed, for storing.
+    #[must_use]
+    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
+    /// The key that verifies what this one signs.
+    #[must_use]
+    pub fn verify_key(&self) -> VerifyKey {
+        VerifyKey(self.0.verifying_key())
+    }
+
+    /// Signs `parts` for the purpose that `label` names.
+    pub(crate) fn sign(&self, label: Label, parts: &[&[u8]]) -> Signature {
+        self.sign_raw(&message(label, parts))
+    }
+
+    /// Signs bytes as they are: for MLS, which labels them itself.
+    pub(in crate::crypto) fn sign_raw(&self, message: &[u8]) -> Signature {
+        Signature(self.0.sign(message).to_bytes())
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
+}
+
+/// An Ed25519 public key.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct VerifyKey(ed25519_dalek::VerifyingKey);
+
+impl VerifyKey {
+    /// The key of 32 bytes from a peer.
+    ///
+    /// # Errors
+    /// [`Code::BadKey`] unless they are the one encoding of a point on the curve
+    /// (RFC 8032 §5.1.3) whose order is not small: a key of small order has signatures
+    /// that fit almost every message.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let bad = Error::new(Code::BadKey, "ed25519 key");
+        let bytes: &[u8; 32] = bytes.try_into().map_err(|_| bad.clone())?;
+        let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| bad)?;
+        ensure(is_canonical(bytes) && !key.is_weak(), Code::BadKey, "ed25519 key")?;
+        Ok(VerifyKey(key))
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    /// The key's name: a hash of its algorithm and bytes, always computed, never read.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        key_id("ed25519", self.as_bytes())
+    }
+
+    /// Checks that the owner of this key signed `parts` for the purpose that `label` names.
+    ///
+    /// Strictly: S below the group order (RFC 8032 §5.1.7), R canonical and not of small
+    /// order, and the equation without cofactor. So nobody makes a second valid signature
+    /// from a first, and all implementations agree on which are valid.
+    ///
+    /// # Errors
+    /// [`Code::BadSignature`].
+    pub(crate) fn verify(&self, label: Label, parts: &[&[u8]], signature: &Signature) -> Result<()> {
+        self.verify_raw(&message(label, parts), signature)
+    }
+
+    /// Verifies bytes as they are: for MLS, which labels them itself.
+    pub(in crate::crypto) fn verify_raw(&self, message: &[u8], signature: &Signature) -> Result<()> {
+        self.0
+            .verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0))
+            .map_err(|_| Error::new(Code::BadSignature, "ed25519"))
+    }
+}
+
+impl fmt::Debug for VerifyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifyKey({})", self.id())
+    }
+}
+
+/// An Ed25519 signature: R and S.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signature([u8; 64]);
+
+impl Signature {
+    /// # Errors
+    /// [`Code::BadSignature`] if it is not 64 bytes long.
+    pub(crate) fn from_slice(bytes: &[u8]) -> Result<Self> {
+        bytes.try_into().map(Signature).map_err(|_| Error::new(Code::BadSignature, "length"))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+}
+
+fn message(label: Label, parts: &[&[u8]]) -> [u8; 51] {
+    let mut message = [0; 51];
+    let (domain, digest) = message.split_at_mut(DOMAIN.len());
+    domain.copy_from_slice(DOMAIN);
+    digest.copy_from_slice(hash(label, parts).as_bytes());
+    message
+}
+
+/// Whether y, the low 255 bits, is below p = 2^255 - 19. The underlying crate reduces a
+/// larger y, which would give one key two encodings and so two names. (The other such
+/// case, x = 0 with the sign bit set, is of small order.)
+fn is_canonical(bytes: &[u8; 32]) -> bool {
+    let [low, middle @ .., high] = bytes;
+    *low < 0xed || middle.iter().any(|b| *b != 0xff) || high & 0x7f != 0x7f
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    fn key(byte: u8) -> SigningKey {
+        SigningKey::from_seed(&[byte; 32])
+    }
+
+    #[test]
+    fn verifies_what_it_signed_and_nothing_else() {
+        let signature = key(1).sign(Label::FRAME, &[b"ab", b"c"]);
+        let public = key(1).verify_key();
+        public.verify(Label::FRAME, &[b"ab", b"c"], &signature).unwrap();
+
+        let refused = |key: &VerifyKey, label, parts: &[&[u8]], signature: &Signature| {
+            assert_eq!(key.verify(label, parts, signature).unwrap_err().code(), Code::BadSignature);
+        };
+        refused(&key(2).verify_key(), Label::FRAME, &[b"ab", b"c"], &signature);
+        refused(&public, Label::ACK, &[b"ab", b"c"], &signature);
+        refused(&public, Label::FRAME, &[b"a", b"bc"], &signature);
+        for i in 0..64 {
+            let mut bad = signature;
+            bad.0[i] ^= 1;
+            refused(&public, Label::FRAME, &[b"ab", b"c"], &bad);
+        }
+        assert_eq!(Signature::from_slice(&[0; 63]).unwrap_err().code(), Code::BadSignature);
+    }
+
+    #[test]
+    fn what_is_signed_is_domain_and_hash() {
+        let signed = [&DOMAIN[..], hash(Label::HEAD, &[b"x"]).as_bytes()].concat();
+        key(3).verify_key().verify_raw(&signed, &key(3).sign(Label::HEAD, &[b"x"])).unwrap();
+    }
+
+    #[test]
+    fn seeds_and_names_are_stable() {
+        let made = SigningKey::generate(&mut chacha20::ChaCha20Rng::from_seed([9; 32]));
+        assert_eq!(SigningKey::from_seed(&made.seed()).verify_key(), made.verify_key());
+        assert_eq!(key(1).verify_key().id(), key_id("ed25519", key(1).verify_key().as_bytes()));
+        assert_ne!(key(1).verify_key().id(), key(2).verify_key().id());
+    }
+
+    #[test]
+    fn bad_keys_are_refused() {
+        let y = |low: u8, rest: u8, high: u8| {
+            let mut bytes = [rest; 32];
+            (bytes[0], bytes[31]) = (low, high);
+            bytes
+        };
+        let not_on_curve = y(2, 0, 0);
+        let identity = y(1, 0, 0);
+        let order_two = y(0xec, 0xff, 0x7f);
+        let order_four = y(0, 0, 0);
+        for bad in [not_on_curve, identity, order_two, order_four] {
+            assert_eq!(VerifyKey::parse(&bad).unwrap_err().code(), Code::BadKey, "{bad:?}");
+        }
+        assert_eq!(VerifyKey::parse(&[1; 31]).unwrap_err().code(), Code::BadKey);
+        assert!(VerifyKey::parse(key(1).verify_key().as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_second_encoding_of_a_good_point_is_refused() {
+        // y = 3 is on the curve and of large order; p + 3 encodes the same point.
+        let mut canonical = [0; 32];
+        canonical[0] = 3;
+        let mut other = [0xff; 32];
+        (other[0], other[31]) = (0xed + 3, 0x7f);
+        assert!(VerifyKey::parse(&canonical).is_ok());
+        assert!(ed25519_dalek::VerifyingKey::from_bytes(&other).is_ok_and(|key| !key.is_weak()));
+        assert_eq!(VerifyKey::parse(&other).unwrap_err().code(), Code::BadKey);
+    }
+}
