@@ -1,1 +1,19 @@
-//! wire
+//! Strict bytes: one canonical encoding of everything, every size bounded, the
+//! received bytes kept (SPEC chapter "Wire format").
+//!
+//! Bytes go up one stair: [`decode`] makes a typed value out of canonical, bounded
+//! bytes; a signature is checked over the bytes received (`crypto::signed`), never
+//! over a re-encoding.
+
+mod codec;
+#[rustfmt::skip]
+#[allow(missing_docs, unreachable_pub, clippy::all)] // generated; its source is proto/verbund/v1
+#[path = "generated.rs"]
+pub(crate) mod proto;
+mod signed;
+
+pub(crate) use codec::{Wire, decode, decode_body, encode, encode_body, field, repeated};
+pub(crate) use signed::{RawSignature, Signed};
+
+/// The one schema version there is.
+pub(crate) const VERSION: u32 = 1;

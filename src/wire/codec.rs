@@ -1,0 +1,87 @@
+//! Canonical decoding and encoding.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{VERSION, proto::Envelope};
+use crate::{
+    code::Code,
+    error::{Error, Result, ensure, fault},
+};
+
+/// A type with a wire form: parsed out of its generated message, so that a value that
+/// exists is a value that is valid.
+pub(crate) trait Wire: Sized {
+    /// The generated message.
+    type Proto: Message + Default;
+    /// The longest encoding, in bytes, envelope included.
+    const MAX: usize;
+    /// Its name in errors.
+    const NAME: &'static str;
+
+    /// Checks every field.
+    fn parse(proto: Self::Proto) -> Result<Self>;
+
+    /// The message whose encoding is canonical for this value.
+    fn to_proto(&self) -> Self::Proto;
+}
+
+/// Decodes an `Envelope` of `T`.
+///
+/// # Errors
+/// [`Code::TooLong`], [`Code::Malformed`], [`Code::NotCanonical`], [`Code::UnknownVersion`]
+/// (SPEC V-111 to V-114), and what `T` demands of its fields.
+pub(crate) fn decode<T: Wire>(bytes: &Bytes) -> Result<T> {
+    let envelope: Envelope = canonical(bytes, T::MAX, T::NAME)?;
+    ensure(envelope.version == VERSION, Code::UnknownVersion, T::NAME)?;
+    decode_body(&envelope.body)
+}
+
+/// Encodes `value` in an `Envelope`.
+pub(crate) fn encode<T: Wire>(value: &T) -> Bytes {
+    let envelope = Envelope { version: VERSION, body: encode_body(value) };
+    envelope.encode_to_vec().into()
+}
+
+/// Decodes a bare message: one that stands inside a signed or enclosing one.
+///
+/// # Errors
+/// As [`decode`], without the version.
+pub(crate) fn decode_body<T: Wire>(bytes: &Bytes) -> Result<T> {
+    T::parse(canonical(bytes, T::MAX, T::NAME)?)
+}
+
+/// Encodes a bare message.
+pub(crate) fn encode_body<T: Wire>(value: &T) -> Bytes {
+    value.to_proto().encode_to_vec().into()
+}
+
+/// Decodes a generated message and demands that its encoding is the received bytes. That
+/// refuses unknown and duplicate fields, explicit defaults, other orders, long varints and
+/// trailing bytes in one comparison.
+pub(super) fn canonical<M: Message + Default>(bytes: &Bytes, max: usize, name: &'static str) -> Result<M> {
+    ensure(bytes.len() <= max, Code::TooLong, name)?;
+    let message = M::decode(bytes.clone()).map_err(|_| Error::new(Code::Malformed, name))?;
+    let same_length = message.encoded_len() == bytes.len();
+    ensure(same_length && message.encode_to_vec() == *bytes, Code::NotCanonical, name)?;
+    Ok(message)
+}
+
+/// A sub-message that has to be there.
+pub(crate) fn field<M>(message: Option<M>, name: &'static str) -> Result<M> {
+    message.ok_or(Error::new(Code::BadField, name))
+}
+
+/// A list of at least `min` and at most `max` items, each parsed.
+pub(crate) fn repeated<M, T>(
+    items: Vec<M>,
+    (min, max): (usize, usize),
+    name: &'static str,
+    parse: impl FnMut(M) -> Result<T>,
+) -> Result<Vec<T>> {
+    if items.len() > max {
+        return fault(Code::TooLong, name);
+    }
+    ensure(items.len() >= min, Code::BadField, name)?;
+    items.into_iter().map(parse).collect()
+}

@@ -1,0 +1,40 @@
+//! The checked-in Rust of `proto/verbund/v1` is what the .proto files say.
+//!
+//! `VERBUND_WRITE_GENERATED=1 cargo test --test generated` writes it anew. No `protoc` is needed.
+
+use std::{fs, path::Path};
+
+const FILES: [&str; 6] = ["content", "device", "envelope", "identity", "link", "room"];
+
+fn generate() -> String {
+    let files = FILES.map(|f| format!("verbund/v1/{f}.proto"));
+    let descriptors = protox::compile(files, [Path::new(env!("CARGO_MANIFEST_DIR")).join("proto")]).unwrap();
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    prost_build::Config::new()
+        .bytes(["."]) // slices of the received buffer, not copies
+        .skip_debug(["."]) // some fields are secrets
+        .out_dir(out)
+        .compile_fds(descriptors)
+        .unwrap();
+    fs::read_to_string(out.join("verbund.v1.rs")).unwrap()
+}
+
+#[test]
+fn checked_in_code_is_fresh() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/wire/generated.rs");
+    let fresh = generate();
+    if std::env::var_os("VERBUND_WRITE_GENERATED").is_some() {
+        fs::write(&path, &fresh).unwrap();
+    }
+    let stored = fs::read_to_string(&path).unwrap();
+    assert!(stored == fresh, "src/wire/generated.rs is stale; see the head of this file");
+}
+
+#[test]
+fn every_proto_file_is_compiled() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto/verbund/v1");
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, FILES.map(|f| format!("{f}.proto")));
+}
