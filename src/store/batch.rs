@@ -53,8 +53,8 @@ impl Batch {
         &self.writes
     }
 
-    pub(crate) fn into_writes(self) -> Vec<Write> {
-        self.writes
+    pub(crate) fn into_parts(self) -> (Vec<(Key, Option<Value>)>, Vec<Write>) {
+        (self.expectations, self.writes)
     }
 
     /// Whether there is nothing to write.

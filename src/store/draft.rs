@@ -6,7 +6,7 @@ use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use zeroize::Zeroizing;
 
-use super::{Batch, Ctx, Key, Row, Store, Transition, Value};
+use super::{Batch, Ctx, Key, Row, Store, Transition, Value, Write};
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
@@ -70,17 +70,33 @@ impl<'a> Draft<'a> {
 
     /// As [`Store::scan`], with this call's writes.
     pub(crate) fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>> {
-        let own = self.rows.range(prefix.to_vec()..).take_while(|(k, _)| k.starts_with(prefix));
-        let own: BTreeMap<_, _> = own.filter(|(k, _)| after.is_none_or(|a| k.as_slice() > a)).collect();
-        // Own deletions may hide stored rows, so ask for that many more.
-        let more = limit.saturating_add(own.values().filter(|v| v.is_none()).count());
-        let mut merged: BTreeMap<Key, Value> = BTreeMap::new();
+        let mut rows: BTreeMap<Key, Value> = BTreeMap::new();
         if !self.erased(prefix) {
-            let stored = self.store.scan(prefix, after, more)?;
-            merged.extend(stored.into_iter().filter(|(k, _)| !own.contains_key(k) && !self.erased(k)));
+            rows.extend(self.untouched(prefix, after, limit)?);
         }
-        merged.extend(own.into_iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))));
-        Ok(merged.into_iter().take(limit).collect())
+        let own = self.rows.range(prefix.to_vec()..).take_while(|(k, _)| k.starts_with(prefix));
+        let own = own.filter(|(k, _)| after.is_none_or(|a| k.as_slice() > a));
+        rows.extend(own.filter_map(|(k, v)| Some((k.clone(), v.clone()?))));
+        Ok(rows.into_iter().take(limit).collect())
+    }
+
+    /// The first `limit` stored rows, or more, that this call has neither written nor erased.
+    fn untouched(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        let mut after = after.map(<[u8]>::to_vec);
+        let mut page = limit;
+        while rows.len() < limit {
+            let stored = self.store.scan(prefix, after.as_deref(), page)?;
+            let last_page = stored.len() < page;
+            after = stored.last().map(|(key, _)| key.clone());
+            rows.extend(stored.into_iter().filter(|(k, _)| !self.rows.contains_key(k) && !self.erased(k)));
+            if last_page {
+                break;
+            }
+            // What was erased may be long: few pages, however small the limit.
+            page = page.saturating_mul(2);
+        }
+        Ok(rows)
     }
 
     pub(crate) fn put(&mut self, key: Key, value: Value) {
@@ -98,14 +114,13 @@ impl<'a> Draft<'a> {
 
     /// Takes over another batch's writes (the MLS storage makes one of its own).
     pub(crate) fn absorb(&mut self, batch: Batch) {
-        for (key, value) in batch.expectations() {
-            self.expectations.push((key.clone(), value.clone()));
-        }
-        for write in batch.into_writes() {
+        let (expectations, writes) = batch.into_parts();
+        self.expectations.extend(expectations);
+        for write in writes {
             match write {
-                super::Write::Put(key, value) => self.put(key, value),
-                super::Write::Delete(key) => self.delete(key),
-                super::Write::DeletePrefix(prefix) => self.delete_prefix(prefix),
+                Write::Put(key, value) => self.put(key, value),
+                Write::Delete(key) => self.delete(key),
+                Write::DeletePrefix(prefix) => self.delete_prefix(prefix),
             }
         }
     }

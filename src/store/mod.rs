@@ -24,6 +24,8 @@ mod draft;
 mod key;
 mod memory;
 mod preloaded;
+#[cfg(test)]
+mod tests;
 mod transition;
 
 pub use batch::{Apply, ApplyError, Batch, Write};

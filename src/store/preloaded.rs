@@ -1,6 +1,6 @@
 //! A snapshot that is filled as the engine asks: for hosts whose store is asynchronous.
 
-use super::{Key, MemoryStore, Row, Store, Value};
+use super::{Apply, Batch, Key, MemoryStore, Row, Store, Value};
 use crate::error::{Error, Result};
 
 /// Rows under the prefixes fetched so far; a read outside them asks for more.
@@ -14,11 +14,14 @@ pub struct Preloaded {
 }
 
 impl Preloaded {
-    /// Adds all rows that exist under `prefix`.
+    /// Takes the rows under `prefix`, all that there are, in place of any loaded before.
+    /// Rows that lie elsewhere are left out: nothing says that their neighbours are there.
     pub fn load(&mut self, prefix: Key, rows: impl IntoIterator<Item = Row>) {
-        let mut batch = super::Batch::default();
-        rows.into_iter().for_each(|(key, value)| batch.put(key, value));
-        let Ok(()) = super::Apply::apply(&mut self.rows, &batch) else { return };
+        let mut batch = Batch::default();
+        batch.delete_prefix(prefix.clone());
+        let rows = rows.into_iter().filter(|(key, _)| key.starts_with(&prefix));
+        rows.for_each(|(key, value)| batch.put(key, value));
+        let Ok(()) = self.rows.apply(&batch) else { return };
         self.prefixes.push(prefix);
     }
 
