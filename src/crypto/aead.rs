@@ -28,7 +28,7 @@ impl fmt::Debug for AeadKey {
     }
 }
 
-/// A 12-byte nonce, made only in ways that say why it is used once.
+/// A 12-byte nonce, made only in ways that say why it is used once with its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Nonce([u8; 12]);
 
@@ -43,6 +43,11 @@ impl Nonce {
     pub(crate) fn stream(counter: u64, last: bool) -> Nonce {
         let [a, b, c, d, e, f, g, h] = counter.to_be_bytes();
         Nonce([0, 0, 0, a, b, c, d, e, f, g, h, u8::from(last)])
+    }
+
+    /// A nonce that MLS derived together with the key (RFC 9420 §6.3.1, §9.1).
+    pub(super) fn of_mls(bytes: [u8; 12]) -> Nonce {
+        Nonce(bytes)
     }
 }
 

@@ -22,10 +22,8 @@ impl Prk {
     /// HKDF-Expand to `N` bytes, at most 8,160; `info` is `u8 len ‖ label ‖ (u64 len ‖ part)*`.
     pub(crate) fn expand<const N: usize>(&self, label: Label, context: &[&[u8]]) -> Zeroizing<[u8; N]> {
         const { assert!(N <= 255 * 32, "RFC 5869 §2.3: L <= 255*HashLen") };
-        let mut info = Zeroizing::new(Vec::new());
-        label.frame(context, |bytes| info.extend_from_slice(bytes));
         let mut okm = Zeroizing::new([0; N]);
-        let done = self.0.expand(&info, okm.as_mut());
+        let done = self.0.expand(&label.framed(context), okm.as_mut());
         debug_assert!(done.is_ok(), "the length is the only thing that can be wrong, and was checked");
         okm
     }
@@ -43,8 +41,7 @@ mod tests {
 
     #[test]
     fn is_rfc_5869_over_the_framing() {
-        let mut info = Vec::new();
-        Label::BLOB_FETCH.frame(&[b"a", b"bc"], |bytes| info.extend_from_slice(bytes));
+        let info = Label::BLOB_FETCH.framed(&[b"a", b"bc"]);
         let mut expected = [0; 77];
         Hkdf::<Sha256>::new(Some(b"salt"), b"ikm").expand(&info, &mut expected).unwrap();
         assert_eq!(*Prk::extract(b"salt", b"ikm").expand::<77>(Label::BLOB_FETCH, &[b"a", b"bc"]), expected);

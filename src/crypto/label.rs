@@ -1,5 +1,7 @@
 //! The registry of labels: one per purpose (SPEC chapter "Label registry").
 
+use zeroize::Zeroizing;
+
 /// What a hash, signature or key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Label(&'static str);
@@ -20,6 +22,14 @@ impl Label {
             sink(&(part.len() as u64).to_be_bytes());
             sink(part);
         }
+    }
+
+    /// [`Label::frame`] in a buffer: wiped when dropped, never moved while it is filled.
+    pub(super) fn framed(self, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+        let len = parts.iter().fold(1 + self.0.len(), |sum, part| sum.saturating_add(8 + part.len()));
+        let mut framed = Zeroizing::new(Vec::with_capacity(len));
+        self.frame(parts, |bytes| framed.extend_from_slice(bytes));
+        framed
     }
 }
 
@@ -66,6 +76,10 @@ labels! {
     EXPORT_APPLIED = "verbund 1 export applied";
     /// Signature of a device on what it submits to a hub.
     SUBMISSION = "verbund 1 submission";
+    /// Generator of what openmls draws.
+    MLS_RANDOM = "verbund 1 mls random";
+    /// Generator of an HPKE ephemeral key inside openmls.
+    MLS_EPHEMERAL = "verbund 1 mls ephemeral";
 
     // Log and links
     /// Hash of a log entry, chained to the one before.
@@ -108,12 +122,6 @@ labels! {
 mod tests {
     use super::*;
 
-    fn framed(label: Label, parts: &[&[u8]]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        label.frame(parts, |part| bytes.extend_from_slice(part));
-        bytes
-    }
-
     #[test]
     fn labels_are_short_plain_and_none_begins_another() {
         for (i, label) in Label::ALL.iter().enumerate() {
@@ -129,14 +137,17 @@ mod tests {
     #[test]
     fn framing_is_laid_out_as_documented() {
         let expected = [&b"\x10verbund 1 key id"[..], &[0, 0, 0, 0, 0, 0, 0, 2], b"ab", &[0; 8]].concat();
-        assert_eq!(framed(Label::KEY_ID, &[b"ab", b""]), expected);
+        let framed = Label::KEY_ID.framed(&[b"ab", b""]);
+        assert_eq!(*framed, expected);
+        assert_eq!(framed.capacity(), expected.len());
     }
 
     #[test]
     fn moving_bytes_between_parts_changes_the_framing() {
         let splits: [&[&[u8]]; 5] =
             [&[b"abc"], &[b"ab", b"c"], &[b"a", b"bc"], &[b"abc", b""], &[b"", b"abc"]];
-        let framed: std::collections::BTreeSet<_> = splits.iter().map(|p| framed(Label::ACK, p)).collect();
+        let framed: std::collections::BTreeSet<_> =
+            splits.iter().map(|p| Label::ACK.framed(p).to_vec()).collect();
         assert_eq!(framed.len(), splits.len());
     }
 }

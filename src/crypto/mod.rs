@@ -5,13 +5,19 @@
 //! for one purpose are worthless for another.
 
 mod aead;
+mod field;
 mod hash;
+mod hpke;
 mod kdf;
 mod label;
+pub(crate) mod mls;
 mod sign;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use aead::{AeadKey, Nonce, TAG};
 pub(crate) use hash::{Hasher, hash};
+pub(crate) use hpke::{HpkePrivateKey, HpkePublicKey};
 pub(crate) use kdf::Prk;
 pub(crate) use label::Label;
 pub(crate) use sign::Signature;

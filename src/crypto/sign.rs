@@ -12,7 +12,7 @@ use ed25519_dalek::Signer;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::{Label, hash, hash::key_id};
+use super::{Label, field, hash, hash::key_id};
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
@@ -83,7 +83,7 @@ impl VerifyKey {
         let bad = Error::new(Code::BadKey, "ed25519 key");
         let bytes: &[u8; 32] = bytes.try_into().map_err(|_| bad.clone())?;
         let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| bad)?;
-        ensure(is_canonical(bytes) && !key.is_weak(), Code::BadKey, "ed25519 key")?;
+        ensure(field::is_canonical(bytes) && !key.is_weak(), Code::BadKey, "ed25519 key")?;
         Ok(VerifyKey(key))
     }
 
@@ -147,14 +147,6 @@ fn message(label: Label, parts: &[&[u8]]) -> [u8; 51] {
     domain.copy_from_slice(DOMAIN);
     digest.copy_from_slice(hash(label, parts).as_bytes());
     message
-}
-
-/// Whether y, the low 255 bits, is below p = 2^255 - 19. The underlying crate reduces a
-/// larger y, which would give one key two encodings and so two names. (The other such
-/// case, x = 0 with the sign bit set, is of small order.)
-fn is_canonical(bytes: &[u8; 32]) -> bool {
-    let [low, middle @ .., high] = bytes;
-    *low < 0xed || middle.iter().any(|b| *b != 0xff) || high & 0x7f != 0x7f
 }
 
 #[cfg(test)]
