@@ -116,6 +116,8 @@ labels! {
     BLOB_ROOT = "verbund 1 blob root";
     /// Capability that fetches a blob.
     BLOB_FETCH = "verbund 1 blob fetch";
+    /// Hash of that capability, under which a server keeps it.
+    BLOB_CAPABILITY = "verbund 1 blob capability";
 }
 
 #[cfg(test)]

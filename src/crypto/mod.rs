@@ -5,6 +5,7 @@
 //! for one purpose are worthless for another.
 
 mod aead;
+mod blake;
 mod field;
 mod hash;
 mod hpke;
@@ -16,6 +17,7 @@ mod sign;
 mod vectors;
 
 pub(crate) use aead::{AeadKey, Nonce, TAG};
+pub(crate) use blake::blake3_hash;
 pub(crate) use hash::{Hasher, hash};
 pub(crate) use hpke::{HpkePrivateKey, HpkePublicKey};
 pub(crate) use kdf::Prk;
