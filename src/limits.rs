@@ -89,8 +89,8 @@ pub const MEDIA_TYPE: usize = 127;
 
 /// A chunk of an attachment, at its smallest: log2.
 pub const CHUNK_LOG2_MIN: u8 = 16;
-/// A chunk of an attachment, at its largest: log2.
-pub const CHUNK_LOG2_MAX: u8 = 26;
+/// A chunk of an attachment, at its largest: log2. Chunks of this size hold the largest attachment.
+pub const CHUNK_LOG2_MAX: u8 = 24;
 /// Chunks in one attachment.
 pub const CHUNKS: u64 = 65_536;
 /// An attachment: 1 TiB.
