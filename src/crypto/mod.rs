@@ -13,6 +13,7 @@ mod kdf;
 mod label;
 pub(crate) mod mls;
 mod sign;
+mod signed;
 #[cfg(test)]
 mod vectors;
 
@@ -24,3 +25,4 @@ pub(crate) use kdf::Prk;
 pub(crate) use label::Label;
 pub(crate) use sign::Signature;
 pub use sign::{SigningKey, VerifyKey};
+pub(crate) use signed::{Quorum, SignedAs, Verified, sign, signer, verify, verify_quorums};
