@@ -27,4 +27,7 @@ mod room;
 pub mod client;
 pub mod server;
 
+#[cfg(test)]
+mod vectors;
+
 pub use error::Error;
