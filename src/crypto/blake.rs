@@ -41,7 +41,7 @@ mod tests {
             .chain(HEAD - 60..HEAD)
             .chain(HEAD + 900..HEAD + 1100)
         {
-            let long: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            let long: Vec<u8> = (0..251).cycle().take(len).collect();
             let parts: [&[u8]; 3] = [b"one", &long, &[7; 40]];
             let mut framed = Vec::new();
             Label::BLOB_CHUNK.frame(&parts, |bytes| framed.extend_from_slice(bytes));
