@@ -1,1 +1,4 @@
+mod framing;
+mod key_schedule;
+mod labelled;
 mod provider;
