@@ -64,6 +64,8 @@ labels! {
     SAFETY_NUMBER = "verbund 1 safety number";
 
     // Rooms
+    /// Hash of a message's content: kind, encoded content.
+    CONTENT = "verbund 1 content";
     /// Hash that names a message.
     MESSAGE_ID = "verbund 1 message id";
     /// Hash of salt and private room state, held in the GroupContext.
