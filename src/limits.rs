@@ -65,10 +65,18 @@ pub const SUBMISSION: usize = 20 << 20;
 pub const EVIDENCE: usize = 20_000;
 /// A signed submission header.
 pub const SUBMISSION_HEADER: usize = 1_200;
-/// One log entry.
-pub const LOG_ENTRY: usize = MLS_MESSAGE + (4 << 10);
+/// Agencies whose revocation lists one stamp names.
+pub const ROOM_AGENCIES: usize = 256;
+/// One log entry: its MLS message, its header, its stamp.
+pub const LOG_ENTRY: usize = MLS_MESSAGE + (80 << 10);
+/// A Welcome with the log entry to which it belongs.
+pub const INVITATION: usize = LOG_ENTRY + MLS_MESSAGE + (4 << 10);
 /// A signed head.
 pub const HEAD: usize = 1_024;
+/// What a joiner needs beside its Welcome: ratchet tree and evidence.
+pub const ROOM_MATERIAL: usize = 23 << 20;
+/// A signed refusal of a submission.
+pub const REFUSAL: usize = 1_024;
 /// Ratchet generations that may arrive out of order. The log is ordered, so few.
 pub const OUT_OF_ORDER: u32 = 5;
 /// Ratchet generations that a message may be ahead of the last one seen.
@@ -97,11 +105,19 @@ pub const CHUNK_LOG2_MIN: u8 = 16;
 pub const CHUNK_LOG2_MAX: u8 = 24;
 /// Chunks in one attachment.
 pub const CHUNKS: u64 = 65_536;
+/// The header of a sealed attachment.
+pub const BLOB_HEADER: usize = 64;
+/// What a server knows of an attachment: header, chunk hashes, lengths.
+pub const BLOB_INFO: usize = (2 << 20) + (1 << 10);
 /// An attachment: 1 TiB.
 pub const ATTACHMENT: u64 = 1 << 40;
 
 /// A request of a device or a reply to it.
 pub const DEVICE_MESSAGE: usize = 24 << 20;
+/// A message of a few ids and numbers, signed or not.
+pub const SMALL: usize = 2_048;
+/// A key package claim.
+pub const CLAIM: usize = 24 << 10;
 /// Users in one key package claim.
 pub const CLAIM_USERS: usize = 64;
 /// Devices of one user.

@@ -355,10 +355,10 @@ pub mod evidence {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     #[prost(skip_debug)]
     pub enum Document {
-        /// An encoded ChainLink.
+        /// An encoded ChainLink, at most 2,048 bytes.
         #[prost(bytes, tag = "1")]
         ChainLink(::prost::bytes::Bytes),
-        /// A SignedEnvelope of an AgencyDescriptor.
+        /// A SignedEnvelope of an AgencyDescriptor, at most 16 KiB.
         #[prost(bytes, tag = "2")]
         Descriptor(::prost::bytes::Bytes),
     }
@@ -571,7 +571,7 @@ pub struct SubmissionHeader {
     /// The room: 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub room: ::prost::bytes::Bytes,
-    /// The hub's term as the device knows it.
+    /// The hub's term as the device knows it, from 1.
     #[prost(uint64, tag = "2")]
     pub term: u64,
     /// The MLS epoch in which `mls` was made.
@@ -595,10 +595,11 @@ pub struct SubmissionHeader {
     /// The hash of the MLS message: 32 bytes.
     #[prost(bytes = "bytes", tag = "9")]
     pub mls_hash: ::prost::bytes::Bytes,
-    /// The hash of the GroupInfo; absent where none is submitted.
+    /// The hash of the GroupInfo; absent where none is submitted. There for SUBMISSION_KIND_CREATE, allowed
+    /// for SUBMISSION_KIND_COMMIT, else absent.
     #[prost(bytes = "bytes", tag = "10")]
     pub group_info_hash: ::prost::bytes::Bytes,
-    /// The hash of the Welcome; absent where none is submitted.
+    /// The hash of the Welcome; absent where none is submitted. Allowed for SUBMISSION_KIND_COMMIT alone.
     #[prost(bytes = "bytes", tag = "11")]
     pub welcome_hash: ::prost::bytes::Bytes,
 }
@@ -612,16 +613,18 @@ pub struct Submission {
     /// The MLS message, at most 1 MiB; empty for SUBMISSION_KIND_CREATE.
     #[prost(bytes = "bytes", tag = "2")]
     pub mls: ::prost::bytes::Bytes,
-    /// MLSMessage(GroupInfo); where the header has its hash.
+    /// MLSMessage(GroupInfo), at most 1 MiB; there exactly where the header has its hash.
     #[prost(bytes = "bytes", tag = "3")]
     pub group_info: ::prost::bytes::Bytes,
-    /// MLSMessage(Welcome); where the header has its hash.
+    /// MLSMessage(Welcome), at most 1 MiB; there exactly where the header has its hash.
     #[prost(bytes = "bytes", tag = "4")]
     pub welcome: ::prost::bytes::Bytes,
-    /// The ratchet tree (RFC 9420, section 12.4.3.3), for SUBMISSION_KIND_CREATE.
+    /// The ratchet tree (RFC 9420, section 12.4.3.3), at most 16 MiB; there exactly for
+    /// SUBMISSION_KIND_CREATE.
     #[prost(bytes = "bytes", tag = "5")]
     pub ratchet_tree: ::prost::bytes::Bytes,
-    /// What shows that the added devices are who they say. At most 20,000.
+    /// What shows that the added devices are who they say. At most 20,000; none but for
+    /// SUBMISSION_KIND_CREATE and SUBMISSION_KIND_COMMIT.
     #[prost(message, repeated, tag = "6")]
     pub evidence: ::prost::alloc::vec::Vec<Evidence>,
 }
@@ -632,10 +635,10 @@ pub struct Stamp {
     /// When, in milliseconds since the Unix epoch; never less than the entry before.
     #[prost(uint64, tag = "1")]
     pub at: u64,
-    /// The version of the trust list; never less than the entry before.
+    /// The version of the trust list, from 1; never less than the entry before.
     #[prost(uint64, tag = "2")]
     pub trust_version: u64,
-    /// The revocation lists that applied, ordered by agency.
+    /// The revocation lists that applied, ordered by agency, each once. At most 256.
     #[prost(message, repeated, tag = "3")]
     pub revocations: ::prost::alloc::vec::Vec<RevocationVersion>,
 }
@@ -660,7 +663,7 @@ pub struct LogEntry {
     /// Its place, from 1, without gaps.
     #[prost(uint64, tag = "2")]
     pub seq: u64,
-    /// The hub's term.
+    /// The hub's term, from 1.
     #[prost(uint64, tag = "3")]
     pub term: u64,
     /// The hash of the entry before it: 32 bytes; absent in entry 1.
@@ -669,7 +672,7 @@ pub struct LogEntry {
     /// When and under which lists it was taken.
     #[prost(message, optional, tag = "5")]
     pub stamp: ::core::option::Option<Stamp>,
-    /// The submission's header as received: a SignedEnvelope of a SubmissionHeader.
+    /// The submission's header as received: a SignedEnvelope of a SubmissionHeader for the same room.
     #[prost(bytes = "bytes", tag = "6")]
     pub header: ::prost::bytes::Bytes,
     /// The submission's MLS message as received; empty for SUBMISSION_KIND_CREATE.
@@ -683,10 +686,10 @@ pub struct Head {
     /// The room: 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub room: ::prost::bytes::Bytes,
-    /// The term.
+    /// The term, from 1.
     #[prost(uint64, tag = "2")]
     pub term: u64,
-    /// The place of the last entry.
+    /// The place of the last entry, from 1.
     #[prost(uint64, tag = "3")]
     pub seq: u64,
     /// The hash of that entry: 32 bytes.
@@ -715,7 +718,7 @@ pub struct Refusal {
     /// The submitting device: 16 bytes.
     #[prost(bytes = "bytes", tag = "4")]
     pub device: ::prost::bytes::Bytes,
-    /// Why: a number of the registry of error codes.
+    /// Why: a number of the registry of error codes, 1 to 65,535.
     #[prost(uint32, tag = "5")]
     pub code: u32,
     /// The place of the log's last entry when it was refused; 0 if there is no such room.
@@ -729,7 +732,7 @@ pub struct Refusal {
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct LogItem {
-    /// An Envelope of a LogEntry.
+    /// An Envelope of a LogEntry, at most 1,130,496 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub entry: ::prost::bytes::Bytes,
     /// Documents about the devices that it adds. At most 20,000.
@@ -740,10 +743,10 @@ pub struct LogItem {
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct RoomMaterial {
-    /// The ratchet tree after the commit (RFC 9420, section 12.4.3.3).
+    /// The ratchet tree after the commit (RFC 9420, section 12.4.3.3), at most 16 MiB.
     #[prost(bytes = "bytes", tag = "1")]
     pub ratchet_tree: ::prost::bytes::Bytes,
-    /// Chains and descriptors of everybody in it.
+    /// Chains and descriptors of everybody in it. At most 20,000.
     #[prost(message, repeated, tag = "2")]
     pub evidence: ::prost::alloc::vec::Vec<Evidence>,
 }
@@ -890,7 +893,7 @@ pub struct DeviceRequest {
     /// The device: 16 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub device: ::prost::bytes::Bytes,
-    /// The agency that is asked; the device's own.
+    /// The agency that is asked: the user's own.
     #[prost(string, tag = "3")]
     pub agency: ::prost::alloc::string::String,
     /// Chosen at random; the reply repeats it: 16 bytes.
@@ -939,7 +942,7 @@ pub mod device_request {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Enrol {
-    /// A SignedEnvelope of a DeviceCertificate.
+    /// A SignedEnvelope of a DeviceCertificate, at most 1,200 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub certificate: ::prost::bytes::Bytes,
     /// The user's chain from entry 0: encoded ChainLinks. 1 to 1,024.
@@ -950,7 +953,7 @@ pub struct Enrol {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct PublishKeyPackages {
-    /// MLSMessage(KeyPackage), each to be given out once. At most 100.
+    /// MLSMessage(KeyPackage), each at most 8 KiB, to be given out once. At most 100.
     #[prost(bytes = "bytes", repeated, tag = "1")]
     pub packages: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     /// MLSMessage(KeyPackage) to be given out when no other is left; may be absent.
@@ -961,16 +964,16 @@ pub struct PublishKeyPackages {
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Sync {
-    /// Where the device stands in its rooms, ordered by room. At most 4,096.
+    /// Where the device stands in its rooms, ordered by room, each once. At most 4,096.
     #[prost(message, repeated, tag = "1")]
     pub cursors: ::prost::alloc::vec::Vec<Cursor>,
     /// Inbox items up to this number are done with.
     #[prost(uint64, tag = "2")]
     pub inbox_done: u64,
-    /// The version of the trust list that the device has.
+    /// The version of the trust list that the device has; 0: none.
     #[prost(uint64, tag = "3")]
     pub trust_version: u64,
-    /// The descriptors that the device has, ordered by agency.
+    /// The descriptors that the device has, ordered by agency, each once. At most 2,000.
     #[prost(message, repeated, tag = "4")]
     pub descriptors: ::prost::alloc::vec::Vec<KnownDescriptor>,
 }
@@ -981,7 +984,7 @@ pub struct Cursor {
     /// The room: 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub room: ::prost::bytes::Bytes,
-    /// The last entry processed.
+    /// The last entry processed; 0: none.
     #[prost(uint64, tag = "2")]
     pub seq: u64,
 }
@@ -992,7 +995,7 @@ pub struct KnownDescriptor {
     /// The agency.
     #[prost(string, tag = "1")]
     pub agency: ::prost::alloc::string::String,
-    /// The version.
+    /// The version, from 1.
     #[prost(uint64, tag = "2")]
     pub version: u64,
 }
@@ -1003,7 +1006,7 @@ pub struct Claim {
     /// Chosen at random: 16 bytes. The same claim is answered in the same way.
     #[prost(bytes = "bytes", tag = "1")]
     pub claim_id: ::prost::bytes::Bytes,
-    /// The users, ordered. 1 to 64. The asking device itself is left out.
+    /// The users, ordered, each once. 1 to 64. The asking device itself is left out.
     #[prost(string, repeated, tag = "2")]
     pub users: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -1014,7 +1017,7 @@ pub struct GetMaterial {
     /// The room: 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub room: ::prost::bytes::Bytes,
-    /// The entry whose commit added the device.
+    /// The entry whose commit added the device, from 1.
     #[prost(uint64, tag = "2")]
     pub seq: u64,
 }
@@ -1025,13 +1028,13 @@ pub struct BlobBegin {
     /// Its name, chosen at random: 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub blob: ::prost::bytes::Bytes,
-    /// The header of the sealed file.
+    /// The header of the sealed file: 1 to 64 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub header: ::prost::bytes::Bytes,
-    /// The chunk hashes one after the other, 32 bytes each.
+    /// The chunk hashes one after the other, 32 bytes each. 1 to 65,536 of them.
     #[prost(bytes = "bytes", tag = "3")]
     pub chunk_hashes: ::prost::bytes::Bytes,
-    /// The padded length, in bytes.
+    /// The padded length, in bytes. At most 1 TiB.
     #[prost(uint64, tag = "4")]
     pub padded: u64,
     /// The hash of the capability that opens it: 32 bytes.
@@ -1048,7 +1051,7 @@ pub struct BlobPut {
     /// The attachment: 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub blob: ::prost::bytes::Bytes,
-    /// Which chunk, from 0.
+    /// Which chunk, from 0, below 65,536.
     #[prost(uint64, tag = "2")]
     pub index: u64,
 }
@@ -1079,7 +1082,7 @@ pub struct BlobGet {
     /// What opens it: 32 bytes.
     #[prost(bytes = "bytes", tag = "3")]
     pub capability: ::prost::bytes::Bytes,
-    /// Which chunk, from 0.
+    /// Which chunk, from 0, below 65,536.
     #[prost(uint64, tag = "4")]
     pub index: u64,
 }
@@ -1137,7 +1140,7 @@ pub mod server_reply {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Failure {
-    /// A number of the registry of error codes.
+    /// A number of the registry of error codes, 1 to 65,535.
     #[prost(uint32, tag = "1")]
     pub code: u32,
     /// Do not try again before this time, in milliseconds since the Unix epoch; 0: no advice.
@@ -1171,16 +1174,17 @@ pub struct Stock {
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Delivery {
-    /// Rooms with new entries, ordered by room.
+    /// Rooms with new entries or a newer head, ordered by room, each once. At most 4,096, which together
+    /// have at most 256 entries.
     #[prost(message, repeated, tag = "1")]
     pub rooms: ::prost::alloc::vec::Vec<RoomDelivery>,
-    /// Items addressed to this device alone, ordered by number.
+    /// Items addressed to this device alone, ordered by number, each once. At most 4,096.
     #[prost(message, repeated, tag = "2")]
     pub inbox: ::prost::alloc::vec::Vec<InboxItem>,
-    /// A SignedEnvelope of a newer TrustList; absent if there is none.
+    /// A SignedEnvelope of a newer TrustList, at most 1 MiB; absent if there is none.
     #[prost(bytes = "bytes", tag = "3")]
     pub trust_list: ::prost::bytes::Bytes,
-    /// Newer descriptors: each a SignedEnvelope of an AgencyDescriptor.
+    /// Newer descriptors: each a SignedEnvelope of an AgencyDescriptor. At most 2,000.
     #[prost(bytes = "bytes", repeated, tag = "4")]
     pub descriptors: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     /// Whether there is more than this delivery holds.
@@ -1194,10 +1198,10 @@ pub struct RoomDelivery {
     /// The room: 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub room: ::prost::bytes::Bytes,
-    /// The entries.
+    /// The entries. At most 256; none in a heartbeat.
     #[prost(message, repeated, tag = "2")]
     pub items: ::prost::alloc::vec::Vec<LogItem>,
-    /// The hub's signed Head at the last of them.
+    /// The hub's signed Head of the same room, at the last of them.
     #[prost(bytes = "bytes", tag = "3")]
     pub head: ::prost::bytes::Bytes,
 }
@@ -1205,7 +1209,7 @@ pub struct RoomDelivery {
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct InboxItem {
-    /// Its number, growing.
+    /// Its number, growing, from 1.
     #[prost(uint64, tag = "1")]
     pub number: u64,
     /// Exactly one.
@@ -1239,13 +1243,13 @@ pub struct Invitation {
     /// The agency whose server is the hub.
     #[prost(string, tag = "1")]
     pub hub: ::prost::alloc::string::String,
-    /// An Envelope of the LogEntry whose commit adds the device.
+    /// An Envelope of the LogEntry whose commit adds the device, at most 1,130,496 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub entry: ::prost::bytes::Bytes,
     /// The hub's signed Head at that entry.
     #[prost(bytes = "bytes", tag = "3")]
     pub head: ::prost::bytes::Bytes,
-    /// MLSMessage(Welcome).
+    /// MLSMessage(Welcome), at most 1 MiB.
     #[prost(bytes = "bytes", tag = "4")]
     pub welcome: ::prost::bytes::Bytes,
 }
@@ -1262,7 +1266,7 @@ pub struct ClaimAnswer {
     /// Its descriptor: a SignedEnvelope of an AgencyDescriptor; absent if it cannot be reached.
     #[prost(bytes = "bytes", tag = "3")]
     pub descriptor: ::prost::bytes::Bytes,
-    /// The users, ordered.
+    /// The users, all of that agency, ordered, each once. 1 to 64.
     #[prost(message, repeated, tag = "4")]
     pub users: ::prost::alloc::vec::Vec<ClaimedUser>,
 }
@@ -1273,13 +1277,13 @@ pub struct ClaimedUser {
     /// The user.
     #[prost(string, tag = "1")]
     pub user: ::prost::alloc::string::String,
-    /// Why there is nothing: a number of the registry of error codes; 0 if there is.
+    /// Why there is nothing: a number of the registry of error codes, at most 65,535; 0 if there is.
     #[prost(uint32, tag = "2")]
     pub code: u32,
-    /// The user's chain from entry 0: encoded ChainLinks.
+    /// The user's chain from entry 0: encoded ChainLinks. 1 to 1,024; none if `code` is not 0.
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub chain: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    /// MLSMessage(KeyPackage), one per device.
+    /// MLSMessage(KeyPackage), one per device. 1 to 32; none if `code` is not 0.
     #[prost(bytes = "bytes", repeated, tag = "4")]
     pub packages: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
@@ -1287,13 +1291,13 @@ pub struct ClaimedUser {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct BlobInfo {
-    /// The header of the sealed file.
+    /// The header of the sealed file: 1 to 64 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub header: ::prost::bytes::Bytes,
-    /// The chunk hashes one after the other, 32 bytes each.
+    /// The chunk hashes one after the other, 32 bytes each. 1 to 65,536 of them.
     #[prost(bytes = "bytes", tag = "2")]
     pub chunk_hashes: ::prost::bytes::Bytes,
-    /// The padded length, in bytes.
+    /// The padded length, in bytes. At most 1 TiB.
     #[prost(uint64, tag = "3")]
     pub padded: u64,
 }
@@ -1301,7 +1305,7 @@ pub struct BlobInfo {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct BlobChunk {
-    /// Which one, from 0.
+    /// Which one, from 0, below 65,536.
     #[prost(uint64, tag = "1")]
     pub index: u64,
 }
@@ -1377,7 +1381,7 @@ pub struct LinkFrame {
     /// The sending agency.
     #[prost(string, tag = "1")]
     pub from: ::prost::alloc::string::String,
-    /// The receiving agency.
+    /// The receiving agency; another one.
     #[prost(string, tag = "2")]
     pub to: ::prost::alloc::string::String,
     /// The life of the sender's store: 16 bytes. Numbers begin anew with it.
@@ -1406,7 +1410,7 @@ pub struct LinkAck {
     /// The agency that acknowledges.
     #[prost(string, tag = "1")]
     pub from: ::prost::alloc::string::String,
-    /// The agency whose frames are acknowledged.
+    /// The agency whose frames are acknowledged; another one.
     #[prost(string, tag = "2")]
     pub to: ::prost::alloc::string::String,
     /// The life of the store whose frames these are: 16 bytes.
@@ -1469,13 +1473,14 @@ pub struct RoomEntries {
     /// The room: 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub room: ::prost::bytes::Bytes,
-    /// The entries.
+    /// The entries. At most 256; none in a heartbeat.
     #[prost(message, repeated, tag = "2")]
     pub items: ::prost::alloc::vec::Vec<LogItem>,
-    /// The hub's signed Head at the last of them.
+    /// The hub's signed Head of the same room, at the last of them.
     #[prost(bytes = "bytes", tag = "3")]
     pub head: ::prost::bytes::Bytes,
     /// Devices of the receiving agency that an entry removes: they see it and nothing after it.
+    /// Ordered by entry, user and device, each once. At most 10,000.
     #[prost(message, repeated, tag = "4")]
     pub departures: ::prost::alloc::vec::Vec<Departure>,
 }
@@ -1489,7 +1494,7 @@ pub struct Departure {
     /// The device: 16 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub device: ::prost::bytes::Bytes,
-    /// The entry that removes it.
+    /// The entry that removes it, from 1.
     #[prost(uint64, tag = "3")]
     pub seq: u64,
 }
@@ -1500,7 +1505,7 @@ pub struct RoomWelcome {
     /// What each of them is given.
     #[prost(message, optional, tag = "1")]
     pub invitation: ::core::option::Option<Invitation>,
-    /// The devices.
+    /// The devices, ordered by user and device, each once. 1 to 10,000.
     #[prost(message, repeated, tag = "2")]
     pub recipients: ::prost::alloc::vec::Vec<Recipient>,
     /// What they need beside it.
@@ -1553,13 +1558,13 @@ pub struct LinkBlobInfo {
     /// The attachment: 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub blob: ::prost::bytes::Bytes,
-    /// A number of the registry of error codes; 0 if `info` is there.
+    /// A number of the registry of error codes, at most 65,535; 0 if `info` is there.
     #[prost(uint32, tag = "2")]
     pub code: u32,
-    /// How it is made.
+    /// How it is made; absent if `code` is not 0.
     #[prost(message, optional, tag = "3")]
     pub info: ::core::option::Option<BlobInfo>,
-    /// Until when the origin keeps it, in milliseconds since the Unix epoch.
+    /// Until when the origin keeps it, in milliseconds since the Unix epoch; 0 if `code` is not 0.
     #[prost(uint64, tag = "4")]
     pub expires_at: u64,
 }
@@ -1570,7 +1575,7 @@ pub struct ChunkRequest {
     /// The asking agency.
     #[prost(string, tag = "1")]
     pub from: ::prost::alloc::string::String,
-    /// The origin.
+    /// The origin; another one.
     #[prost(string, tag = "2")]
     pub to: ::prost::alloc::string::String,
     /// The attachment: 16 bytes.
@@ -1579,7 +1584,7 @@ pub struct ChunkRequest {
     /// What opens it: 32 bytes.
     #[prost(bytes = "bytes", tag = "4")]
     pub capability: ::prost::bytes::Bytes,
-    /// Which chunk, from 0.
+    /// Which chunk, from 0, below 65,536.
     #[prost(uint64, tag = "5")]
     pub index: u64,
     /// When it was signed, in milliseconds since the Unix epoch.
@@ -1596,10 +1601,10 @@ pub struct ChunkReply {
     /// The attachment: 16 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub blob: ::prost::bytes::Bytes,
-    /// Which chunk, from 0.
+    /// Which chunk, from 0, below 65,536.
     #[prost(uint64, tag = "3")]
     pub index: u64,
-    /// A number of the registry of error codes; 0 if the chunk travels beside.
+    /// A number of the registry of error codes, at most 65,535; 0 if the chunk travels beside.
     #[prost(uint32, tag = "4")]
     pub code: u32,
 }

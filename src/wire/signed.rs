@@ -17,7 +17,7 @@ use crate::{
 
 /// A decoded `SignedEnvelope` of `T`. Its value is reachable to find the key that should
 /// have signed; to act on it takes the verified form.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Signed<T> {
     bytes: Bytes,
     body: Bytes,
@@ -26,7 +26,7 @@ pub(crate) struct Signed<T> {
 }
 
 /// A signature as received.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RawSignature {
     pub(crate) key: KeyId,
     pub(crate) signature: [u8; 64],

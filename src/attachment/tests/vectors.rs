@@ -308,7 +308,7 @@ fn at_servers() -> Vec<Value> {
         capability("capability for another blob", other.capability()),
         capability("capability from another file key", fixed(40).said.capability()),
         sealed_size("sealed size without a tag", 15),
-        sealed_size("sealed size of a second chunk without a tag", 65_552 + 16),
+        sealed_size("sealed size of a second, empty chunk", 65_552 + 16),
         sealed_size("sealed size that no padded size has", 65_552 + 17),
         sealed_size("sealed size past 1 TiB", (1 << 41) + (1 << 21)),
     ]
