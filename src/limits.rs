@@ -112,6 +112,8 @@ pub const BLOB_INFO: usize = (2 << 20) + (1 << 10);
 /// An attachment: 1 TiB.
 pub const ATTACHMENT: u64 = 1 << 40;
 
+/// Fields of one message, at every depth.
+pub const FIELDS: usize = 1 << 17;
 /// A request of a device or a reply to it.
 pub const DEVICE_MESSAGE: usize = 24 << 20;
 /// A message of a few ids and numbers, signed or not.

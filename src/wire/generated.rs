@@ -1608,3 +1608,606 @@ pub struct ChunkReply {
     #[prost(uint32, tag = "4")]
     pub code: u32,
 }
+impl super::shape::Shaped for Frame {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Frame", &[
+        super::shape::Field::new(1, "nonce", None),
+        super::shape::Field::new(2, "seen_seq", None),
+        super::shape::Field::new(3, "seen_hash", None),
+        super::shape::Field::new(4, "kind", None),
+        super::shape::Field::new(5, "content", None),
+    ]);
+}
+impl super::shape::Shaped for Text {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Text", &[
+        super::shape::Field::new(1, "body", None),
+        super::shape::Field::new(2, "markdown", None),
+        super::shape::Field::new(3, "reply_to", None),
+    ]);
+}
+impl super::shape::Shaped for Reaction {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Reaction", &[
+        super::shape::Field::new(1, "target", None),
+        super::shape::Field::new(2, "symbol", None),
+        super::shape::Field::new(3, "withdrawn", None),
+    ]);
+}
+impl super::shape::Shaped for Attachment {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Attachment", &[
+        super::shape::Field::new(1, "file", Some(&FileRef::SHAPE)),
+        super::shape::Field::new(2, "name", None),
+        super::shape::Field::new(3, "media_type", None),
+        super::shape::Field::new(4, "caption", None),
+        super::shape::Field::new(5, "preview", Some(&Preview::SHAPE)),
+        super::shape::Field::new(6, "reply_to", None),
+    ]);
+}
+impl super::shape::Shaped for FileRef {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("FileRef", &[
+        super::shape::Field::new(1, "blob", None),
+        super::shape::Field::new(2, "origin", None),
+        super::shape::Field::new(3, "expires_at", None),
+        super::shape::Field::new(4, "suite", None),
+        super::shape::Field::new(5, "key", None),
+        super::shape::Field::new(6, "root", None),
+        super::shape::Field::new(7, "size", None),
+        super::shape::Field::new(8, "padded_size", None),
+    ]);
+}
+impl super::shape::Shaped for Preview {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Preview", &[
+        super::shape::Field::new(1, "media_type", None),
+        super::shape::Field::new(2, "data", None),
+    ]);
+}
+impl super::shape::Shaped for TrustList {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("TrustList", &[
+        super::shape::Field::new(1, "federation", None),
+        super::shape::Field::new(2, "version", None),
+        super::shape::Field::new(3, "issued_at", None),
+        super::shape::Field::new(4, "expires_at", None),
+        super::shape::Field::new(5, "roots", Some(&RootKey::SHAPE)),
+        super::shape::Field::new(6, "threshold", None),
+        super::shape::Field::new(7, "agencies", Some(&TrustedAgency::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for RootKey {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RootKey", &[
+        super::shape::Field::new(1, "holder", None),
+        super::shape::Field::new(2, "public_key", None),
+    ]);
+}
+impl super::shape::Shaped for TrustedAgency {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("TrustedAgency", &[
+        super::shape::Field::new(1, "agency", None),
+        super::shape::Field::new(2, "status", None),
+        super::shape::Field::new(3, "root_key", None),
+    ]);
+}
+impl super::shape::Shaped for AgencyDescriptor {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("AgencyDescriptor", &[
+        super::shape::Field::new(1, "agency", None),
+        super::shape::Field::new(2, "version", None),
+        super::shape::Field::new(3, "issued_at", None),
+        super::shape::Field::new(4, "expires_at", None),
+        super::shape::Field::new(5, "keys", Some(&OperationalKey::SHAPE)),
+        super::shape::Field::new(6, "endpoints", None),
+        super::shape::Field::new(7, "versions", None),
+        super::shape::Field::new(8, "suites", None),
+    ]);
+}
+impl super::shape::Shaped for OperationalKey {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("OperationalKey", &[
+        super::shape::Field::new(1, "purpose", None),
+        super::shape::Field::new(2, "public_key", None),
+        super::shape::Field::new(3, "not_before", None),
+        super::shape::Field::new(4, "not_after", None),
+    ]);
+}
+impl super::shape::Shaped for ChainLink {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ChainLink", &[
+        super::shape::Field::new(1, "version", None),
+        super::shape::Field::new(2, "entry", None),
+        super::shape::Field::new(3, "signature", None),
+        super::shape::Field::new(4, "agency_key_id", None),
+        super::shape::Field::new(5, "countersignature", None),
+    ]);
+}
+impl super::shape::Shaped for ChainEntry {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ChainEntry", &[
+        super::shape::Field::new(1, "user", None),
+        super::shape::Field::new(2, "n", None),
+        super::shape::Field::new(3, "previous", None),
+        super::shape::Field::new(4, "at", None),
+        super::shape::Field::new(5, "signer", None),
+        super::shape::Field::new(6, "genesis", Some(&Genesis::SHAPE)),
+        super::shape::Field::new(7, "add_device", Some(&AddDevice::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Genesis {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Genesis", &[
+        super::shape::Field::new(1, "kind", None),
+        super::shape::Field::new(2, "device", Some(&DeviceKey::SHAPE)),
+        super::shape::Field::new(3, "recovery", Some(&RecoveryKey::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for DeviceKey {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceKey", &[
+        super::shape::Field::new(1, "device", None),
+        super::shape::Field::new(2, "public_key", None),
+    ]);
+}
+impl super::shape::Shaped for RecoveryKey {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RecoveryKey", &[
+        super::shape::Field::new(1, "owner", None),
+        super::shape::Field::new(2, "public_key", None),
+    ]);
+}
+impl super::shape::Shaped for AddDevice {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("AddDevice", &[
+        super::shape::Field::new(1, "device", Some(&DeviceKey::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for DeviceCertificate {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceCertificate", &[
+        super::shape::Field::new(1, "serial", None),
+        super::shape::Field::new(2, "user", None),
+        super::shape::Field::new(3, "kind", None),
+        super::shape::Field::new(4, "device", Some(&DeviceKey::SHAPE)),
+        super::shape::Field::new(5, "identity", None),
+        super::shape::Field::new(6, "chain_n", None),
+        super::shape::Field::new(7, "not_before", None),
+        super::shape::Field::new(8, "not_after", None),
+    ]);
+}
+impl super::shape::Shaped for Evidence {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Evidence", &[
+        super::shape::Field::new(1, "chain_link", None),
+        super::shape::Field::new(2, "descriptor", None),
+    ]);
+}
+impl super::shape::Shaped for RoomState {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomState", &[
+        super::shape::Field::new(1, "room", None),
+        super::shape::Field::new(2, "kind", None),
+        super::shape::Field::new(3, "hub", None),
+        super::shape::Field::new(4, "term", None),
+        super::shape::Field::new(5, "replicas", None),
+        super::shape::Field::new(6, "policy", Some(&Policy::SHAPE)),
+        super::shape::Field::new(7, "roles", Some(&RoleGrant::SHAPE)),
+        super::shape::Field::new(8, "retention", None),
+        super::shape::Field::new(9, "ends_at", None),
+        super::shape::Field::new(10, "private_hash", None),
+    ]);
+}
+impl super::shape::Shaped for Policy {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Policy", &[
+        super::shape::Field::new(1, "invite", None),
+        super::shape::Field::new(2, "remove", None),
+        super::shape::Field::new(3, "govern", None),
+        super::shape::Field::new(4, "describe", None),
+        super::shape::Field::new(5, "send", None),
+    ]);
+}
+impl super::shape::Shaped for RoleGrant {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RoleGrant", &[
+        super::shape::Field::new(1, "user", None),
+        super::shape::Field::new(2, "role", None),
+    ]);
+}
+impl super::shape::Shaped for PrivateState {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("PrivateState", &[
+        super::shape::Field::new(1, "salt", None),
+        super::shape::Field::new(2, "name", None),
+        super::shape::Field::new(3, "topic", None),
+        super::shape::Field::new(4, "purpose", None),
+        super::shape::Field::new(5, "label", None),
+    ]);
+}
+impl super::shape::Shaped for SubmissionHeader {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("SubmissionHeader", &[
+        super::shape::Field::new(1, "room", None),
+        super::shape::Field::new(2, "term", None),
+        super::shape::Field::new(3, "epoch", None),
+        super::shape::Field::new(4, "submission_id", None),
+        super::shape::Field::new(5, "counter", None),
+        super::shape::Field::new(6, "user", None),
+        super::shape::Field::new(7, "device", None),
+        super::shape::Field::new(8, "kind", None),
+        super::shape::Field::new(9, "mls_hash", None),
+        super::shape::Field::new(10, "group_info_hash", None),
+        super::shape::Field::new(11, "welcome_hash", None),
+    ]);
+}
+impl super::shape::Shaped for Submission {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Submission", &[
+        super::shape::Field::new(1, "header", None),
+        super::shape::Field::new(2, "mls", None),
+        super::shape::Field::new(3, "group_info", None),
+        super::shape::Field::new(4, "welcome", None),
+        super::shape::Field::new(5, "ratchet_tree", None),
+        super::shape::Field::new(6, "evidence", Some(&Evidence::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Stamp {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Stamp", &[
+        super::shape::Field::new(1, "at", None),
+        super::shape::Field::new(2, "trust_version", None),
+        super::shape::Field::new(3, "revocations", Some(&RevocationVersion::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for RevocationVersion {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RevocationVersion", &[
+        super::shape::Field::new(1, "agency", None),
+        super::shape::Field::new(2, "version", None),
+    ]);
+}
+impl super::shape::Shaped for LogEntry {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LogEntry", &[
+        super::shape::Field::new(1, "room", None),
+        super::shape::Field::new(2, "seq", None),
+        super::shape::Field::new(3, "term", None),
+        super::shape::Field::new(4, "previous", None),
+        super::shape::Field::new(5, "stamp", Some(&Stamp::SHAPE)),
+        super::shape::Field::new(6, "header", None),
+        super::shape::Field::new(7, "mls", None),
+    ]);
+}
+impl super::shape::Shaped for Head {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Head", &[
+        super::shape::Field::new(1, "room", None),
+        super::shape::Field::new(2, "term", None),
+        super::shape::Field::new(3, "seq", None),
+        super::shape::Field::new(4, "hash", None),
+        super::shape::Field::new(5, "at", None),
+        super::shape::Field::new(6, "incarnation", None),
+    ]);
+}
+impl super::shape::Shaped for Refusal {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Refusal", &[
+        super::shape::Field::new(1, "room", None),
+        super::shape::Field::new(2, "submission_id", None),
+        super::shape::Field::new(3, "user", None),
+        super::shape::Field::new(4, "device", None),
+        super::shape::Field::new(5, "code", None),
+        super::shape::Field::new(6, "seq", None),
+        super::shape::Field::new(7, "retry_at", None),
+    ]);
+}
+impl super::shape::Shaped for LogItem {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LogItem", &[
+        super::shape::Field::new(1, "entry", None),
+        super::shape::Field::new(2, "evidence", Some(&Evidence::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for RoomMaterial {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomMaterial", &[
+        super::shape::Field::new(1, "ratchet_tree", None),
+        super::shape::Field::new(2, "evidence", Some(&Evidence::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for DeviceMessage {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceMessage", &[
+        super::shape::Field::new(1, "request", None),
+        super::shape::Field::new(2, "submission", Some(&Submission::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for DeviceRequest {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceRequest", &[
+        super::shape::Field::new(1, "user", None),
+        super::shape::Field::new(2, "device", None),
+        super::shape::Field::new(3, "agency", None),
+        super::shape::Field::new(4, "request_id", None),
+        super::shape::Field::new(5, "enrol", Some(&Enrol::SHAPE)),
+        super::shape::Field::new(6, "publish", Some(&PublishKeyPackages::SHAPE)),
+        super::shape::Field::new(7, "sync", Some(&Sync::SHAPE)),
+        super::shape::Field::new(8, "claim", Some(&Claim::SHAPE)),
+        super::shape::Field::new(9, "get_material", Some(&GetMaterial::SHAPE)),
+        super::shape::Field::new(10, "blob_begin", Some(&BlobBegin::SHAPE)),
+        super::shape::Field::new(11, "blob_put", Some(&BlobPut::SHAPE)),
+        super::shape::Field::new(12, "blob_open", Some(&BlobOpen::SHAPE)),
+        super::shape::Field::new(13, "blob_get", Some(&BlobGet::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Enrol {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Enrol", &[
+        super::shape::Field::new(1, "certificate", None),
+        super::shape::Field::new(2, "chain", None),
+    ]);
+}
+impl super::shape::Shaped for PublishKeyPackages {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("PublishKeyPackages", &[
+        super::shape::Field::new(1, "packages", None),
+        super::shape::Field::new(2, "last_resort", None),
+    ]);
+}
+impl super::shape::Shaped for Sync {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Sync", &[
+        super::shape::Field::new(1, "cursors", Some(&Cursor::SHAPE)),
+        super::shape::Field::new(2, "inbox_done", None),
+        super::shape::Field::new(3, "trust_version", None),
+        super::shape::Field::new(4, "descriptors", Some(&KnownDescriptor::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Cursor {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Cursor", &[
+        super::shape::Field::new(1, "room", None),
+        super::shape::Field::new(2, "seq", None),
+    ]);
+}
+impl super::shape::Shaped for KnownDescriptor {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("KnownDescriptor", &[
+        super::shape::Field::new(1, "agency", None),
+        super::shape::Field::new(2, "version", None),
+    ]);
+}
+impl super::shape::Shaped for Claim {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Claim", &[
+        super::shape::Field::new(1, "claim_id", None),
+        super::shape::Field::new(2, "users", None),
+    ]);
+}
+impl super::shape::Shaped for GetMaterial {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("GetMaterial", &[
+        super::shape::Field::new(1, "room", None),
+        super::shape::Field::new(2, "seq", None),
+    ]);
+}
+impl super::shape::Shaped for BlobBegin {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobBegin", &[
+        super::shape::Field::new(1, "blob", None),
+        super::shape::Field::new(2, "header", None),
+        super::shape::Field::new(3, "chunk_hashes", None),
+        super::shape::Field::new(4, "padded", None),
+        super::shape::Field::new(5, "capability_hash", None),
+        super::shape::Field::new(6, "expires_at", None),
+    ]);
+}
+impl super::shape::Shaped for BlobPut {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobPut", &[
+        super::shape::Field::new(1, "blob", None),
+        super::shape::Field::new(2, "index", None),
+    ]);
+}
+impl super::shape::Shaped for BlobOpen {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobOpen", &[
+        super::shape::Field::new(1, "blob", None),
+        super::shape::Field::new(2, "origin", None),
+        super::shape::Field::new(3, "capability", None),
+    ]);
+}
+impl super::shape::Shaped for BlobGet {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobGet", &[
+        super::shape::Field::new(1, "blob", None),
+        super::shape::Field::new(2, "origin", None),
+        super::shape::Field::new(3, "capability", None),
+        super::shape::Field::new(4, "index", None),
+    ]);
+}
+impl super::shape::Shaped for ServerReply {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ServerReply", &[
+        super::shape::Field::new(1, "request_id", None),
+        super::shape::Field::new(2, "failure", Some(&Failure::SHAPE)),
+        super::shape::Field::new(3, "done", Some(&Done::SHAPE)),
+        super::shape::Field::new(4, "stock", Some(&Stock::SHAPE)),
+        super::shape::Field::new(5, "delivery", Some(&Delivery::SHAPE)),
+        super::shape::Field::new(6, "material", Some(&RoomMaterial::SHAPE)),
+        super::shape::Field::new(7, "queued", Some(&Queued::SHAPE)),
+        super::shape::Field::new(8, "refusal", None),
+        super::shape::Field::new(9, "blob_info", Some(&BlobInfo::SHAPE)),
+        super::shape::Field::new(10, "blob_chunk", Some(&BlobChunk::SHAPE)),
+        super::shape::Field::new(11, "pending", Some(&Pending::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Failure {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Failure", &[
+        super::shape::Field::new(1, "code", None),
+        super::shape::Field::new(2, "retry_at", None),
+    ]);
+}
+impl super::shape::Shaped for Done {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Done", &[
+    ]);
+}
+impl super::shape::Shaped for Queued {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Queued", &[
+    ]);
+}
+impl super::shape::Shaped for Pending {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Pending", &[
+    ]);
+}
+impl super::shape::Shaped for Stock {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Stock", &[
+        super::shape::Field::new(1, "left", None),
+    ]);
+}
+impl super::shape::Shaped for Delivery {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Delivery", &[
+        super::shape::Field::new(1, "rooms", Some(&RoomDelivery::SHAPE)),
+        super::shape::Field::new(2, "inbox", Some(&InboxItem::SHAPE)),
+        super::shape::Field::new(3, "trust_list", None),
+        super::shape::Field::new(4, "descriptors", None),
+        super::shape::Field::new(5, "more", None),
+    ]);
+}
+impl super::shape::Shaped for RoomDelivery {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomDelivery", &[
+        super::shape::Field::new(1, "room", None),
+        super::shape::Field::new(2, "items", Some(&LogItem::SHAPE)),
+        super::shape::Field::new(3, "head", None),
+    ]);
+}
+impl super::shape::Shaped for InboxItem {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("InboxItem", &[
+        super::shape::Field::new(1, "number", None),
+        super::shape::Field::new(2, "invitation", Some(&Invitation::SHAPE)),
+        super::shape::Field::new(3, "claimed", Some(&ClaimAnswer::SHAPE)),
+        super::shape::Field::new(4, "refusal", None),
+        super::shape::Field::new(5, "stock_low", Some(&Stock::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Invitation {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Invitation", &[
+        super::shape::Field::new(1, "hub", None),
+        super::shape::Field::new(2, "entry", None),
+        super::shape::Field::new(3, "head", None),
+        super::shape::Field::new(4, "welcome", None),
+    ]);
+}
+impl super::shape::Shaped for ClaimAnswer {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ClaimAnswer", &[
+        super::shape::Field::new(1, "claim_id", None),
+        super::shape::Field::new(2, "agency", None),
+        super::shape::Field::new(3, "descriptor", None),
+        super::shape::Field::new(4, "users", Some(&ClaimedUser::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for ClaimedUser {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ClaimedUser", &[
+        super::shape::Field::new(1, "user", None),
+        super::shape::Field::new(2, "code", None),
+        super::shape::Field::new(3, "chain", None),
+        super::shape::Field::new(4, "packages", None),
+    ]);
+}
+impl super::shape::Shaped for BlobInfo {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobInfo", &[
+        super::shape::Field::new(1, "header", None),
+        super::shape::Field::new(2, "chunk_hashes", None),
+        super::shape::Field::new(3, "padded", None),
+    ]);
+}
+impl super::shape::Shaped for BlobChunk {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobChunk", &[
+        super::shape::Field::new(1, "index", None),
+    ]);
+}
+impl super::shape::Shaped for Envelope {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Envelope", &[
+        super::shape::Field::new(1, "version", None),
+        super::shape::Field::new(2, "body", None),
+    ]);
+}
+impl super::shape::Shaped for SignedEnvelope {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("SignedEnvelope", &[
+        super::shape::Field::new(1, "version", None),
+        super::shape::Field::new(2, "body", None),
+        super::shape::Field::new(3, "signatures", Some(&Signature::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Signature {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Signature", &[
+        super::shape::Field::new(1, "key_id", None),
+        super::shape::Field::new(2, "signature", None),
+    ]);
+}
+impl super::shape::Shaped for PeerMessage {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("PeerMessage", &[
+        super::shape::Field::new(1, "frame", None),
+        super::shape::Field::new(2, "ack", None),
+        super::shape::Field::new(3, "chunk_request", None),
+        super::shape::Field::new(4, "chunk_reply", Some(&ChunkReply::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkFrame {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkFrame", &[
+        super::shape::Field::new(1, "from", None),
+        super::shape::Field::new(2, "to", None),
+        super::shape::Field::new(3, "incarnation", None),
+        super::shape::Field::new(4, "number", None),
+        super::shape::Field::new(5, "previous", None),
+        super::shape::Field::new(6, "at", None),
+        super::shape::Field::new(7, "descriptor", None),
+        super::shape::Field::new(8, "items", Some(&LinkItem::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkAck {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkAck", &[
+        super::shape::Field::new(1, "from", None),
+        super::shape::Field::new(2, "to", None),
+        super::shape::Field::new(3, "incarnation", None),
+        super::shape::Field::new(4, "number", None),
+        super::shape::Field::new(5, "hash", None),
+        super::shape::Field::new(6, "at", None),
+    ]);
+}
+impl super::shape::Shaped for LinkItem {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkItem", &[
+        super::shape::Field::new(1, "submission", Some(&Submission::SHAPE)),
+        super::shape::Field::new(2, "entries", Some(&RoomEntries::SHAPE)),
+        super::shape::Field::new(3, "refusal", None),
+        super::shape::Field::new(4, "welcome", Some(&RoomWelcome::SHAPE)),
+        super::shape::Field::new(5, "claim", Some(&LinkClaim::SHAPE)),
+        super::shape::Field::new(6, "claim_answer", Some(&LinkClaimAnswer::SHAPE)),
+        super::shape::Field::new(7, "blob_open", Some(&BlobOpen::SHAPE)),
+        super::shape::Field::new(8, "blob_info", Some(&LinkBlobInfo::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for RoomEntries {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomEntries", &[
+        super::shape::Field::new(1, "room", None),
+        super::shape::Field::new(2, "items", Some(&LogItem::SHAPE)),
+        super::shape::Field::new(3, "head", None),
+        super::shape::Field::new(4, "departures", Some(&Departure::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Departure {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Departure", &[
+        super::shape::Field::new(1, "user", None),
+        super::shape::Field::new(2, "device", None),
+        super::shape::Field::new(3, "seq", None),
+    ]);
+}
+impl super::shape::Shaped for RoomWelcome {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomWelcome", &[
+        super::shape::Field::new(1, "invitation", Some(&Invitation::SHAPE)),
+        super::shape::Field::new(2, "recipients", Some(&Recipient::SHAPE)),
+        super::shape::Field::new(3, "material", Some(&RoomMaterial::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Recipient {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Recipient", &[
+        super::shape::Field::new(1, "user", None),
+        super::shape::Field::new(2, "device", None),
+    ]);
+}
+impl super::shape::Shaped for LinkClaim {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkClaim", &[
+        super::shape::Field::new(1, "user", None),
+        super::shape::Field::new(2, "device", None),
+        super::shape::Field::new(3, "claim", Some(&Claim::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkClaimAnswer {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkClaimAnswer", &[
+        super::shape::Field::new(1, "user", None),
+        super::shape::Field::new(2, "device", None),
+        super::shape::Field::new(3, "answer", Some(&ClaimAnswer::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkBlobInfo {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkBlobInfo", &[
+        super::shape::Field::new(1, "blob", None),
+        super::shape::Field::new(2, "code", None),
+        super::shape::Field::new(3, "info", Some(&BlobInfo::SHAPE)),
+        super::shape::Field::new(4, "expires_at", None),
+    ]);
+}
+impl super::shape::Shaped for ChunkRequest {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ChunkRequest", &[
+        super::shape::Field::new(1, "from", None),
+        super::shape::Field::new(2, "to", None),
+        super::shape::Field::new(3, "blob", None),
+        super::shape::Field::new(4, "capability", None),
+        super::shape::Field::new(5, "index", None),
+        super::shape::Field::new(6, "at", None),
+    ]);
+}
+impl super::shape::Shaped for ChunkReply {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ChunkReply", &[
+        super::shape::Field::new(1, "from", None),
+        super::shape::Field::new(2, "blob", None),
+        super::shape::Field::new(3, "index", None),
+        super::shape::Field::new(4, "code", None),
+    ]);
+}

@@ -14,6 +14,7 @@ pub(crate) mod log;
 #[allow(missing_docs, unreachable_pub, clippy::all)] // generated; its source is proto/verbund/v1
 #[path = "generated.rs"]
 pub(crate) mod proto;
+mod shape;
 mod signed;
 
 pub(crate) use codec::{Wire, decode, decode_body, encode, encode_body, field, repeated};

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use bytes::Bytes;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::{
     code::Code,
@@ -14,9 +15,9 @@ use crate::{
     wire::{Wire, fields, proto},
 };
 
-/// What opens an attachment at a server; whoever has it may fetch the ciphertext.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub(crate) struct Capability([u8; 32]);
+/// A capability as it is shown to a server; whoever has it may fetch the ciphertext.
+#[derive(Clone)]
+pub(crate) struct ShownCapability(Zeroizing<[u8; 32]>);
 
 /// How an attachment is made. Whether the sizes fit together is checked with the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub(crate) struct BlobOpen {
     pub(crate) blob: BlobId,
     /// The agency to which it was uploaded.
     pub(crate) origin: AgencyId,
-    pub(crate) capability: Capability,
+    pub(crate) capability: ShownCapability,
 }
 
 /// Asks for a chunk.
@@ -63,28 +64,37 @@ pub(crate) struct BlobGet {
     pub(crate) blob: BlobId,
     /// The agency to which it was uploaded.
     pub(crate) origin: AgencyId,
-    pub(crate) capability: Capability,
+    pub(crate) capability: ShownCapability,
     /// From 0, below [`limits::CHUNKS`].
     pub(crate) index: u64,
 }
 
-impl Capability {
-    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Capability(bytes)
+impl ShownCapability {
+    pub(crate) fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
+        ShownCapability(bytes)
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 
     pub(in crate::wire) fn parse(bytes: &[u8]) -> Result<Self> {
-        bytes.try_into().map(Capability).map_err(|_| Error::new(Code::BadField, "capability"))
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| Error::new(Code::BadField, "capability"))?;
+        Ok(ShownCapability(bytes.into()))
     }
 }
 
-impl fmt::Debug for Capability {
+impl PartialEq for ShownCapability {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(other.0.as_slice()).into()
+    }
+}
+
+impl Eq for ShownCapability {}
+
+impl fmt::Debug for ShownCapability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Capability(..)")
+        f.write_str("ShownCapability(..)")
     }
 }
 
@@ -171,7 +181,7 @@ impl Wire for BlobOpen {
         Ok(BlobOpen {
             blob: BlobId::from_slice(&proto.blob)?,
             origin: AgencyId::parse(&proto.origin)?,
-            capability: Capability::parse(&proto.capability)?,
+            capability: ShownCapability::parse(&proto.capability)?,
         })
     }
 
@@ -179,7 +189,7 @@ impl Wire for BlobOpen {
         proto::BlobOpen {
             blob: fields::raw(self.blob.as_bytes()),
             origin: self.origin.to_string(),
-            capability: fields::raw(self.capability.as_bytes()),
+            capability: fields::raw(self.capability.expose()),
         }
     }
 }
@@ -193,7 +203,7 @@ impl Wire for BlobGet {
         Ok(BlobGet {
             blob: BlobId::from_slice(&proto.blob)?,
             origin: AgencyId::parse(&proto.origin)?,
-            capability: Capability::parse(&proto.capability)?,
+            capability: ShownCapability::parse(&proto.capability)?,
             index: chunk_index(proto.index)?,
         })
     }
@@ -202,7 +212,7 @@ impl Wire for BlobGet {
         proto::BlobGet {
             blob: fields::raw(self.blob.as_bytes()),
             origin: self.origin.to_string(),
-            capability: fields::raw(self.capability.as_bytes()),
+            capability: fields::raw(self.capability.expose()),
             index: self.index,
         }
     }

@@ -7,7 +7,7 @@ mod reply;
 mod request;
 
 pub(in crate::wire) use blob::chunk_index;
-pub(crate) use blob::{BlobBegin, BlobGet, BlobInfo, BlobOpen, BlobPut, Capability};
+pub(crate) use blob::{BlobBegin, BlobGet, BlobInfo, BlobOpen, BlobPut, ShownCapability};
 pub(crate) use claim::{Claim, ClaimAnswer, ClaimedUser, Keys};
 pub(in crate::wire) use delivery::room_items;
 pub(crate) use delivery::{Delivery, InboxBody, InboxItem, Invitation, RoomDelivery};

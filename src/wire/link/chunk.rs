@@ -7,7 +7,7 @@ use crate::{
     time::Timestamp,
     wire::{
         Reason, Wire,
-        device::{Capability, chunk_index},
+        device::{ShownCapability, chunk_index},
         fields,
         link::ends,
         proto,
@@ -22,7 +22,7 @@ pub(crate) struct ChunkRequest {
     /// The origin. Not the same as `from`.
     pub(crate) to: AgencyId,
     pub(crate) blob: BlobId,
-    pub(crate) capability: Capability,
+    pub(crate) capability: ShownCapability,
     /// From 0, below [`limits::CHUNKS`].
     pub(crate) index: u64,
     /// When it was signed.
@@ -52,7 +52,7 @@ impl Wire for ChunkRequest {
             from,
             to,
             blob: BlobId::from_slice(&proto.blob)?,
-            capability: Capability::parse(&proto.capability)?,
+            capability: ShownCapability::parse(&proto.capability)?,
             index: chunk_index(proto.index)?,
             at: Timestamp::from_millis(proto.at),
         })
@@ -63,7 +63,7 @@ impl Wire for ChunkRequest {
             from: self.from.to_string(),
             to: self.to.to_string(),
             blob: fields::raw(self.blob.as_bytes()),
-            capability: fields::raw(self.capability.as_bytes()),
+            capability: fields::raw(self.capability.expose()),
             index: self.index,
             at: self.at.as_millis(),
         }
