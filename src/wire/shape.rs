@@ -2,7 +2,7 @@
 
 use crate::{
     code::Code,
-    error::{Error, Result, fault},
+    error::{Error, Result, ensure, fault},
 };
 
 /// A message and its fields.
@@ -44,24 +44,23 @@ impl Shape {
     ) -> Result<()> {
         while !bytes.is_empty() {
             let key = varint(&mut bytes)?;
+            let value = varint(&mut bytes)?;
+            let inside = match key & 7 {
+                0 => None,
+                2 => Some(take(&mut bytes, value)?),
+                _ => return fault(Code::Malformed, "wire type"),
+            };
+            ensure(key >> 3 != 0, Code::Malformed, "field number")?;
             let known = self.1.iter().find(|field| u64::from(field.0) == key >> 3);
             let Field(_, name, nested) = known.ok_or(Error::new(Code::NotCanonical, "unknown field"))?;
-            let value = varint(&mut bytes)?;
-            match (key & 7, nested) {
-                (0, None) => visit(depth, name, Part::Number(value))?,
-                (2, nested) => {
-                    let length = usize::try_from(value).unwrap_or(usize::MAX);
-                    let (inside, rest) = bytes.split_at_checked(length).ok_or(TRUNCATED)?;
-                    bytes = rest;
-                    match nested {
-                        None => visit(depth, name, Part::Bytes(length))?,
-                        Some(shape) => {
-                            visit(depth, name, Part::Message(length))?;
-                            shape.walk(inside, depth.saturating_add(1), visit)?;
-                        }
-                    }
+            match (inside, nested) {
+                (None, None) => visit(depth, name, Part::Number(value))?,
+                (Some(inside), None) => visit(depth, name, Part::Bytes(inside.len()))?,
+                (Some(inside), Some(shape)) => {
+                    visit(depth, name, Part::Message(inside.len()))?;
+                    shape.walk(inside, depth.saturating_add(1), visit)?;
                 }
-                _ => return fault(Code::Malformed, "wire type"),
+                (None, Some(_)) => return fault(Code::Malformed, "wire type"),
             }
         }
         Ok(())
@@ -80,6 +79,14 @@ impl Field {
 }
 
 const TRUNCATED: Error = Error::new(Code::Malformed, "truncated field");
+
+/// Takes so many bytes off the front.
+fn take<'a>(bytes: &mut &'a [u8], length: u64) -> Result<&'a [u8]> {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let (inside, rest) = bytes.split_at_checked(length).ok_or(TRUNCATED)?;
+    *bytes = rest;
+    Ok(inside)
+}
 
 /// Takes a base 128 varint of at most ten bytes off the front.
 fn varint(bytes: &mut &[u8]) -> Result<u64> {
