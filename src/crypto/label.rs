@@ -104,6 +104,8 @@ labels! {
     FRAME_HASH = "verbund 1 hash of frame";
     /// Signature of a server on an acknowledgement of frames.
     ACK = "verbund 1 acknowledgement";
+    /// Signature of a server that asks another for a chunk.
+    CHUNK_REQUEST = "verbund 1 chunk request";
     /// Signature of a device on a request to its own server.
     DEVICE_REQUEST = "verbund 1 device request";
 

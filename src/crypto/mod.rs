@@ -6,6 +6,7 @@
 
 mod aead;
 mod blake;
+mod documents;
 mod field;
 mod hash;
 mod hpke;

@@ -40,6 +40,11 @@ impl<T: SignedAs> Verified<T> {
         self.0.signatures().first().map(|s| s.key)
     }
 
+    /// The document as it travels.
+    pub(crate) fn into_signed(self) -> Signed<T> {
+        self.0
+    }
+
     /// The value alone.
     pub(crate) fn into_inner(self) -> T {
         self.0.into_claimed()

@@ -976,6 +976,10 @@ pub struct Sync {
     /// The descriptors that the device has, ordered by agency, each once. At most 2,000.
     #[prost(message, repeated, tag = "4")]
     pub descriptors: ::prost::alloc::vec::Vec<KnownDescriptor>,
+    /// The highest submission counter that the device has used; 0: none. A lower one than the server
+    /// has seen shows that the device's store was rolled back.
+    #[prost(uint64, tag = "5")]
+    pub counter: u64,
 }
 /// How far a device has processed a room's log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1926,6 +1930,7 @@ impl super::shape::Shaped for Sync {
         super::shape::Field::new(2, "inbox_done", None),
         super::shape::Field::new(3, "trust_version", None),
         super::shape::Field::new(4, "descriptors", Some(&KnownDescriptor::SHAPE)),
+        super::shape::Field::new(5, "counter", None),
     ]);
 }
 impl super::shape::Shaped for Cursor {

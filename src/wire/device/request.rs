@@ -73,6 +73,8 @@ pub(crate) struct Sync {
     pub(crate) trust_version: u64,
     /// Ordered by agency.
     pub(crate) descriptors: Vec<KnownDescriptor>,
+    /// The highest submission counter used; 0: none.
+    pub(crate) counter: u64,
 }
 
 /// How far a device has processed a room's log.
@@ -225,7 +227,7 @@ impl Wire for Sync {
         let descriptors = repeated(proto.descriptors, bounds, "descriptors", KnownDescriptor::parse)?;
         fields::ascending(&descriptors, |d| &d.agency, "descriptors are not in order")?;
         let (inbox_done, trust_version) = (proto.inbox_done, proto.trust_version);
-        Ok(Sync { cursors, inbox_done, trust_version, descriptors })
+        Ok(Sync { cursors, inbox_done, trust_version, descriptors, counter: proto.counter })
     }
 
     fn to_proto(&self) -> Self::Proto {
@@ -234,6 +236,7 @@ impl Wire for Sync {
             inbox_done: self.inbox_done,
             trust_version: self.trust_version,
             descriptors: fields::protos(&self.descriptors),
+            counter: self.counter,
         }
     }
 }
