@@ -30,6 +30,22 @@ pub const CHAIN_LINKS: usize = 1_024;
 pub const CERTIFICATE: usize = 1_200;
 /// The longest validity of a device certificate.
 pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
+/// A signed offer of a new device.
+pub const DEVICE_OFFER: usize = 1_024;
+/// What a new device brings to its registrar.
+pub const ENROLMENT_REQUEST: usize = 4_096;
+/// What a registrar gives back.
+pub const ENROLMENT: usize = 20 << 20;
+/// Trust lists in one enrolment: the latest.
+pub const ENROLMENT_TRUST_LISTS: usize = 16;
+/// How old an enrolment request may be when the registrar decides on it.
+pub const ENROLMENT_AGE: Duration = Duration::from_secs(7 * 86_400);
+/// How far two honest clocks may differ.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
+/// Descriptors kept per agency: the latest.
+pub const DESCRIPTORS_KEPT: usize = 256;
+/// The name of a federation, of a root key's holder, of a recovery key's owner.
+pub const NAME: usize = 253;
 /// How long after its expiry a trust list still serves what is already running.
 pub const TRUST_LIST_GRACE: Duration = Duration::from_secs(7 * 86_400);
 

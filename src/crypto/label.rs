@@ -56,6 +56,10 @@ labels! {
     CHAIN_ENTRY = "verbund 1 chain entry";
     /// Signature of the agency on an entry of its user's chain.
     CHAIN_COUNTERSIGN = "verbund 1 chain countersignature";
+    /// Hash of an entry of a user chain, held by the next one.
+    CHAIN_HASH = "verbund 1 hash of chain entry";
+    /// Signature of a new device on the offer of its own key.
+    DEVICE_OFFER = "verbund 1 device offer";
     /// Signature of an agency's certificate key on a device certificate.
     CERTIFICATE = "verbund 1 device certificate";
     /// Hash of entry 0 of a user chain, which is the user's identity.

@@ -113,7 +113,21 @@ pub struct Preview {
     #[prost(bytes = "bytes", tag = "2")]
     pub data: ::prost::bytes::Bytes,
 }
-/// The federation's roster. Signed by a threshold of federation root keys.
+/// What an app ships with, in an Envelope: whom it believes before it has seen a trust list.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Federation {
+    /// The federation's name, 1 to 253 bytes.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Its root keys when this was made, ordered by holder; distinct holders, distinct keys. 1 to 32.
+    #[prost(message, repeated, tag = "2")]
+    pub roots: ::prost::alloc::vec::Vec<RootKey>,
+    /// How many distinct holders must sign a trust list. 1 to the number of roots.
+    #[prost(uint32, tag = "3")]
+    pub threshold: u32,
+}
+/// The federation's roster. SignedEnvelope, label "trust list", by a threshold of federation root keys.
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct TrustList {
@@ -121,6 +135,7 @@ pub struct TrustList {
     #[prost(string, tag = "1")]
     pub federation: ::prost::alloc::string::String,
     /// Grows by one with every list; a lower one than already seen is refused. From 1.
+    /// List N + 1 satisfies the threshold of list N and its own.
     #[prost(uint64, tag = "2")]
     pub version: u64,
     /// When it was made, in milliseconds since the Unix epoch.
@@ -164,14 +179,15 @@ pub struct TrustedAgency {
     #[prost(bytes = "bytes", tag = "3")]
     pub root_key: ::prost::bytes::Bytes,
 }
-/// An agency's operational keys and abilities. Signed by the agency's root key.
+/// An agency's operational keys and abilities. SignedEnvelope, label "agency descriptor", by the
+/// agency's root key.
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct AgencyDescriptor {
     /// The agency id.
     #[prost(string, tag = "1")]
     pub agency: ::prost::alloc::string::String,
-    /// Grows with every descriptor; a lower one than already seen is refused. From 1.
+    /// Grows with every descriptor. From 1.
     #[prost(uint64, tag = "2")]
     pub version: u64,
     /// When it was made, in milliseconds since the Unix epoch.
@@ -180,10 +196,11 @@ pub struct AgencyDescriptor {
     /// Until when it is valid, in milliseconds; at most 30 days after `issued_at`.
     #[prost(uint64, tag = "4")]
     pub expires_at: u64,
-    /// The keys, ordered by purpose, then public key. 1 to 32.
+    /// The keys, ordered by purpose, then public key; no public key twice. 1 to 32. A certificate key
+    /// that signs no more stays listed with its past validity, because old chain links need it.
     #[prost(message, repeated, tag = "5")]
     pub keys: ::prost::alloc::vec::Vec<OperationalKey>,
-    /// Where its server is reached: URLs of the host's transport, at most 32 of at most 1,024 bytes.
+    /// Where its server is reached, best first: URLs of the host's transport, at most 32 of 1 to 1,024 bytes.
     #[prost(string, repeated, tag = "6")]
     pub endpoints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Protocol versions spoken, ascending. 1 to 32.
@@ -206,7 +223,7 @@ pub struct OperationalKey {
     /// From when it is valid, in milliseconds since the Unix epoch.
     #[prost(uint64, tag = "3")]
     pub not_before: u64,
-    /// Until when (exclusive) it is valid, in milliseconds since the Unix epoch.
+    /// Until when (exclusive) it is valid, in milliseconds since the Unix epoch; after `not_before`.
     #[prost(uint64, tag = "4")]
     pub not_after: u64,
 }
@@ -221,13 +238,13 @@ pub struct ChainLink {
     /// An encoded ChainEntry.
     #[prost(bytes = "bytes", tag = "2")]
     pub entry: ::prost::bytes::Bytes,
-    /// By the entry's signer over version and entry, label "chain entry": 64 bytes.
+    /// Ed25519 by the entry's signer over version and entry, label "chain entry": 64 bytes.
     #[prost(bytes = "bytes", tag = "3")]
     pub signature: ::prost::bytes::Bytes,
-    /// The id of the agency's certificate key: 32 bytes.
+    /// The id of the certificate key of the user's agency that countersigns: 32 bytes.
     #[prost(bytes = "bytes", tag = "4")]
     pub agency_key_id: ::prost::bytes::Bytes,
-    /// By that key over version, entry and `signature`, label "chain countersign": 64 bytes.
+    /// Ed25519 by that key over version, entry and `signature`, label "chain countersignature": 64 bytes.
     #[prost(bytes = "bytes", tag = "5")]
     pub countersignature: ::prost::bytes::Bytes,
 }
@@ -241,7 +258,7 @@ pub struct ChainEntry {
     /// Its place in the chain, from 0.
     #[prost(uint32, tag = "2")]
     pub n: u32,
-    /// The hash of the entry before it: 32 bytes; absent in entry 0.
+    /// The hash of version and entry before it, label "hash of chain entry": 32 bytes; absent in entry 0.
     #[prost(bytes = "bytes", tag = "3")]
     pub previous: ::prost::bytes::Bytes,
     /// When it was made, in milliseconds since the Unix epoch; not before its predecessor.
@@ -278,7 +295,8 @@ pub struct Genesis {
     /// The first device; it signs this entry.
     #[prost(message, optional, tag = "2")]
     pub device: ::core::option::Option<DeviceKey>,
-    /// The recovery keys, ordered by owner: one for a person (owner empty), two named owners otherwise.
+    /// The recovery keys, ordered by owner: one for a person (owner empty), two of named owners otherwise.
+    /// All keys of a chain are distinct.
     #[prost(message, repeated, tag = "3")]
     pub recovery: ::prost::alloc::vec::Vec<RecoveryKey>,
 }
@@ -312,34 +330,91 @@ pub struct AddDevice {
     #[prost(message, optional, tag = "1")]
     pub device: ::core::option::Option<DeviceKey>,
 }
-/// A device certificate, the content of the MLS credential. Signed with the agency's certificate key.
+/// A device certificate, the content of the MLS credential. SignedEnvelope, label "device certificate",
+/// by a certificate key of `agency`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct DeviceCertificate {
     /// The agency's running number, from 1.
     #[prost(uint64, tag = "1")]
     pub serial: u64,
-    /// The user, whose agency part names the agency that signs.
+    /// The agency that signs; always the agency of `user`.
     #[prost(string, tag = "2")]
+    pub agency: ::prost::alloc::string::String,
+    /// The user.
+    #[prost(string, tag = "3")]
     pub user: ::prost::alloc::string::String,
     /// What the user is.
-    #[prost(enumeration = "UserKind", tag = "3")]
+    #[prost(enumeration = "UserKind", tag = "4")]
     pub kind: i32,
     /// The device and its key.
-    #[prost(message, optional, tag = "4")]
+    #[prost(message, optional, tag = "5")]
     pub device: ::core::option::Option<DeviceKey>,
     /// The user's identity, the hash of chain entry 0: 32 bytes.
-    #[prost(bytes = "bytes", tag = "5")]
+    #[prost(bytes = "bytes", tag = "6")]
     pub identity: ::prost::bytes::Bytes,
     /// The chain entry that endorses the device.
-    #[prost(uint32, tag = "6")]
+    #[prost(uint32, tag = "7")]
     pub chain_n: u32,
     /// From when it is valid, in milliseconds since the Unix epoch.
-    #[prost(uint64, tag = "7")]
+    #[prost(uint64, tag = "8")]
     pub not_before: u64,
     /// Until when (exclusive) it is valid, in milliseconds; at most 400 days after `not_before`.
-    #[prost(uint64, tag = "8")]
+    #[prost(uint64, tag = "9")]
     pub not_after: u64,
+}
+/// A new device asks another device of its user to add it. SignedEnvelope, label "device offer", by
+/// the offered key itself, which shows that its private half is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct DeviceOffer {
+    /// The user whose device it is to be.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// The new device.
+    #[prost(message, optional, tag = "2")]
+    pub device: ::core::option::Option<DeviceKey>,
+    /// When it was made, in milliseconds since the Unix epoch.
+    #[prost(uint64, tag = "3")]
+    pub at: u64,
+}
+/// What a new device brings to its agency's registrar, in an Envelope: a chain link that still lacks
+/// the agency's countersignature.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct EnrolmentRequest {
+    /// The schema version of `entry`.
+    #[prost(uint32, tag = "1")]
+    pub entry_version: u32,
+    /// An encoded ChainEntry.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub entry: ::prost::bytes::Bytes,
+    /// By the entry's signer, as in ChainLink: 64 bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub signature: ::prost::bytes::Bytes,
+    /// The SignedEnvelope of the DeviceOffer that the entry takes up, at most 1,024 bytes; absent
+    /// with entry 0, which the new device signs itself.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub offer: ::prost::bytes::Bytes,
+}
+/// What the registrar gives back, in an Envelope: everything that a device begins with.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Enrolment {
+    /// A SignedEnvelope of a DeviceCertificate, at most 1,200 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub certificate: ::prost::bytes::Bytes,
+    /// The user's chain from entry 0: encoded ChainLinks. 1 to 1,024.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub chain: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// The agency's descriptor: a SignedEnvelope of an AgencyDescriptor, at most 16 KiB.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub descriptor: ::prost::bytes::Bytes,
+    /// The latest trust lists, each a SignedEnvelope of a TrustList of at most 1 MiB, ordered by
+    /// version without gaps. 1 to 16: a device whose anchor is older than the last change of
+    /// root keys needs the lists between.
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub trust_lists: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// A signed document that lets somebody check somebody else.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
