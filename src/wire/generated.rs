@@ -1738,6 +1738,13 @@ impl super::shape::Shaped for Preview {
         super::shape::Field::new(2, "data", None),
     ]);
 }
+impl super::shape::Shaped for Federation {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Federation", &[
+        super::shape::Field::new(1, "name", None),
+        super::shape::Field::new(2, "roots", Some(&RootKey::SHAPE)),
+        super::shape::Field::new(3, "threshold", None),
+    ]);
+}
 impl super::shape::Shaped for TrustList {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("TrustList", &[
         super::shape::Field::new(1, "federation", None),
@@ -1829,13 +1836,37 @@ impl super::shape::Shaped for AddDevice {
 impl super::shape::Shaped for DeviceCertificate {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceCertificate", &[
         super::shape::Field::new(1, "serial", None),
-        super::shape::Field::new(2, "user", None),
-        super::shape::Field::new(3, "kind", None),
-        super::shape::Field::new(4, "device", Some(&DeviceKey::SHAPE)),
-        super::shape::Field::new(5, "identity", None),
-        super::shape::Field::new(6, "chain_n", None),
-        super::shape::Field::new(7, "not_before", None),
-        super::shape::Field::new(8, "not_after", None),
+        super::shape::Field::new(2, "agency", None),
+        super::shape::Field::new(3, "user", None),
+        super::shape::Field::new(4, "kind", None),
+        super::shape::Field::new(5, "device", Some(&DeviceKey::SHAPE)),
+        super::shape::Field::new(6, "identity", None),
+        super::shape::Field::new(7, "chain_n", None),
+        super::shape::Field::new(8, "not_before", None),
+        super::shape::Field::new(9, "not_after", None),
+    ]);
+}
+impl super::shape::Shaped for DeviceOffer {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceOffer", &[
+        super::shape::Field::new(1, "user", None),
+        super::shape::Field::new(2, "device", Some(&DeviceKey::SHAPE)),
+        super::shape::Field::new(3, "at", None),
+    ]);
+}
+impl super::shape::Shaped for EnrolmentRequest {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("EnrolmentRequest", &[
+        super::shape::Field::new(1, "entry_version", None),
+        super::shape::Field::new(2, "entry", None),
+        super::shape::Field::new(3, "signature", None),
+        super::shape::Field::new(4, "offer", None),
+    ]);
+}
+impl super::shape::Shaped for Enrolment {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Enrolment", &[
+        super::shape::Field::new(1, "certificate", None),
+        super::shape::Field::new(2, "chain", None),
+        super::shape::Field::new(3, "descriptor", None),
+        super::shape::Field::new(4, "trust_lists", None),
     ]);
 }
 impl super::shape::Shaped for Evidence {
