@@ -10,7 +10,7 @@ use super::Label;
 const HEAD: usize = 16 << 10;
 
 /// BLAKE3 with 32 bytes of output over `u8 len ‖ label ‖ (u64 len ‖ part)*`, numbers big-endian:
-/// the framing of [`hash`](super::hash), which needs nothing that another hash function lacks.
+/// the framing of [`hash`](super::hash()), which needs nothing that another hash function lacks.
 pub(crate) fn blake3_hash(label: Label, parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Hasher::new();
     let mut head = Vec::with_capacity(HEAD);

@@ -53,7 +53,7 @@ impl<T: Wire> Signed<T> {
 
     /// Joins a body with its signatures.
     pub(crate) fn assemble(value: T, body: Bytes, mut signatures: Vec<RawSignature>) -> Self {
-        signatures.sort_by(|a, b| a.key.cmp(&b.key));
+        signatures.sort_by_key(|s| s.key);
         signatures.dedup_by(|a, b| a.key == b.key);
         let raw = |s: &RawSignature| proto::Signature {
             key_id: Bytes::copy_from_slice(s.key.as_bytes()),

@@ -35,7 +35,7 @@ pub(crate) struct BlobInfo {
 pub(crate) struct BlobBegin {
     pub(crate) blob: BlobId,
     pub(crate) info: BlobInfo,
-    /// The hash of the [`Capability`] that opens it.
+    /// The hash of the capability that opens it.
     pub(crate) capability_hash: Hash,
     /// Until when it is wanted.
     pub(crate) expires_at: Timestamp,
