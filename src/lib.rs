@@ -43,6 +43,8 @@ mod room;
 pub mod client;
 pub mod server;
 
+pub use room::{Policy, Role, RoomKind};
+
 #[cfg(test)]
 mod vectors;
 

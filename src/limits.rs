@@ -61,6 +61,8 @@ pub const PRIVATE_STATE: usize = 8 << 10;
 pub const ROOM_NAME: usize = 256;
 /// A room's topic or purpose.
 pub const ROOM_TOPIC: usize = 2_048;
+/// A confidentiality label.
+pub const ROOM_LABEL: usize = 253;
 /// Devices in one room.
 pub const MEMBERS: usize = 10_000;
 /// A key package.
@@ -164,5 +166,9 @@ pub const ACK: usize = 1_024;
 pub const BATCH_ROWS: usize = 100_000;
 /// Bytes in one batch.
 pub const BATCH_BYTES: usize = 64 << 20;
+/// Items of one room on their way, or epochs looked back over, at one time.
+pub const OUTBOX: usize = 4_096;
+/// The longest wait before something unanswered is sent again, in milliseconds.
+pub const RETRY_MAX_MILLIS: u64 = 600_000;
 /// Events kept for the app until it acknowledges them, read at one time.
 pub const EVENTS: usize = 1_024;

@@ -186,6 +186,22 @@ impl<'a> Draft<'a> {
         Ok(Stamps { old, new })
     }
 
+    /// Takes the next number of a counter row, from 1. The first taking in a call makes the
+    /// batch expect the number that was read, so that no two calls take the same one.
+    pub(crate) fn next_number(&mut self, key: &[u8]) -> Result<u64> {
+        let row = self.get(key)?;
+        if !self.rows.contains_key(key) {
+            self.expectations.push((key.to_vec(), row.clone()));
+        }
+        let last = match row {
+            Some(row) => u64::from_be_bytes(row.try_into().map_err(|_| corrupt("counter"))?),
+            None => 0,
+        };
+        let next = last.checked_add(1).ok_or(corrupt("counter"))?;
+        self.put(key.to_vec(), next.to_be_bytes().to_vec());
+        Ok(next)
+    }
+
     /// The row must still be what this call has read.
     pub(crate) fn expect_unchanged(&mut self, key: Key) -> Result<()> {
         let value = self.store.get(&key)?;
