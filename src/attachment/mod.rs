@@ -52,9 +52,6 @@ mod opener;
 mod sealer;
 mod verifier;
 
-#[cfg(test)]
-mod tests;
-
 pub use capability::{Capability, CapabilityHash};
 pub use chunk_list::{ChunkList, Root};
 pub use file_ref::FileRef;

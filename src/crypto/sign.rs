@@ -96,12 +96,7 @@ impl VerifyKey {
     /// The key's name: a hash of its algorithm and bytes, always computed, never read.
     #[must_use]
     pub fn id(&self) -> KeyId {
-        VerifyKey::id_of(self.as_bytes())
-    }
-
-    /// The name of the key of these bytes, whether or not they are acceptable ([`VerifyKey::parse`]).
-    pub(crate) fn id_of(bytes: &[u8; 32]) -> KeyId {
-        key_id("ed25519", bytes)
+        key_id("ed25519", self.as_bytes())
     }
 
     /// Checks that the owner of this key signed `parts` for the purpose that `label` names.

@@ -41,6 +41,12 @@ impl Batch {
         self.writes.push(Write::DeletePrefix(prefix));
     }
 
+    /// Everything of another batch, after this one's.
+    pub(crate) fn append(&mut self, other: Batch) {
+        self.expectations.extend(other.expectations);
+        self.writes.extend(other.writes);
+    }
+
     /// What must hold before anything is written.
     #[must_use]
     pub fn expectations(&self) -> &[(Key, Option<Value>)] {

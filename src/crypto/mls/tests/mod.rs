@@ -1,6 +1,1 @@
-mod conversation;
-mod framing;
-mod key_schedule;
-mod labelled;
-mod passive;
 mod provider;
