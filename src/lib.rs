@@ -1,6 +1,22 @@
 //! verbund: a sans-IO protocol for federated, end-to-end encrypted messaging
 //! between public agencies.
 
+// Nothing that a peer sends may end the host's process, and a library does not print.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::dbg_macro,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
 // Floor 0: words that everything else uses.
 pub mod code;
 pub mod error;
@@ -26,5 +42,10 @@ mod room;
 // Floor 5: the two engines; they meet only on the wire.
 pub mod client;
 pub mod server;
+
+pub use room::{Policy, Role, RoomKind};
+
+#[cfg(test)]
+mod vectors;
 
 pub use error::Error;

@@ -30,6 +30,22 @@ pub const CHAIN_LINKS: usize = 1_024;
 pub const CERTIFICATE: usize = 1_200;
 /// The longest validity of a device certificate.
 pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
+/// A signed offer of a new device.
+pub const DEVICE_OFFER: usize = 1_024;
+/// What a new device brings to its registrar.
+pub const ENROLMENT_REQUEST: usize = 4_096;
+/// What a registrar gives back.
+pub const ENROLMENT: usize = 20 << 20;
+/// Trust lists in one enrolment: the latest.
+pub const ENROLMENT_TRUST_LISTS: usize = 16;
+/// How old an enrolment request may be when the registrar decides on it.
+pub const ENROLMENT_AGE: Duration = Duration::from_secs(7 * 86_400);
+/// How far two honest clocks may differ.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
+/// Descriptors kept per agency: the latest.
+pub const DESCRIPTORS_KEPT: usize = 256;
+/// The name of a federation, of a root key's holder, of a recovery key's owner.
+pub const NAME: usize = 253;
 /// How long after its expiry a trust list still serves what is already running.
 pub const TRUST_LIST_GRACE: Duration = Duration::from_secs(7 * 86_400);
 
@@ -45,6 +61,8 @@ pub const PRIVATE_STATE: usize = 8 << 10;
 pub const ROOM_NAME: usize = 256;
 /// A room's topic or purpose.
 pub const ROOM_TOPIC: usize = 2_048;
+/// A confidentiality label.
+pub const ROOM_LABEL: usize = 253;
 /// Devices in one room.
 pub const MEMBERS: usize = 10_000;
 /// A key package.
@@ -65,17 +83,29 @@ pub const SUBMISSION: usize = 20 << 20;
 pub const EVIDENCE: usize = 20_000;
 /// A signed submission header.
 pub const SUBMISSION_HEADER: usize = 1_200;
-/// One log entry.
-pub const LOG_ENTRY: usize = MLS_MESSAGE + (4 << 10);
+/// Agencies whose revocation lists one stamp names.
+pub const ROOM_AGENCIES: usize = 256;
+/// One log entry: its MLS message, its header, its stamp.
+pub const LOG_ENTRY: usize = MLS_MESSAGE + (80 << 10);
+/// A Welcome with the log entry to which it belongs.
+pub const INVITATION: usize = LOG_ENTRY + MLS_MESSAGE + (4 << 10);
 /// A signed head.
 pub const HEAD: usize = 1_024;
+/// What a joiner needs beside its Welcome: ratchet tree and evidence.
+pub const ROOM_MATERIAL: usize = 23 << 20;
+/// A signed refusal of a submission.
+pub const REFUSAL: usize = 1_024;
 /// Ratchet generations that may arrive out of order. The log is ordered, so few.
 pub const OUT_OF_ORDER: u32 = 5;
 /// Ratchet generations that a message may be ahead of the last one seen.
 pub const FORWARD_DISTANCE: u32 = 1_000;
 
-/// The plaintext of a message, before padding.
+/// The encoded content of a message.
 pub const CONTENT: usize = 60 << 10;
+/// The smallest size class of a message; each class is twice the one before.
+pub const SIZE_CLASS_MIN: usize = 512;
+/// The largest size class of a message.
+pub const SIZE_CLASS_MAX: usize = 64 << 10;
 /// A text.
 pub const TEXT: usize = 32 << 10;
 /// A reaction.
@@ -93,11 +123,21 @@ pub const CHUNK_LOG2_MIN: u8 = 16;
 pub const CHUNK_LOG2_MAX: u8 = 24;
 /// Chunks in one attachment.
 pub const CHUNKS: u64 = 65_536;
+/// The header of a sealed attachment.
+pub const BLOB_HEADER: usize = 64;
+/// What a server knows of an attachment: header, chunk hashes, lengths.
+pub const BLOB_INFO: usize = (2 << 20) + (1 << 10);
 /// An attachment: 1 TiB.
 pub const ATTACHMENT: u64 = 1 << 40;
 
+/// Fields of one message, at every depth.
+pub const FIELDS: usize = 1 << 17;
 /// A request of a device or a reply to it.
 pub const DEVICE_MESSAGE: usize = 24 << 20;
+/// A message of a few ids and numbers, signed or not.
+pub const SMALL: usize = 2_048;
+/// A key package claim.
+pub const CLAIM: usize = 24 << 10;
 /// Users in one key package claim.
 pub const CLAIM_USERS: usize = 64;
 /// Devices of one user.
@@ -126,5 +166,9 @@ pub const ACK: usize = 1_024;
 pub const BATCH_ROWS: usize = 100_000;
 /// Bytes in one batch.
 pub const BATCH_BYTES: usize = 64 << 20;
+/// Items of one room on their way, or epochs looked back over, at one time.
+pub const OUTBOX: usize = 4_096;
+/// The longest wait before something unanswered is sent again, in milliseconds.
+pub const RETRY_MAX_MILLIS: u64 = 600_000;
 /// Events kept for the app until it acknowledges them, read at one time.
 pub const EVENTS: usize = 1_024;

@@ -2,7 +2,9 @@
 //!
 //! `VERBUND_WRITE_GENERATED=1 cargo test --test generated` writes it anew. No `protoc` is needed.
 
-use std::{fs, path::Path};
+use std::{fmt::Write, fs, path::Path};
+
+use prost_types::{DescriptorProto, FileDescriptorSet, field_descriptor_proto::Type};
 
 const FILES: [&str; 6] = ["content", "device", "envelope", "identity", "link", "room"];
 
@@ -14,9 +16,31 @@ fn generate() -> String {
         .bytes(["."]) // slices of the received buffer, not copies
         .skip_debug(["."]) // some fields are secrets
         .out_dir(out)
-        .compile_fds(descriptors)
+        .compile_fds(descriptors.clone())
         .unwrap();
-    fs::read_to_string(out.join("verbund.v1.rs")).unwrap()
+    fs::read_to_string(out.join("verbund.v1.rs")).unwrap() + &shapes(&descriptors)
+}
+
+/// The messages' fields as data, for readers that do not build the messages.
+fn shapes(descriptors: &FileDescriptorSet) -> String {
+    let mut code = String::new();
+    for DescriptorProto { name, field, .. } in descriptors.file.iter().flat_map(|file| &file.message_type) {
+        let name = name.as_deref().unwrap();
+        writeln!(code, "impl super::shape::Shaped for {name} {{").unwrap();
+        writeln!(code, "    const SHAPE: super::shape::Shape = super::shape::Shape::new({name:?}, &[")
+            .unwrap();
+        for field in field {
+            let message = field.type_name().strip_prefix(".verbund.v1.");
+            let message = match message.filter(|_| field.r#type() == Type::Message) {
+                Some(message) => format!("Some(&{message}::SHAPE)"),
+                None => "None".to_owned(),
+            };
+            let (number, name) = (field.number(), field.name());
+            writeln!(code, "        super::shape::Field::new({number}, {name:?}, {message}),").unwrap();
+        }
+        writeln!(code, "    ]);\n}}").unwrap();
+    }
+    code
 }
 
 #[test]

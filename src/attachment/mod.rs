@@ -52,6 +52,9 @@ mod opener;
 mod sealer;
 mod verifier;
 
+#[cfg(test)]
+mod tests;
+
 pub use capability::{Capability, CapabilityHash};
 pub use chunk_list::{ChunkList, Root};
 pub use file_ref::FileRef;

@@ -10,7 +10,7 @@ use super::Label;
 const HEAD: usize = 16 << 10;
 
 /// BLAKE3 with 32 bytes of output over `u8 len ‖ label ‖ (u64 len ‖ part)*`, numbers big-endian:
-/// the framing of [`hash`](super::hash), which needs nothing that another hash function lacks.
+/// the framing of [`hash`](super::hash()), which needs nothing that another hash function lacks.
 pub(crate) fn blake3_hash(label: Label, parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Hasher::new();
     let mut head = Vec::with_capacity(HEAD);
@@ -41,7 +41,7 @@ mod tests {
             .chain(HEAD - 60..HEAD)
             .chain(HEAD + 900..HEAD + 1100)
         {
-            let long: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            let long: Vec<u8> = (0..251).cycle().take(len).collect();
             let parts: [&[u8]; 3] = [b"one", &long, &[7; 40]];
             let mut framed = Vec::new();
             Label::BLOB_CHUNK.frame(&parts, |bytes| framed.extend_from_slice(bytes));

@@ -56,6 +56,10 @@ labels! {
     CHAIN_ENTRY = "verbund 1 chain entry";
     /// Signature of the agency on an entry of its user's chain.
     CHAIN_COUNTERSIGN = "verbund 1 chain countersignature";
+    /// Hash of an entry of a user chain, held by the next one.
+    CHAIN_HASH = "verbund 1 hash of chain entry";
+    /// Signature of a new device on the offer of its own key.
+    DEVICE_OFFER = "verbund 1 device offer";
     /// Signature of an agency's certificate key on a device certificate.
     CERTIFICATE = "verbund 1 device certificate";
     /// Hash of entry 0 of a user chain, which is the user's identity.
@@ -64,6 +68,8 @@ labels! {
     SAFETY_NUMBER = "verbund 1 safety number";
 
     // Rooms
+    /// Hash of a message's content: kind, encoded content.
+    CONTENT = "verbund 1 content";
     /// Hash that names a message.
     MESSAGE_ID = "verbund 1 message id";
     /// Hash of salt and private room state, held in the GroupContext.
@@ -102,6 +108,8 @@ labels! {
     FRAME_HASH = "verbund 1 hash of frame";
     /// Signature of a server on an acknowledgement of frames.
     ACK = "verbund 1 acknowledgement";
+    /// Signature of a server that asks another for a chunk.
+    CHUNK_REQUEST = "verbund 1 chunk request";
     /// Signature of a device on a request to its own server.
     DEVICE_REQUEST = "verbund 1 device request";
 

@@ -6,6 +6,7 @@
 
 mod aead;
 mod blake;
+mod documents;
 mod field;
 mod hash;
 mod hpke;
@@ -13,6 +14,7 @@ mod kdf;
 mod label;
 pub(crate) mod mls;
 mod sign;
+mod signed;
 #[cfg(test)]
 mod vectors;
 
@@ -24,3 +26,22 @@ pub(crate) use kdf::Prk;
 pub(crate) use label::Label;
 pub(crate) use sign::Signature;
 pub use sign::{SigningKey, VerifyKey};
+pub(crate) use signed::{Quorum, SignedAs, Verified, sign, signer, verify, verify_quorums};
+
+#[cfg(test)]
+mod tests {
+    use zeroize::ZeroizeOnDrop;
+
+    /// The crates that hold our secrets wipe them: a matter of their features.
+    #[test]
+    fn secrets_are_wiped() {
+        fn wiped<T: ZeroizeOnDrop>() {}
+        wiped::<zeroize::Zeroizing<[u8; 32]>>();
+        wiped::<ed25519_dalek::SigningKey>();
+        wiped::<x25519_dalek::StaticSecret>();
+        wiped::<chacha20poly1305::ChaCha20Poly1305>();
+        wiped::<chacha20::ChaCha20Rng>();
+        // The states of HMAC and HKDF consist of these.
+        wiped::<sha2::Sha256>();
+    }
+}

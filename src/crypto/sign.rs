@@ -96,7 +96,12 @@ impl VerifyKey {
     /// The key's name: a hash of its algorithm and bytes, always computed, never read.
     #[must_use]
     pub fn id(&self) -> KeyId {
-        key_id("ed25519", self.as_bytes())
+        VerifyKey::id_of(self.as_bytes())
+    }
+
+    /// The name of the key of these bytes, whether or not they are acceptable ([`VerifyKey::parse`]).
+    pub(crate) fn id_of(bytes: &[u8; 32]) -> KeyId {
+        key_id("ed25519", bytes)
     }
 
     /// Checks that the owner of this key signed `parts` for the purpose that `label` names.

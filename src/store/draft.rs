@@ -22,6 +22,16 @@ pub(crate) struct Draft<'a> {
     expectations: Vec<(Key, Option<Value>)>,
     prefixes: Vec<Key>,
     rows: BTreeMap<Key, Option<Value>>,
+    /// What rows were before they were written, last change last; kept from the first savepoint on.
+    journal: Option<Vec<(Key, Option<Option<Value>>)>>,
+}
+
+/// A state of a draft to which it can go back.
+#[derive(Clone, Copy)]
+pub(crate) struct Savepoint {
+    changes: usize,
+    expectations: usize,
+    prefixes: usize,
 }
 
 impl<'a> Draft<'a> {
@@ -36,6 +46,7 @@ impl<'a> Draft<'a> {
             expectations: Vec::new(),
             prefixes: Vec::new(),
             rows: BTreeMap::new(),
+            journal: None,
         }
     }
 
@@ -100,16 +111,51 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn put(&mut self, key: Key, value: Value) {
-        self.rows.insert(key, Some(value));
+        self.set(key, Some(value));
     }
 
     pub(crate) fn delete(&mut self, key: Key) {
-        self.rows.insert(key, None);
+        self.set(key, None);
     }
 
     pub(crate) fn delete_prefix(&mut self, prefix: Key) {
-        self.rows.retain(|key, _| !key.starts_with(&prefix));
+        let mut gone: Vec<_> =
+            self.rows.extract_if(prefix.clone().., |key, _| key.starts_with(&prefix)).collect();
+        if let Some(journal) = &mut self.journal {
+            journal.extend(gone.drain(..).map(|(key, row)| (key, Some(row))));
+        }
         self.prefixes.push(prefix);
+    }
+
+    /// Marks the present state, for a part of the call that may fail by itself.
+    pub(crate) fn savepoint(&mut self) -> Savepoint {
+        let changes = self.journal.get_or_insert_default().len();
+        Savepoint { changes, expectations: self.expectations.len(), prefixes: self.prefixes.len() }
+    }
+
+    /// Undoes everything since `to`, but for the randomness that was used.
+    pub(crate) fn go_back(&mut self, to: Savepoint) {
+        let changes = self.journal.as_mut().map(|journal| journal.split_off(to.changes.min(journal.len())));
+        for (key, row) in changes.unwrap_or_default().into_iter().rev() {
+            match row {
+                Some(row) => self.rows.insert(key, row),
+                None => self.rows.remove(&key),
+            };
+        }
+        self.expectations.truncate(to.expectations);
+        self.prefixes.truncate(to.prefixes);
+    }
+
+    fn set(&mut self, key: Key, row: Option<Value>) {
+        match &mut self.journal {
+            Some(journal) => {
+                let before = self.rows.insert(key.clone(), row);
+                journal.push((key, before));
+            }
+            None => {
+                self.rows.insert(key, row);
+            }
+        }
     }
 
     /// Takes over another batch's writes (the MLS storage makes one of its own).
@@ -138,6 +184,22 @@ impl<'a> Draft<'a> {
         self.expectations.push((key.clone(), old.clone()));
         self.put(key, new.clone());
         Ok(Stamps { old, new })
+    }
+
+    /// Takes the next number of a counter row, from 1. The first taking in a call makes the
+    /// batch expect the number that was read, so that no two calls take the same one.
+    pub(crate) fn next_number(&mut self, key: &[u8]) -> Result<u64> {
+        let row = self.get(key)?;
+        if !self.rows.contains_key(key) {
+            self.expectations.push((key.to_vec(), row.clone()));
+        }
+        let last = match row {
+            Some(row) => u64::from_be_bytes(row.try_into().map_err(|_| corrupt("counter"))?),
+            None => 0,
+        };
+        let next = last.checked_add(1).ok_or(corrupt("counter"))?;
+        self.put(key.to_vec(), next.to_be_bytes().to_vec());
+        Ok(next)
     }
 
     /// The row must still be what this call has read.

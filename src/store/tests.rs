@@ -288,6 +288,16 @@ enum Op {
     DeletePrefix(Key),
 }
 
+impl Op {
+    fn run(self, call: &mut Draft<'_>) {
+        match self {
+            Op::Put(k, v) => call.put(k, v),
+            Op::Delete(k) => call.delete(k),
+            Op::DeletePrefix(k) => call.delete_prefix(k),
+        }
+    }
+}
+
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => (key(), vec(any::<u8>(), 0..2)).prop_map(|(k, v)| Op::Put(k, v)),
@@ -333,6 +343,34 @@ proptest! {
         let mut applied = store.clone();
         applied.apply(&batch(call)).unwrap();
         prop_assert!(applied == one_by_one);
+    }
+
+    #[test]
+    fn going_back_undoes_everything_since_a_savepoint(
+        stored in vec((key(), vec(any::<u8>(), 0..2)), 0..30),
+        kept in vec(op(), 0..15),
+        undone in vec(op(), 0..15),
+        kept_too in vec(op(), 0..15),
+    ) {
+        let store: MemoryStore = stored.into_iter().collect();
+        let (mut rng, mut other_rng) = (rng(), rng());
+        let (mut straight, mut detour) = (draft(&store, &mut rng), draft(&store, &mut other_rng));
+        for op in &kept {
+            op.clone().run(&mut straight);
+            op.clone().run(&mut detour);
+        }
+        let savepoint = detour.savepoint();
+        detour.guard(vec![9]).unwrap();
+        detour.expect_unchanged(vec![8]).unwrap();
+        undone.into_iter().for_each(|op| op.run(&mut detour));
+        detour.go_back(savepoint);
+        for op in kept_too {
+            op.clone().run(&mut straight);
+            op.run(&mut detour);
+        }
+        let (straight, detour) = (batch(straight), batch(detour));
+        prop_assert!(straight.writes() == detour.writes());
+        prop_assert_eq!(straight.expectations(), detour.expectations());
     }
 
     #[test]

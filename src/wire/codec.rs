@@ -3,17 +3,22 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::{VERSION, proto::Envelope};
+use super::{
+    VERSION,
+    proto::Envelope,
+    shape::{Shape, Shaped},
+};
 use crate::{
     code::Code,
     error::{Error, Result, ensure, fault},
+    limits,
 };
 
 /// A type with a wire form: parsed out of its generated message, so that a value that
 /// exists is a value that is valid.
 pub(crate) trait Wire: Sized {
     /// The generated message.
-    type Proto: Message + Default;
+    type Proto: Message + Default + Shaped;
     /// The longest encoding, in bytes, envelope included.
     const MAX: usize;
     /// Its name in errors.
@@ -59,12 +64,27 @@ pub(crate) fn encode_body<T: Wire>(value: &T) -> Bytes {
 /// Decodes a generated message and demands that its encoding is the received bytes. That
 /// refuses unknown and duplicate fields, explicit defaults, other orders, long varints and
 /// trailing bytes in one comparison.
-pub(super) fn canonical<M: Message + Default>(bytes: &Bytes, max: usize, name: &'static str) -> Result<M> {
+pub(super) fn canonical<M: Message + Default + Shaped>(
+    bytes: &Bytes,
+    max: usize,
+    name: &'static str,
+) -> Result<M> {
     ensure(bytes.len() <= max, Code::TooLong, name)?;
+    count(&M::SHAPE, bytes)?;
     let message = M::decode(bytes.clone()).map_err(|_| Error::new(Code::Malformed, name))?;
     let same_length = message.encoded_len() == bytes.len();
     ensure(same_length && message.encode_to_vec() == *bytes, Code::NotCanonical, name)?;
     Ok(message)
+}
+
+/// Bounds what a message can take in memory before any of it is taken: an item of a list costs
+/// its sender two bytes and its receiver hundreds.
+fn count(shape: &Shape, bytes: &[u8]) -> Result<()> {
+    let mut fields = 0;
+    shape.walk(bytes, 0, &mut |_, _, _| {
+        fields += 1;
+        ensure(fields <= limits::FIELDS, Code::TooLong, "fields of a message")
+    })
 }
 
 /// A sub-message that has to be there.

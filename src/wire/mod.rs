@@ -6,13 +6,19 @@
 //! over a re-encoding.
 
 mod codec;
+pub(crate) mod device;
+pub(crate) mod fields;
+pub(crate) mod link;
+pub(crate) mod log;
 #[rustfmt::skip]
 #[allow(missing_docs, unreachable_pub, clippy::all)] // generated; its source is proto/verbund/v1
 #[path = "generated.rs"]
 pub(crate) mod proto;
+mod shape;
 mod signed;
 
 pub(crate) use codec::{Wire, decode, decode_body, encode, encode_body, field, repeated};
+pub(crate) use fields::Reason;
 pub(crate) use signed::{RawSignature, Signed};
 
 /// The one schema version there is.

@@ -1,5 +1,7 @@
 //! Signed documents as received, before anybody has checked a signature.
 
+use core::fmt;
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -17,7 +19,7 @@ use crate::{
 
 /// A decoded `SignedEnvelope` of `T`. Its value is reachable to find the key that should
 /// have signed; to act on it takes the verified form.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Signed<T> {
     bytes: Bytes,
     body: Bytes,
@@ -26,7 +28,7 @@ pub(crate) struct Signed<T> {
 }
 
 /// A signature as received.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RawSignature {
     pub(crate) key: KeyId,
     pub(crate) signature: [u8; 64],
@@ -51,7 +53,7 @@ impl<T: Wire> Signed<T> {
 
     /// Joins a body with its signatures.
     pub(crate) fn assemble(value: T, body: Bytes, mut signatures: Vec<RawSignature>) -> Self {
-        signatures.sort_by(|a, b| a.key.cmp(&b.key));
+        signatures.sort_by_key(|s| s.key);
         signatures.dedup_by(|a, b| a.key == b.key);
         let raw = |s: &RawSignature| proto::Signature {
             key_id: Bytes::copy_from_slice(s.key.as_bytes()),
@@ -87,6 +89,13 @@ impl<T: Wire> Signed<T> {
     /// Gives up the value; for the one place that has checked the signatures.
     pub(crate) fn into_claimed(self) -> T {
         self.value
+    }
+}
+
+/// Without the received bytes, which may hold what the value keeps to itself.
+impl<T: fmt::Debug> fmt::Debug for Signed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Signed").field(&self.value).finish()
     }
 }
 

@@ -1,0 +1,75 @@
+//! Files too large for a test: the geometry is whole, only a few chunks are.
+
+use super::*;
+
+/// Seals the chunks `indexes` of a file of `size` bytes that is 7 all over, and opens them;
+/// the other chunks were never there.
+fn open_some(size: u64, indexes: &[u64]) -> Vec<Vec<u8>> {
+    let geometry = Geometry::of_file(size).unwrap();
+    let (header, payload) = key(1).begin(geometry, [2; 16]);
+    let mut list = vec![[0; 32]; usize(geometry.chunks())];
+    let mut chunks = Vec::new();
+    for &index in indexes {
+        let mut chunk = vec![7; geometry.share(size, index)];
+        chunk.resize(geometry.padded_share(index), 0);
+        let last = geometry.is_last(index);
+        payload.seal_in_place(&Nonce::stream(index, last), &[], &mut chunk).unwrap();
+        list[usize(index)] = chunk_hash(header.suite, index, last, &chunk);
+        chunks.push(chunk);
+    }
+    let list = ChunkList::parse(list.as_flattened()).unwrap();
+    let said = FileRef {
+        root: list.root(&header, geometry.padded_size()),
+        size,
+        padded_size: geometry.padded_size(),
+        key: key(1),
+        ..seal(b"", 0).said
+    };
+    let opener = Opener::new(&said, &header, list).unwrap();
+    for (&index, chunk) in indexes.iter().zip(&mut chunks) {
+        opener.open_chunk(index, chunk).unwrap();
+    }
+    chunks
+}
+
+#[test]
+fn at_and_past_each_doubling() {
+    let gib = 1 << 30;
+    // Size, a chunk, how many bytes of the file are in it.
+    let table = [
+        (4 * gib, 65_535, 1 << 16),
+        (4 * gib + 1, 0, 1 << 17),
+        (4 * gib + 1, 32_768, 1),
+        (4 * gib + 1, 32_769, 0),
+        (4 * gib + 1, 33_279, 0),
+        (8 * gib, 65_535, 1 << 17),
+        (8 * gib + 3, 32_768, 3),
+        (1024 * gib - 1, 65_535, (1 << 24) - 1),
+        (1024 * gib, 65_535, 1 << 24),
+    ];
+    for (size, index, len) in table {
+        assert_eq!(open_some(size, &[index]), [vec![7; len]], "{size}, chunk {index}");
+    }
+}
+
+#[test]
+fn a_sealer_of_a_large_file_begins_and_goes_on() {
+    let size = (4 << 30) + 1;
+    let mut sealer = Sealer::new(size, &mut rng(1)).unwrap();
+    let (mut chunk, mut hashes) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        chunk.clear();
+        chunk.resize(sealer.next_len().unwrap(), 7);
+        hashes.push(sealer.seal_next(&mut chunk).unwrap());
+        assert_eq!(chunk.len(), (1 << 17) + 16);
+    }
+    let (key, header) = (sealer.key().clone(), *sealer.header());
+    assert_eq!(sealer.finish().unwrap_err().code(), Code::SourceChanged);
+
+    let mut sealer = Sealer::resume(key, header, size, hashes[..2].to_vec()).unwrap();
+    for hash in hashes {
+        chunk.clear();
+        chunk.resize(sealer.next_len().unwrap(), 7);
+        assert_eq!(sealer.seal_next(&mut chunk).unwrap(), hash);
+    }
+}

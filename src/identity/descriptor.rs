@@ -1,0 +1,290 @@
+//! Agency descriptors: an agency's operational keys and abilities.
+
+use core::fmt;
+
+use bytes::Bytes;
+
+use super::{federation::key_bytes, roster::Agency};
+use crate::{
+    code::Code,
+    crypto::{self, HpkePublicKey, Label, SignedAs, SigningKey, Verified, VerifyKey, verify},
+    error::{Error, Result, ensure, fault},
+    ids::{AgencyId, KeyId},
+    limits,
+    time::Timestamp,
+    wire::{self, Signed, Wire, fields, proto, repeated},
+};
+
+/// The one thing that an operational key may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KeyPurpose {
+    /// Signs device certificates and countersigns user chains. Kept off the message server.
+    Certificate,
+    /// Signs revocation lists.
+    Revocation,
+    /// Signs what the message server says: frames, acknowledgements, log heads, refusals.
+    Server,
+    /// Receives what is encrypted to the agency (X25519; all others are Ed25519).
+    Hpke,
+}
+
+/// An operational key of an agency. Its purpose and validity never change: another
+/// validity takes another key (SPEC V-227).
+#[derive(Clone, PartialEq, Eq)]
+pub struct OperationalKey {
+    pub(super) purpose: KeyPurpose,
+    pub(super) key: [u8; 32],
+    pub(super) not_before: Timestamp,
+    pub(super) not_after: Timestamp,
+}
+
+impl OperationalKey {
+    /// A key of 32 bytes, valid from `not_before` until just before `not_after`.
+    #[must_use]
+    pub fn new(purpose: KeyPurpose, key: &[u8; 32], not_before: Timestamp, not_after: Timestamp) -> Self {
+        OperationalKey { purpose, key: *key, not_before, not_after }
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn purpose(&self) -> KeyPurpose {
+        self.purpose
+    }
+
+    /// The 32 bytes of the public key.
+    #[must_use]
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// Whether it is valid at this time.
+    #[must_use]
+    pub fn valid_at(&self, at: Timestamp) -> bool {
+        self.not_before <= at && at < self.not_after
+    }
+
+    fn parse(proto: proto::OperationalKey) -> Result<Self> {
+        let purpose = match proto::KeyPurpose::try_from(proto.purpose) {
+            Ok(proto::KeyPurpose::Certificate) => KeyPurpose::Certificate,
+            Ok(proto::KeyPurpose::Revocation) => KeyPurpose::Revocation,
+            Ok(proto::KeyPurpose::Server) => KeyPurpose::Server,
+            Ok(proto::KeyPurpose::Hpke) => KeyPurpose::Hpke,
+            _ => return fault(Code::BadField, "key purpose"),
+        };
+        ensure(proto.not_after > proto.not_before, Code::BadField, "key validity")?;
+        Ok(OperationalKey {
+            purpose,
+            key: key_bytes(&proto.public_key)?,
+            not_before: Timestamp::from_millis(proto.not_before),
+            not_after: Timestamp::from_millis(proto.not_after),
+        })
+    }
+
+    fn to_proto(&self) -> proto::OperationalKey {
+        let purpose = match self.purpose {
+            KeyPurpose::Certificate => proto::KeyPurpose::Certificate,
+            KeyPurpose::Revocation => proto::KeyPurpose::Revocation,
+            KeyPurpose::Server => proto::KeyPurpose::Server,
+            KeyPurpose::Hpke => proto::KeyPurpose::Hpke,
+        };
+        proto::OperationalKey {
+            purpose: purpose.into(),
+            public_key: fields::raw(&self.key),
+            not_before: self.not_before.as_millis(),
+            not_after: self.not_after.as_millis(),
+        }
+    }
+
+    /// SPEC V-224.
+    fn check(&self) -> Result<()> {
+        match self.purpose {
+            KeyPurpose::Hpke => HpkePublicKey::parse(&self.key).map(drop),
+            _ => VerifyKey::parse(&self.key).map(drop),
+        }
+    }
+}
+
+impl fmt::Debug for OperationalKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OperationalKey({:?}, {}..{})", self.purpose, self.not_before, self.not_after)
+    }
+}
+
+/// What an agency says of itself, before its root key has signed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgencyDescriptor {
+    /// The agency.
+    pub agency: AgencyId,
+    /// From 1, growing with every descriptor.
+    pub version: u64,
+    /// From when it is valid. A little in the past, so that nobody's clock is behind it.
+    pub issued_at: Timestamp,
+    /// Until when it is valid: at most [`limits::DESCRIPTOR_LIFETIME`] after `issued_at`.
+    pub expires_at: Timestamp,
+    /// The keys, 1 to 32. A certificate key that signs no more stays listed: old chain links need it.
+    pub keys: Vec<OperationalKey>,
+    /// Where the agency's server is reached, best first: URLs of the host's transport.
+    pub endpoints: Vec<String>,
+    /// Protocol versions spoken.
+    pub versions: Vec<u32>,
+    /// MLS cipher suites supported (RFC 9420 §17.1).
+    pub suites: Vec<u16>,
+}
+
+impl AgencyDescriptor {
+    /// Signs it with the agency's offline root key; brings the lists into order before.
+    ///
+    /// # Errors
+    /// If it could not be accepted (SPEC V-221 to V-224).
+    pub fn sign(mut self, root: &SigningKey) -> Result<Vec<u8>> {
+        self.keys.sort_by_key(|k| (k.purpose, k.key));
+        self.versions.sort_unstable();
+        self.suites.sort_unstable();
+        let checked: AgencyDescriptor = wire::decode_body(&wire::encode_body(&self))?;
+        checked.check_keys()?;
+        Ok(crypto::sign(checked, &[root]).bytes().to_vec())
+    }
+
+    fn check_keys(&self) -> Result<()> {
+        self.keys.iter().try_for_each(OperationalKey::check)
+    }
+}
+
+impl SignedAs for AgencyDescriptor {
+    const LABEL: Label = Label::DESCRIPTOR;
+}
+
+impl Wire for AgencyDescriptor {
+    type Proto = proto::AgencyDescriptor;
+    const MAX: usize = limits::DESCRIPTOR;
+    const NAME: &'static str = "agency descriptor";
+
+    /// SPEC V-221 to V-223.
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let items = (1, limits::DESCRIPTOR_ITEMS);
+        let keys = repeated(proto.keys, (1, limits::OPERATIONAL_KEYS), "keys", OperationalKey::parse)?;
+        fields::ascending(&keys, |k| (k.purpose, k.key), "keys are not in order")?;
+        let mut bytes: Vec<_> = keys.iter().map(|k| k.key).collect();
+        bytes.sort_unstable();
+        bytes.dedup();
+        ensure(bytes.len() == keys.len(), Code::BadField, "one key for two purposes")?;
+
+        let versions = repeated(proto.versions, items, "versions", Ok)?;
+        fields::ascending(&versions, |v| *v, "versions are not in order")?;
+        let suite = |s| u16::try_from(s).map_err(|_| Error::new(Code::BadField, "suite"));
+        let suites = repeated(proto.suites, items, "suites", suite)?;
+        fields::ascending(&suites, |s| *s, "suites are not in order")?;
+
+        let (issued_at, expires_at) =
+            (Timestamp::from_millis(proto.issued_at), Timestamp::from_millis(proto.expires_at));
+        let short = issued_at < expires_at && expires_at.since(issued_at) <= limits::DESCRIPTOR_LIFETIME;
+        ensure(short, Code::BadField, "descriptor validity")?;
+        Ok(AgencyDescriptor {
+            agency: AgencyId::parse(&proto.agency)?,
+            version: fields::positive(proto.version, "descriptor version")?,
+            issued_at,
+            expires_at,
+            keys,
+            endpoints: repeated(proto.endpoints, (0, limits::DESCRIPTOR_ITEMS), "endpoints", endpoint)?,
+            versions,
+            suites,
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::AgencyDescriptor {
+            agency: self.agency.to_string(),
+            version: self.version,
+            issued_at: self.issued_at.as_millis(),
+            expires_at: self.expires_at.as_millis(),
+            keys: self.keys.iter().map(OperationalKey::to_proto).collect(),
+            endpoints: self.endpoints.clone(),
+            versions: self.versions.clone(),
+            suites: self.suites.iter().map(|s| u32::from(*s)).collect(),
+        }
+    }
+}
+
+fn endpoint(url: String) -> Result<String> {
+    ensure(!url.is_empty(), Code::BadField, "endpoint")?;
+    ensure(url.len() <= limits::ENDPOINT, Code::TooLong, "endpoint")?;
+    Ok(url)
+}
+
+/// A descriptor that its agency's root key signed.
+#[derive(Clone, Debug)]
+pub struct Descriptor(Verified<AgencyDescriptor>);
+
+impl Descriptor {
+    /// Verifies a descriptor of an agency on a trust list.
+    ///
+    /// # Errors
+    /// Those of decoding (1xx); [`Code::CertificateMismatch`] if it is another agency's;
+    /// [`Code::BadSignature`], [`Code::BadKey`] (SPEC V-221 to V-225).
+    pub fn verify(bytes: &[u8], agency: &Agency) -> Result<Self> {
+        let signed: Signed<AgencyDescriptor> = Signed::decode(&Bytes::copy_from_slice(bytes))?;
+        ensure(signed.claimed().agency == agency.id, Code::CertificateMismatch, "another agency")?;
+        Self::verify_signed(signed, &agency.root)
+    }
+
+    pub(super) fn verify_signed(signed: Signed<AgencyDescriptor>, root: &[u8; 32]) -> Result<Self> {
+        signed.claimed().check_keys()?;
+        verify(signed, &VerifyKey::parse(root)?).map(Descriptor)
+    }
+
+    pub(super) fn from_store(row: Vec<u8>) -> Result<Self> {
+        Verified::from_store(row).map(Descriptor)
+    }
+
+    /// The bytes that the root key signed.
+    pub(super) fn body(&self) -> &Bytes {
+        self.0.body()
+    }
+
+    /// The signed descriptor as it travels.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        self.0.bytes()
+    }
+
+    /// Whether this root key signed it.
+    pub(super) fn is_by(&self, root: &KeyId) -> bool {
+        self.0.signer().is_some_and(|signer| signer == *root)
+    }
+
+    /// Whether it is valid at this time (SPEC V-228).
+    #[must_use]
+    pub fn valid_at(&self, at: Timestamp) -> bool {
+        self.0.issued_at <= at && at < self.0.expires_at
+    }
+
+    /// The key of this name, if it is for this purpose and valid at this time.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if it is not listed, for another descriptor may list it;
+    /// [`Code::UnknownKey`] if it is for another purpose (SPEC V-230); [`Code::Expired`]
+    /// (SPEC V-231).
+    pub(super) fn key(&self, purpose: KeyPurpose, id: &KeyId, at: Timestamp) -> Result<VerifyKey> {
+        let signs = |k: &&OperationalKey| k.purpose != KeyPurpose::Hpke && VerifyKey::id_of(&k.key) == *id;
+        let key = self.0.keys.iter().find(signs);
+        let key = key.ok_or(Error::new(Code::MissingEvidence, "agency key"))?;
+        ensure(key.purpose == purpose, Code::UnknownKey, "agency key of another purpose")?;
+        ensure(key.valid_at(at), Code::Expired, "agency key")?;
+        VerifyKey::parse(&key.key)
+    }
+
+    /// Whether no key changes its purpose or validity between the two (SPEC V-227).
+    pub(super) fn agrees_with(&self, other: &Descriptor) -> bool {
+        let same = |k: &OperationalKey| other.0.keys.iter().all(|o| o.key != k.key || o == k);
+        self.0.keys.iter().all(same)
+    }
+}
+
+/// What it says.
+impl core::ops::Deref for Descriptor {
+    type Target = AgencyDescriptor;
+
+    fn deref(&self) -> &AgencyDescriptor {
+        &self.0
+    }
+}

@@ -1,0 +1,331 @@
+//! Everything that an engine knows about who is who, in its store: the federation's anchor,
+//! every trust list, agency descriptors, user chains.
+//!
+//! Rows hold what was verified when it came in, and are not verified again.
+
+mod rows;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+pub(crate) use view::View;
+
+use super::{
+    Descriptor, Enrolment, Federation, TrustList, UserChain, VerifiedDevice, chain::ChainLink,
+    descriptor::AgencyDescriptor,
+};
+use crate::{
+    code::Code,
+    crypto::{VerifyKey, signer},
+    error::{Error, Result, ensure},
+    ids::{AgencyId, KeyId, UserId},
+    limits,
+    store::{Draft, Key, corrupt},
+    time::Timestamp,
+    wire::{self, Signed, decode_body, log::Evidence},
+};
+
+/// The store-backed collection of identity documents; clients and servers share it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Directory;
+
+impl Directory {
+    /// The prefix of all its rows.
+    pub(crate) fn touches(&self) -> Key {
+        rows::all()
+    }
+
+    /// Sets the anchor, or replaces it with a newer one of the same federation. Lists that
+    /// are there already keep their say: an anchor only begins.
+    ///
+    /// # Errors
+    /// [`Code::WrongFederation`] if another federation's is there.
+    pub(crate) fn install(&self, draft: &mut Draft<'_>, federation: &Federation) -> Result<()> {
+        if draft.get(&rows::anchor())?.is_some() {
+            ensure(self.federation(draft)?.name() == federation.name(), Code::WrongFederation, "anchor")?;
+        }
+        draft.expect_unchanged(rows::anchor())?;
+        draft.put(rows::anchor(), federation.to_bytes());
+        Ok(())
+    }
+
+    /// The anchor.
+    ///
+    /// # Errors
+    /// [`Code::NotReady`] before [`Directory::install`].
+    pub(crate) fn federation(&self, draft: &Draft<'_>) -> Result<Federation> {
+        let row = draft.get(&rows::anchor())?.ok_or(Error::new(Code::NotReady, "no federation"))?;
+        wire::decode(&row.into()).map_err(|_| corrupt("federation"))
+    }
+
+    /// The highest trust list version that was accepted; 0 before the first.
+    pub(crate) fn trust_version(&self, draft: &Draft<'_>) -> Result<u64> {
+        draft.get(&rows::trust())?.map_or(Ok(0), |row| rows::number(&row))
+    }
+
+    /// A trust list by version.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if it is not here.
+    pub(crate) fn trust_list(&self, draft: &Draft<'_>, version: u64) -> Result<TrustList> {
+        let row = draft.get(&rows::list(version))?;
+        TrustList::from_store(row.ok_or(Error::new(Code::MissingEvidence, "trust list"))?)
+    }
+
+    /// The list that somebody needs next who has `version`; 0 asks for the newest.
+    pub(crate) fn trust_list_after(&self, draft: &Draft<'_>, version: u64) -> Result<Option<Bytes>> {
+        let next = if version == 0 { self.trust_version(draft)? } else { version.saturating_add(1) };
+        Ok(draft.get(&rows::list(next))?.map(Bytes::from))
+    }
+
+    /// Takes a trust list: the first, the next one, or the one that is here. Says whether
+    /// it is new. Expiry does not matter here, for a list in between may be long past;
+    /// it matters where something rests on the list ([`View`]).
+    ///
+    /// # Errors
+    /// As [`TrustList::first`] and [`TrustList::next`].
+    pub(crate) fn accept_trust_list(&self, draft: &mut Draft<'_>, bytes: &Bytes) -> Result<bool> {
+        let list = Signed::decode(bytes)?;
+        let known = self.trust_version(draft)?;
+        let accepted = match known {
+            0 => Some(TrustList::first_signed(list, &self.federation(draft)?)?),
+            _ => self.trust_list(draft, known)?.next_signed(list)?,
+        };
+        let Some(list) = accepted else { return Ok(false) };
+
+        draft.expect_unchanged(rows::trust())?;
+        draft.put(rows::trust(), list.version().to_be_bytes().to_vec());
+        draft.put(rows::list(list.version()), list.bytes().to_vec());
+        for agency in &list.roster().agencies {
+            let key = rows::root(agency.id(), &VerifyKey::id_of(agency.root()));
+            if draft.get(&key)?.is_none() {
+                draft.put(key, agency.root().to_vec());
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes an agency's descriptor; older ones too, which old log entries need. Says
+    /// whether it is new. The latest [`limits::DESCRIPTORS_KEPT`] are kept.
+    ///
+    /// # Errors
+    /// [`Code::UnknownKey`] if no list here gives the agency the root key that signed;
+    /// [`Code::Equivocation`] for two descriptors with one version, or if a key changed its
+    /// purpose or validity; as [`Descriptor::verify`] (SPEC V-221 to V-227).
+    pub(crate) fn accept_descriptor(&self, draft: &mut Draft<'_>, bytes: &Bytes) -> Result<bool> {
+        let signed: Signed<AgencyDescriptor> = Signed::decode(bytes)?;
+        let (agency, version) = (signed.claimed().agency.clone(), signed.claimed().version);
+        let key = rows::descriptor(&agency, version);
+        let known = draft.get(&key)?.map(Descriptor::from_store).transpose()?;
+        if known.as_ref().is_some_and(|known| known.body() == signed.body()) {
+            return Ok(false);
+        }
+        let root = draft.get(&rows::root(&agency, &signer(&signed)?))?;
+        let root = root.ok_or(Error::new(Code::UnknownKey, "agency root key"))?;
+        let root: [u8; 32] = root.as_slice().try_into().map_err(|_| corrupt("agency root key"))?;
+        let descriptor = Descriptor::verify_signed(signed, &root)?;
+        ensure(known.is_none(), Code::Equivocation, "descriptor")?;
+        let newest = self.descriptor(draft, &agency)?;
+        if let Some(newest) = &newest {
+            ensure(descriptor.agrees_with(newest), Code::Equivocation, "a key changed")?;
+        }
+
+        draft.expect_unchanged(key.clone())?;
+        draft.put(key, bytes.to_vec());
+        if newest.is_none_or(|newest| newest.version < version) {
+            draft.expect_unchanged(rows::known(&agency))?;
+            draft.put(rows::known(&agency), rows::known_value(version, &agency));
+        }
+        let kept = draft.scan(
+            &rows::descriptor_prefix(&agency),
+            None,
+            limits::DESCRIPTORS_KEPT.saturating_add(1),
+        )?;
+        for (key, _) in kept.into_iter().skip(limits::DESCRIPTORS_KEPT) {
+            draft.delete(key);
+        }
+        Ok(true)
+    }
+
+    /// An agency's newest descriptor.
+    pub(crate) fn descriptor(&self, draft: &Draft<'_>, agency: &AgencyId) -> Result<Option<Descriptor>> {
+        let newest = draft.scan(&rows::descriptor_prefix(agency), None, 1)?.into_iter().next();
+        newest.map(|(_, row)| Descriptor::from_store(row)).transpose()
+    }
+
+    /// An agency's newest descriptor that is valid at a time.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if none is here.
+    pub(crate) fn descriptor_at(
+        &self,
+        draft: &Draft<'_>,
+        agency: &AgencyId,
+        at: Timestamp,
+    ) -> Result<Descriptor> {
+        view::Descriptors::of(agency.clone()).newest_at(draft, at)
+    }
+
+    /// The newest descriptor version of every agency, ordered by agency.
+    pub(crate) fn descriptor_versions(&self, draft: &Draft<'_>) -> Result<Vec<(AgencyId, u64)>> {
+        let known = draft.scan(&rows::known_prefix(), None, limits::AGENCIES)?;
+        let mut known = known.iter().map(|(_, row)| rows::parse_known(row)).collect::<Result<Vec<_>>>()?;
+        known.sort();
+        Ok(known)
+    }
+
+    /// A user's chain.
+    pub(crate) fn chain(&self, draft: &Draft<'_>, user: &UserId) -> Result<Option<UserChain>> {
+        let rows = draft.scan(&rows::chain(user), None, limits::CHAIN_LINKS)?;
+        UserChain::from_store(rows.into_iter().map(|(_, row)| row))
+    }
+
+    /// The links of a user's chain as they travel; empty if there is none.
+    pub(crate) fn chain_bytes(&self, draft: &Draft<'_>, user: &UserId) -> Result<Vec<Bytes>> {
+        let rows = draft.scan(&rows::chain(user), None, limits::CHAIN_LINKS)?;
+        Ok(rows.into_iter().map(|(_, row)| row.into()).collect())
+    }
+
+    /// Takes links of user chains, each chain's in order: whole chains or what comes after
+    /// the links that are here. Says whether one is new.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if a link or descriptor in between is missing; as
+    /// [`UserChain::accept`].
+    pub(crate) fn accept_chain(&self, draft: &mut Draft<'_>, links: &[Bytes]) -> Result<bool> {
+        let mut chain: Option<UserChain> = None;
+        let mut news = false;
+        for bytes in links {
+            let link: ChainLink = decode_body(bytes)?;
+            let (user, n) = (link.entry().user.clone(), link.entry().n);
+            if chain.as_ref().is_none_or(|chain| *chain.user() != user) {
+                chain = self.chain(draft, &user)?;
+            }
+            let mut keys = |id: &KeyId, at| self.countersigner(draft, user.agency(), id, at);
+            let new = match &mut chain {
+                Some(chain) => chain.accept(link, &mut keys)?,
+                None => {
+                    chain = Some(UserChain::begin(link, &mut keys)?);
+                    true
+                }
+            };
+            if new {
+                let key = rows::link(&user, n.into());
+                draft.expect_unchanged(key.clone())?;
+                draft.put(key, bytes.to_vec());
+                news = true;
+            }
+        }
+        Ok(news)
+    }
+
+    /// An agency's certificate key of this id that was valid at a time, in whichever
+    /// descriptor lists it: links outlive descriptors (SPEC V-251).
+    fn countersigner(
+        &self,
+        draft: &Draft<'_>,
+        agency: &AgencyId,
+        id: &KeyId,
+        at: Timestamp,
+    ) -> Result<VerifyKey> {
+        let mut descriptors = view::Descriptors::of(agency.clone());
+        descriptors.key(draft, |_| true, super::KeyPurpose::Certificate, id, at)
+    }
+
+    /// Takes documents in any order. Says whether one is new.
+    ///
+    /// # Errors
+    /// As [`Directory::accept_descriptor`] and [`Directory::accept_chain`].
+    pub(crate) fn accept_evidence(&self, draft: &mut Draft<'_>, evidence: &[Evidence]) -> Result<bool> {
+        let mut news = false;
+        let mut links = Vec::new();
+        for document in evidence {
+            match document {
+                Evidence::Descriptor(bytes) => news |= self.accept_descriptor(draft, bytes)?,
+                Evidence::ChainLink(bytes) => links.push(bytes.clone()),
+            }
+        }
+        Ok(self.accept_chain(draft, &links)? || news)
+    }
+
+    /// What somebody needs in order to verify these users' devices at a time: their chains,
+    /// and their agencies' newest descriptors that are valid then.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if a chain or descriptor is not here.
+    pub(crate) fn evidence_for<'u>(
+        &self,
+        draft: &Draft<'_>,
+        users: impl IntoIterator<Item = &'u UserId>,
+        at: Timestamp,
+    ) -> Result<Vec<Evidence>> {
+        let users: BTreeSet<_> = users.into_iter().collect();
+        let agencies: BTreeSet<_> = users.iter().map(|user| user.agency()).collect();
+        let mut evidence = Vec::new();
+        for agency in agencies {
+            let descriptor = self.descriptor_at(draft, agency, at)?;
+            evidence.push(Evidence::Descriptor(descriptor.bytes().clone()));
+        }
+        for user in users {
+            let chain = self.chain_bytes(draft, user)?;
+            ensure(!chain.is_empty(), Code::MissingEvidence, "user chain")?;
+            evidence.extend(chain.into_iter().map(Evidence::ChainLink));
+        }
+        Ok(evidence)
+    }
+
+    /// The directory under one trust list: for verifying many things in one call.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if the list is not here.
+    pub(crate) fn view<'v, 'a>(&self, draft: &'v Draft<'a>, trust_version: u64) -> Result<View<'v, 'a>> {
+        Ok(View::new(draft, self.trust_list(draft, trust_version)?))
+    }
+
+    /// Verifies one certificate at a stamp: [`View::device`].
+    pub(crate) fn verify_device(
+        &self,
+        draft: &Draft<'_>,
+        certificate: &Bytes,
+        at: Timestamp,
+        trust_version: u64,
+    ) -> Result<VerifiedDevice> {
+        self.view(draft, trust_version)?.device(certificate, at)
+    }
+
+    /// A server's key under the newest trust list: [`View::server_key`].
+    pub(crate) fn server_key(
+        &self,
+        draft: &Draft<'_>,
+        agency: &AgencyId,
+        id: &KeyId,
+        at: Timestamp,
+    ) -> Result<VerifyKey> {
+        self.view(draft, self.trust_version(draft)?)?.server_key(agency, id, at)
+    }
+
+    /// Takes what a registrar gave a new device, which the anchor has to be installed for.
+    /// Gives the device that it is about: whoever calls compares it with its own key.
+    ///
+    /// # Errors
+    /// As the documents in it (SPEC V-276).
+    pub(crate) fn accept_enrolment(&self, draft: &mut Draft<'_>, bytes: &Bytes) -> Result<VerifiedDevice> {
+        let enrolment: Enrolment = wire::decode(bytes)?;
+        let first = self.trust_version(draft)? == 0;
+        for list in enrolment.lists_from(first, &self.federation(draft)?)? {
+            match self.accept_trust_list(draft, list) {
+                // The lists begin before ours.
+                Err(error) if error.code() == Code::RolledBack => {}
+                other => drop(other?),
+            }
+        }
+        self.accept_descriptor(draft, &enrolment.descriptor)?;
+        self.accept_chain(draft, &enrolment.chain)?;
+        let (now, version) = (draft.now(), self.trust_version(draft)?);
+        self.verify_device(draft, &enrolment.certificate, now, version)
+    }
+}

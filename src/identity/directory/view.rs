@@ -1,0 +1,147 @@
+//! The directory as it stands under one trust list.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{Directory, rows};
+use crate::{
+    code::Code,
+    crypto::VerifyKey,
+    error::{Error, Result},
+    identity::{Descriptor, KeyPurpose, TrustList, VerifiedDevice},
+    ids::{AgencyId, KeyId},
+    store::{Draft, Key},
+    time::Timestamp,
+    wire::Signed,
+};
+
+/// One trust list with what hangs on it; documents are read once, however many devices
+/// are verified.
+pub(crate) struct View<'v, 'a> {
+    draft: &'v Draft<'a>,
+    list: TrustList,
+    descriptors: BTreeMap<AgencyId, Descriptors>,
+}
+
+impl<'v, 'a> View<'v, 'a> {
+    pub(super) fn new(draft: &'v Draft<'a>, list: TrustList) -> Self {
+        View { draft, list, descriptors: BTreeMap::new() }
+    }
+
+    /// The trust list.
+    pub(crate) fn trust_list(&self) -> &TrustList {
+        &self.list
+    }
+
+    /// Verifies a device certificate at a time.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] while a document is not here that may yet bear it out; else
+    /// SPEC V-210 to V-212, V-228 to V-231, V-261 to V-267, each with its code.
+    pub(crate) fn device(&mut self, certificate: &Bytes, at: Timestamp) -> Result<VerifiedDevice> {
+        let View { draft, list, descriptors } = self;
+        let key = |agency: &AgencyId, id: &KeyId| {
+            signing_key(draft, list, descriptors, (agency, KeyPurpose::Certificate, id), at)
+        };
+        let chain =
+            |user: &_| Directory.chain(draft, user)?.ok_or(Error::new(Code::MissingEvidence, "user chain"));
+        VerifiedDevice::verify(Signed::decode(certificate)?, at, list, key, chain)
+    }
+
+    /// The key with which an agency's message server signs.
+    ///
+    /// # Errors
+    /// As [`View::device`], for what goes before the certificate.
+    pub(crate) fn server_key(&mut self, agency: &AgencyId, id: &KeyId, at: Timestamp) -> Result<VerifyKey> {
+        self.key(agency, KeyPurpose::Server, id, at)
+    }
+
+    /// A signing key of an agency, by its purpose and id, at a time.
+    ///
+    /// # Errors
+    /// As [`View::server_key`].
+    pub(crate) fn key(
+        &mut self,
+        agency: &AgencyId,
+        purpose: KeyPurpose,
+        id: &KeyId,
+        at: Timestamp,
+    ) -> Result<VerifyKey> {
+        let View { draft, list, descriptors } = self;
+        signing_key(draft, list, descriptors, (agency, purpose, id), at)
+    }
+}
+
+fn signing_key(
+    draft: &Draft<'_>,
+    list: &TrustList,
+    descriptors: &mut BTreeMap<AgencyId, Descriptors>,
+    (agency, purpose, id): (&AgencyId, KeyPurpose, &KeyId),
+    at: Timestamp,
+) -> Result<VerifyKey> {
+    list.check_at(at)?;
+    let root = VerifyKey::id_of(list.agency(agency)?.root());
+    let descriptors = descriptors.entry(agency.clone()).or_insert_with(|| Descriptors::of(agency.clone()));
+    descriptors.key(draft, |d| d.is_by(&root) && d.valid_at(at), purpose, id, at)
+}
+
+/// One agency's descriptors, newest first, read as they are needed.
+pub(super) struct Descriptors {
+    agency: AgencyId,
+    read: Vec<Descriptor>,
+    after: Option<Key>,
+}
+
+impl Descriptors {
+    pub(super) fn of(agency: AgencyId) -> Self {
+        Descriptors { agency, read: Vec::new(), after: None }
+    }
+
+    /// A key that one of the descriptors that `count` lists. Because a key never changes its
+    /// purpose or validity, the first that lists it decides; because another descriptor may
+    /// list it, its absence decides nothing (SPEC V-229).
+    pub(super) fn key(
+        &mut self,
+        draft: &Draft<'_>,
+        count: impl Fn(&Descriptor) -> bool,
+        purpose: KeyPurpose,
+        id: &KeyId,
+        at: Timestamp,
+    ) -> Result<VerifyKey> {
+        let mut place = 0;
+        while let Some(descriptor) = self.get(draft, place)? {
+            if count(descriptor) {
+                match descriptor.key(purpose, id, at) {
+                    Err(error) if error.code() == Code::MissingEvidence => {}
+                    decided => return decided,
+                }
+            }
+            place = place.saturating_add(1);
+        }
+        Err(Error::new(Code::MissingEvidence, "descriptor with this key"))
+    }
+
+    /// The newest descriptor that is valid at a time.
+    pub(super) fn newest_at(&mut self, draft: &Draft<'_>, at: Timestamp) -> Result<Descriptor> {
+        let mut place = 0;
+        while let Some(descriptor) = self.get(draft, place)? {
+            if descriptor.valid_at(at) {
+                return Ok(descriptor.clone());
+            }
+            place = place.saturating_add(1);
+        }
+        Err(Error::new(Code::MissingEvidence, "descriptor valid then"))
+    }
+
+    fn get(&mut self, draft: &Draft<'_>, place: usize) -> Result<Option<&Descriptor>> {
+        while self.read.len() <= place {
+            let prefix = rows::descriptor_prefix(&self.agency);
+            let next = draft.scan(&prefix, self.after.as_deref(), 1)?.into_iter().next();
+            let Some((key, row)) = next else { break };
+            self.read.push(Descriptor::from_store(row)?);
+            self.after = Some(key);
+        }
+        Ok(self.read.get(place))
+    }
+}

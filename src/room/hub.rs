@@ -1,0 +1,169 @@
+//! A room as its servers see it: the public half of the MLS group. It holds no secret and
+//! can name none.
+
+use bytes::Bytes;
+use openmls::prelude::{
+    GroupId, ProcessedMessageContent, ProposalStore, PublicGroup, QueuedProposal, Sender, StagedCommit,
+};
+use openmls::storage::PublicStorageProvider;
+use openmls_traits::crypto::OpenMlsCrypto;
+
+use super::{
+    authority::Change,
+    commit, framing,
+    key_package::{self, Verify},
+    roster::Roster,
+    state::{Role, RoomKind, RoomState},
+    suite,
+};
+use crate::{
+    code::Code,
+    error::{Error, Result, ensure, fault},
+    ids::{AgencyId, Device, RoomId},
+    time::Timestamp,
+    wire::log::SubmissionKind,
+};
+
+/// The public view of a room.
+pub(crate) struct HubRoom {
+    group: PublicGroup,
+    state: RoomState,
+}
+
+/// A commit that may stand in the log; merged when its entry is written.
+pub(crate) struct AcceptedCommit {
+    staged: StagedCommit,
+    pub(crate) change: Change,
+}
+
+/// A standalone proposal that may stand in the log.
+pub(crate) struct AcceptedProposal {
+    queued: QueuedProposal,
+    pub(crate) leaving: Device,
+}
+
+impl HubRoom {
+    /// Begins a room from its founder's GroupInfo and tree (V-411): one leaf, the
+    /// founder's; epoch 0; this server as hub in term 1; the founder in charge.
+    pub(crate) fn found<S: PublicStorageProvider>(
+        storage: &S,
+        crypto: &impl OpenMlsCrypto,
+        (group_info, ratchet_tree): (&Bytes, &Bytes),
+        (hub, founder): (&AgencyId, &Device),
+        verify: &mut Verify<'_>,
+    ) -> Result<Self> {
+        let info = framing::group_info(group_info)?;
+        ensure(info.epoch().as_u64() == 0, Code::BadRoomState, "a room begins at epoch 0")?;
+        ensure(info.ciphersuite() == suite::SUITE, Code::UnknownSuite, "group info")?;
+        let tree = framing::ratchet_tree(ratchet_tree)?;
+        let (group, _) = PublicGroup::from_external(crypto, storage, tree, info, ProposalStore::new())
+            .map_err(|_| Error::new(Code::Mls, "group info"))?;
+        let state = suite::room_state(group.group_context().extensions())?;
+        let roster = Roster::of(&group)?;
+        let [leaf] = roster.leaves() else { return fault(Code::BadRoomState, "a room begins with one leaf") };
+        ensure(leaf.device == *founder, Code::BadRoomState, "founder")?;
+        let node = group.leaf(leaf.index).ok_or(Error::new(Code::Bug, "leaf"))?;
+        key_package::check_leaf(node, verify)?;
+        let good = group.group_id().as_slice() == state.room.as_bytes()
+            && state.hub == *hub
+            && state.term == 1
+            && state.roles.keys().all(|user| *user == founder.user);
+        ensure(good, Code::BadRoomState, "founding state")?;
+        let led = state.kind == RoomKind::Direct || state.role(&founder.user) >= Role::Admin;
+        ensure(led, Code::BadRoomState, "a room begins with an admin")?;
+        Ok(HubRoom { group, state })
+    }
+
+    /// Loads a room.
+    pub(crate) fn load<S: PublicStorageProvider>(storage: &S, room: &RoomId) -> Result<Option<Self>> {
+        let group = PublicGroup::load(storage, &GroupId::from_slice(room.as_bytes()));
+        let Some(group) = group.map_err(|_| Error::new(Code::StoreCorrupt, "public group"))? else {
+            return Ok(None);
+        };
+        let state = suite::room_state(group.group_context().extensions())?;
+        Ok(Some(HubRoom { group, state }))
+    }
+
+    pub(crate) fn state(&self) -> &RoomState {
+        &self.state
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.group.group_context().epoch().as_u64()
+    }
+
+    pub(crate) fn roster(&self) -> Result<Roster> {
+        Roster::of(&self.group)
+    }
+
+    /// The ratchet tree that a joiner of the current epoch needs.
+    pub(crate) fn ratchet_tree(&self) -> Result<Bytes> {
+        framing::tree_bytes(&self.group.export_ratchet_tree())
+    }
+
+    /// Checks a commit of `sender`, as the submission that carries it says.
+    pub(crate) fn commit(
+        &self,
+        crypto: &impl OpenMlsCrypto,
+        mls: &Bytes,
+        sender: &Device,
+        at: Timestamp,
+        verify: &mut Verify<'_>,
+    ) -> Result<AcceptedCommit> {
+        let message = framing::protocol_message(mls, &self.state.room, SubmissionKind::Commit)?;
+        ensure(message.epoch() == self.group.group_context().epoch(), Code::WrongEpoch, "commit")?;
+        let processed =
+            self.group.process_message(crypto, message).map_err(|_| Error::new(Code::Mls, "commit"))?;
+        let Sender::Member(committer) = *processed.sender() else {
+            return fault(Code::BadCommit, "external commit");
+        };
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
+            return fault(Code::Bug, "not a commit");
+        };
+        let roster = self.roster()?;
+        let change = commit::judge(&staged, committer, &self.state, &roster, at, verify)?;
+        ensure(change.committer == *sender, Code::BadSubmission, "another device's commit")?;
+        Ok(AcceptedCommit { staged: *staged, change })
+    }
+
+    /// Moves to the next epoch.
+    pub(crate) fn merge<S: PublicStorageProvider>(
+        &mut self,
+        storage: &S,
+        accepted: AcceptedCommit,
+    ) -> Result<Change> {
+        self.group.merge_commit(storage, accepted.staged).map_err(|_| Error::new(Code::Bug, "merge"))?;
+        self.state = accepted.change.state.clone();
+        Ok(accepted.change)
+    }
+
+    /// Checks a standalone proposal of `sender`.
+    pub(crate) fn proposal(
+        &self,
+        crypto: &impl OpenMlsCrypto,
+        mls: &Bytes,
+        sender: &Device,
+    ) -> Result<AcceptedProposal> {
+        let message = framing::protocol_message(mls, &self.state.room, SubmissionKind::Proposal)?;
+        ensure(message.epoch() == self.group.group_context().epoch(), Code::WrongEpoch, "proposal")?;
+        let processed =
+            self.group.process_message(crypto, message).map_err(|_| Error::new(Code::Mls, "proposal"))?;
+        let ProcessedMessageContent::ProposalMessage(queued) = processed.into_content() else {
+            return fault(Code::BadProposal, "proposal from outside");
+        };
+        let (by, leaving) = commit::standalone(&queued, &self.roster()?)?;
+        ensure(by == *sender, Code::BadSubmission, "another device's proposal")?;
+        Ok(AcceptedProposal { queued: *queued, leaving })
+    }
+
+    /// Keeps a proposal for the commit that will refer to it.
+    pub(crate) fn keep<S: PublicStorageProvider>(
+        &mut self,
+        storage: &S,
+        accepted: AcceptedProposal,
+    ) -> Result<()> {
+        self.group
+            .add_proposal(storage, accepted.queued)
+            .map_err(|_| Error::new(Code::StoreFailed, "proposal"))
+    }
+}

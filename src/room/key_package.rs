@@ -1,0 +1,115 @@
+//! Key packages: what a device leaves at its server so that it can be invited while it
+//! sleeps (RFC 9420 §10, SPEC "Key packages").
+
+use bytes::Bytes;
+use openmls::prelude::{
+    Credential, CredentialType, CredentialWithKey, Extension, ExtensionType, Extensions, KeyPackage,
+    MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider, ProtocolVersion, UnknownExtension,
+    tls_codec::{DeserializeBytes as _, Serialize as _},
+};
+use openmls_traits::{crypto::OpenMlsCrypto, signatures::Signer};
+
+use super::suite::{self, SUITE};
+use crate::{
+    code::Code,
+    error::{Error, Result, ensure},
+    identity::VerifiedDevice,
+    limits,
+    time::Timestamp,
+};
+
+/// How a certificate is checked; what it is checked against belongs to the caller.
+pub(crate) type Verify<'a> = dyn FnMut(&Bytes) -> Result<VerifiedDevice> + 'a;
+
+/// A device's MLS credential: its certificate, and the key that it names.
+pub(crate) fn credential(certificate: &Bytes, key: &[u8]) -> CredentialWithKey {
+    let kind = CredentialType::Other(suite::CREDENTIAL);
+    CredentialWithKey {
+        credential: Credential::new(kind, certificate.to_vec()),
+        signature_key: key.to_vec().into(),
+    }
+}
+
+/// Makes a key package and stores its private keys. Gives MLSMessage(KeyPackage).
+pub(crate) fn create<P: OpenMlsProvider>(
+    provider: &P,
+    signer: &impl Signer,
+    credential: CredentialWithKey,
+    fresh_until: Timestamp,
+    last_resort: bool,
+) -> Result<Bytes> {
+    let failed = |_| Error::new(Code::Mls, "key package");
+    let until = fresh_until.as_millis().to_be_bytes().to_vec();
+    let mut extensions = vec![Extension::Unknown(suite::FRESH_UNTIL, UnknownExtension(until))];
+    let mut capabilities = suite::capabilities();
+    if last_resort {
+        extensions.push(Extension::LastResort(Default::default()));
+        capabilities = suite::last_resort_capabilities();
+    }
+    let bundle = KeyPackage::builder()
+        .key_package_lifetime(suite::lifetime())
+        .leaf_node_capabilities(capabilities)
+        .key_package_extensions(
+            Extensions::from_vec(extensions).map_err(|_| Error::new(Code::Bug, "extensions"))?,
+        )
+        .build(SUITE, provider, signer, credential)
+        .map_err(failed)?;
+    let message = openmls::prelude::MlsMessageOut::from(bundle.into_key_package());
+    Ok(message.tls_serialize_detached().map_err(|_| Error::new(Code::Bug, "key package"))?.into())
+}
+
+/// A key package that may be used at a certain time, and whose it is.
+pub(crate) struct CheckedPackage {
+    pub(crate) package: KeyPackage,
+    pub(crate) device: VerifiedDevice,
+    pub(crate) last_resort: bool,
+}
+
+/// Checks everything about a key package (V-423 to V-427): its signatures, suite and
+/// lifetime, the certificate in it, and that it is fresh at `at`.
+pub(crate) fn check(
+    bytes: &Bytes,
+    crypto: &impl OpenMlsCrypto,
+    at: Timestamp,
+    verify: &mut Verify<'_>,
+) -> Result<CheckedPackage> {
+    ensure(bytes.len() <= limits::KEY_PACKAGE, Code::TooLong, "key package")?;
+    let malformed = |_| Error::new(Code::Malformed, "key package");
+    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(malformed)?;
+    let MlsMessageBodyIn::KeyPackage(package) = message.extract() else {
+        return Err(Error::new(Code::Malformed, "not a key package"));
+    };
+    let package =
+        package.validate(crypto, ProtocolVersion::Mls10).map_err(|_| Error::new(Code::Mls, "key package"))?;
+    let device = check_parsed(&package, at, verify)?;
+    Ok(CheckedPackage { last_resort: package.last_resort(), package, device })
+}
+
+/// The part of [`check`] that MLS leaves to us; also for key packages inside commits.
+pub(crate) fn check_parsed(
+    package: &KeyPackage,
+    at: Timestamp,
+    verify: &mut Verify<'_>,
+) -> Result<VerifiedDevice> {
+    ensure(package.ciphersuite() == SUITE, Code::UnknownSuite, "key package")?;
+    ensure(*package.life_time() == suite::lifetime(), Code::BadCommit, "key package lifetime")?;
+    let until = package.extensions().unknown(suite::FRESH_UNTIL).map(|e| <[u8; 8]>::try_from(e.0.as_slice()));
+    let Some(Ok(until)) = until else { return Err(Error::new(Code::BadField, "fresh until")) };
+    ensure(at < Timestamp::from_millis(u64::from_be_bytes(until)), Code::Expired, "key package")?;
+    check_leaf(package.leaf_node(), verify)
+}
+
+/// A leaf that enters or changes: its certificate verifies and is for its key (V-422).
+pub(crate) fn check_leaf(
+    leaf: &openmls::prelude::LeafNode,
+    verify: &mut Verify<'_>,
+) -> Result<VerifiedDevice> {
+    let device = verify(&suite::certificate(leaf.credential())?)?;
+    let same = leaf.signature_key().as_slice() == device.key().as_bytes();
+    ensure(same, Code::CertificateMismatch, "leaf has another key")?;
+    let able = leaf.capabilities();
+    let supports = able.extensions().contains(&ExtensionType::Unknown(suite::ROOM_STATE))
+        && able.credentials().contains(&CredentialType::Other(suite::CREDENTIAL));
+    ensure(supports, Code::BadCommit, "leaf capabilities")?;
+    Ok(device)
+}

@@ -1,0 +1,81 @@
+//! Joining a room from a Welcome (RFC 9420 §12.4.3.1).
+
+use bytes::Bytes;
+use openmls::prelude::{OpenMlsProvider, ProcessedWelcome};
+
+use super::MemberRoom;
+use crate::{
+    code::Code,
+    error::{Error, Result, ensure},
+    ids::Device,
+    room::{
+        framing,
+        key_package::{self, Verify},
+        private::PrivateState,
+        suite,
+    },
+    wire::log::LogEntry,
+};
+
+/// What a joiner has been given: the Welcome, the log entry that adds it, and the tree.
+pub(crate) struct Joining<'a> {
+    pub(crate) entry: &'a LogEntry,
+    pub(crate) welcome: &'a Bytes,
+    pub(crate) ratchet_tree: &'a Bytes,
+    pub(crate) device: &'a Device,
+}
+
+/// A room that was joined.
+pub(crate) struct Joined {
+    pub(crate) room: MemberRoom,
+    /// What the room is about; `None` if the inviter did not say it as committed to.
+    pub(crate) private: Option<PrivateState>,
+    /// Who invited.
+    pub(crate) inviter: Device,
+}
+
+impl MemberRoom {
+    /// Joins, after every leaf of the tree has been verified at the entry's stamp (V-451 to V-455).
+    pub(crate) fn join<P: OpenMlsProvider>(
+        provider: &P,
+        joining: Joining<'_>,
+        verify: &mut Verify<'_>,
+    ) -> Result<Joined> {
+        let Joining { entry, welcome, ratchet_tree, device } = joining;
+        let bad = |what| Error::new(Code::BadWelcome, what);
+        let header = entry.header.claimed();
+        let named = header.welcome_hash == Some(crate::room::submission::welcome_hash(welcome));
+        ensure(named, Code::BadWelcome, "not the welcome of this entry")?;
+        let welcome = framing::welcome(welcome)?;
+        let tree = framing::ratchet_tree(ratchet_tree)?;
+        let welcome = ProcessedWelcome::new_from_welcome(provider, &suite::join_config(), welcome)
+            .map_err(|_| bad("welcome does not open"))?;
+        let sealed = welcome.unverified_group_info().extensions().unknown(suite::PRIVATE_STATE).cloned();
+        let staged =
+            welcome.into_staged_welcome(provider, Some(tree)).map_err(|_| bad("group info or tree"))?;
+
+        let context = staged.group_context();
+        let state = suite::room_state(context.extensions())?;
+        ensure(context.group_id().as_slice() == entry.room.as_bytes(), Code::BadWelcome, "another room")?;
+        ensure(state.room == entry.room && state.term == entry.term, Code::BadWelcome, "room state")?;
+        ensure(Some(context.epoch().as_u64()) == header.epoch.checked_add(1), Code::BadWelcome, "epoch")?;
+        let own = staged.own_leaf_node().map(|leaf| key_package::check_leaf(leaf, verify)).transpose()?;
+        ensure(own.is_some_and(|own| own.device() == device), Code::BadWelcome, "not our leaf")?;
+        let private = sealed.and_then(|sealed| PrivateState::decode(&sealed.0, &state.private_hash).ok());
+
+        let mls = staged.into_group(provider).map_err(|_| bad("group"))?;
+        let room = MemberRoom { mls, state };
+        for (_, leaf) in room.mls.treesync().full_leaves() {
+            key_package::check_leaf(leaf, verify)?;
+        }
+        let roster = room.roster()?;
+        let inviter = header.sender.clone();
+        ensure(roster.find(&inviter).is_some(), Code::BadWelcome, "inviter is not in the room")?;
+        ensure(roster.leaves().len() == distinct(&roster), Code::BadWelcome, "a device with two leaves")?;
+        Ok(Joined { room, private, inviter })
+    }
+}
+
+fn distinct(roster: &crate::room::roster::Roster) -> usize {
+    roster.leaves().iter().map(|leaf| &leaf.device).collect::<std::collections::BTreeSet<_>>().len()
+}

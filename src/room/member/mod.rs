@@ -1,0 +1,83 @@
+//! A room as a device in it sees it: the MLS group with its secrets.
+
+mod commit;
+mod found;
+mod join;
+mod process;
+
+pub(crate) use commit::{Outgoing, Plan};
+pub(crate) use found::Founding;
+pub(crate) use join::{Joined, Joining};
+pub(crate) use process::{Incoming, ReceivedCommit};
+
+use bytes::Bytes;
+use openmls::prelude::{GroupId, MlsGroup, OpenMlsProvider};
+use openmls_traits::signatures::Signer;
+
+use super::{framing, key_schedule::PrivateStateSecret, roster::Roster, state::RoomState, suite};
+use crate::{
+    code::Code,
+    error::{Error, Result, ensure},
+    ids::{Device, RoomId},
+};
+
+/// A device's part in a room.
+pub(crate) struct MemberRoom {
+    mls: MlsGroup,
+    state: RoomState,
+}
+
+impl MemberRoom {
+    /// Loads the device's part in a room, if it has one.
+    pub(crate) fn load<P: OpenMlsProvider>(provider: &P, room: &RoomId) -> Result<Option<Self>> {
+        let mls = MlsGroup::load(provider.storage(), &GroupId::from_slice(room.as_bytes()));
+        let Some(mls) = mls.map_err(|_| Error::new(Code::StoreCorrupt, "group"))? else { return Ok(None) };
+        let state = suite::room_state(mls.extensions())?;
+        Ok(Some(MemberRoom { mls, state }))
+    }
+
+    pub(crate) fn state(&self) -> &RoomState {
+        &self.state
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.mls.epoch().as_u64()
+    }
+
+    pub(crate) fn roster(&self) -> Result<Roster> {
+        Roster::of(self.mls.public_group())
+    }
+
+    /// Whether the device still has its leaf.
+    pub(crate) fn is_active(&self) -> bool {
+        self.mls.is_active()
+    }
+
+    /// Whether somebody wants to leave; nothing can be sent before that is committed
+    /// (RFC 9420 §14: an application message must not pass over a known proposal).
+    pub(crate) fn has_proposals(&self) -> bool {
+        self.mls.has_pending_proposals()
+    }
+
+    /// Encrypts an application message. Each call uses up a key.
+    pub(crate) fn encrypt<P: OpenMlsProvider>(
+        &mut self,
+        provider: &P,
+        signer: &impl Signer,
+        plaintext: &[u8],
+    ) -> Result<Bytes> {
+        ensure(!self.has_proposals(), Code::PendingProposal, "message")?;
+        let message = self.mls.create_message(provider, signer, plaintext);
+        framing::message_bytes(&message.map_err(|_| Error::new(Code::Mls, "encrypt"))?)
+    }
+
+    /// The devices that are to leave with the next commit.
+    pub(crate) fn leaving(&self) -> Result<Vec<Device>> {
+        let roster = self.roster()?;
+        self.mls.pending_proposals().map(|queued| Ok(super::commit::standalone(queued, &roster)?.1)).collect()
+    }
+
+    fn private_secret<P: OpenMlsProvider>(&self, provider: &P) -> Result<PrivateStateSecret> {
+        PrivateStateSecret::export(&self.mls, provider.crypto(), &self.state.room)
+    }
+}

@@ -1,0 +1,73 @@
+//! Who has a leaf in a room's tree. Every leaf was verified when it entered, so its
+//! certificate is read here and not verified again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openmls::prelude::{LeafNodeIndex, PublicGroup};
+
+use super::suite;
+use crate::{
+    error::Result,
+    identity,
+    ids::{Device, Hash, UserId},
+};
+
+/// A leaf and whose it is.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    pub(crate) index: LeafNodeIndex,
+    pub(crate) device: Device,
+    pub(crate) identity: Hash,
+    pub(crate) key: Vec<u8>,
+}
+
+/// All leaves, in the order of the tree.
+pub(crate) struct Roster {
+    leaves: Vec<Leaf>,
+    places: BTreeMap<Device, usize>,
+}
+
+impl Roster {
+    pub(crate) fn of(group: &PublicGroup) -> Result<Self> {
+        let leaf = |(index, node): (LeafNodeIndex, &openmls::prelude::LeafNode)| {
+            let claims = identity::read_certificate(&suite::certificate(node.credential())?)?;
+            let key = node.signature_key().as_slice().to_vec();
+            Ok(Leaf { index, device: claims.device, identity: claims.identity, key })
+        };
+        let leaves = group.treesync().full_leaves().map(leaf).collect::<Result<Vec<_>>>()?;
+        let places = leaves.iter().enumerate().map(|(i, leaf)| (leaf.device.clone(), i)).collect();
+        Ok(Roster { leaves, places })
+    }
+
+    pub(crate) fn leaves(&self) -> &[Leaf] {
+        &self.leaves
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.leaves.len()
+    }
+
+    pub(crate) fn find(&self, device: &Device) -> Option<&Leaf> {
+        self.places.get(device).and_then(|i| self.leaves.get(*i))
+    }
+
+    pub(crate) fn at(&self, index: LeafNodeIndex) -> Option<&Leaf> {
+        let place = self.leaves.binary_search_by_key(&index, |leaf| leaf.index).ok()?;
+        self.leaves.get(place)
+    }
+
+    pub(crate) fn users(&self) -> BTreeSet<&UserId> {
+        self.leaves.iter().map(|leaf| &leaf.device.user).collect()
+    }
+
+    /// A user takes part if and only if one of their devices has a leaf.
+    pub(crate) fn has_user(&self, user: &UserId) -> bool {
+        self.leaves_of(user).next().is_some()
+    }
+
+    pub(crate) fn leaves_of<'a>(&'a self, user: &'a UserId) -> impl Iterator<Item = &'a Leaf> {
+        let first = Device { user: user.clone(), id: crate::ids::DeviceId::from_bytes([0; 16]) };
+        let own = self.places.range(first..).take_while(move |(device, _)| device.user == *user);
+        own.filter_map(|(_, i)| self.leaves.get(*i))
+    }
+}

@@ -1,0 +1,138 @@
+//! Key packages of users, asked for and given.
+
+use bytes::Bytes;
+
+use crate::{
+    code::Code,
+    error::{Result, ensure, fault},
+    ids::{AgencyId, RequestId, UserId},
+    limits,
+    wire::{Reason, Wire, fields, proto, repeated},
+};
+
+/// Asks for one key package of every device of some users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// The same claim is answered in the same way.
+    pub(crate) claim_id: RequestId,
+    /// Ordered; 1 to [`limits::CLAIM_USERS`].
+    pub(crate) users: Vec<UserId>,
+}
+
+/// The answer of one agency, about its own users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClaimAnswer {
+    pub(crate) claim_id: RequestId,
+    pub(crate) agency: AgencyId,
+    /// The signed descriptor of that agency; `None` if it cannot be reached.
+    pub(crate) descriptor: Option<Bytes>,
+    /// Ordered by user.
+    pub(crate) users: Vec<ClaimedUser>,
+}
+
+/// What there is for one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClaimedUser {
+    pub(crate) user: UserId,
+    pub(crate) keys: Result<Keys, Reason>,
+}
+
+/// A user's chain and key packages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// Encoded links from entry 0.
+    pub(crate) chain: Vec<Bytes>,
+    /// MLSMessage(KeyPackage), one per device.
+    pub(crate) packages: Vec<Bytes>,
+}
+
+/// A user's chain: encoded links, from entry 0.
+pub(super) fn chain(links: Vec<Bytes>) -> Result<Vec<Bytes>> {
+    let link = |bytes| fields::filled(bytes, limits::CHAIN_LINK, "chain link");
+    repeated(links, (1, limits::CHAIN_LINKS), "user chain", link)
+}
+
+/// At least `min` and at most `max` key packages.
+pub(super) fn packages(packages: Vec<Bytes>, bounds: (usize, usize)) -> Result<Vec<Bytes>> {
+    repeated(packages, bounds, "key packages", |bytes| {
+        fields::filled(bytes, limits::KEY_PACKAGE, "key package")
+    })
+}
+
+impl Wire for Claim {
+    type Proto = proto::Claim;
+    const MAX: usize = limits::CLAIM;
+    const NAME: &'static str = "claim";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let users = repeated(proto.users, (1, limits::CLAIM_USERS), "users", |u| UserId::parse(&u))?;
+        fields::ascending(&users, |user| user, "users are not in order")?;
+        Ok(Claim { claim_id: RequestId::from_slice(&proto.claim_id)?, users })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::Claim {
+            claim_id: fields::raw(self.claim_id.as_bytes()),
+            users: self.users.iter().map(UserId::to_string).collect(),
+        }
+    }
+}
+
+impl Wire for ClaimAnswer {
+    type Proto = proto::ClaimAnswer;
+    const MAX: usize = limits::DEVICE_MESSAGE;
+    const NAME: &'static str = "claim answer";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let agency = AgencyId::parse(&proto.agency)?;
+        let users = repeated(proto.users, (1, limits::CLAIM_USERS), "users", ClaimedUser::parse)?;
+        fields::ascending(&users, |u| &u.user, "users are not in order")?;
+        let own = users.iter().all(|u| *u.user.agency() == agency);
+        ensure(own, Code::BadField, "users of another agency")?;
+        Ok(ClaimAnswer {
+            claim_id: RequestId::from_slice(&proto.claim_id)?,
+            agency,
+            descriptor: fields::optional(proto.descriptor, limits::DESCRIPTOR, "agency descriptor")?,
+            users,
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::ClaimAnswer {
+            claim_id: fields::raw(self.claim_id.as_bytes()),
+            agency: self.agency.to_string(),
+            descriptor: self.descriptor.clone().unwrap_or_default(),
+            users: fields::protos(&self.users),
+        }
+    }
+}
+
+impl Wire for ClaimedUser {
+    type Proto = proto::ClaimedUser;
+    const MAX: usize = limits::DEVICE_MESSAGE;
+    const NAME: &'static str = "claimed user";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let nothing = proto.chain.is_empty() && proto.packages.is_empty();
+        let keys = match Reason::parse_optional(proto.code)? {
+            Some(reason) if nothing => Err(reason),
+            Some(_) => return fault(Code::BadField, "key packages in spite of an error code"),
+            None => Ok(Keys {
+                chain: chain(proto.chain)?,
+                packages: packages(proto.packages, (1, limits::DEVICES_PER_USER))?,
+            }),
+        };
+        Ok(ClaimedUser { user: UserId::parse(&proto.user)?, keys })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        let user = self.user.to_string();
+        match &self.keys {
+            Ok(keys) => {
+                let (chain, packages) = (keys.chain.clone(), keys.packages.clone());
+                proto::ClaimedUser { user, code: 0, chain, packages }
+            }
+            Err(reason) => proto::ClaimedUser { user, code: reason.number().into(), ..Default::default() },
+        }
+    }
+}

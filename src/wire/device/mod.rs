@@ -1,0 +1,17 @@
+//! Between a device and its own agency's server. Attachment chunks travel beside these messages.
+
+mod blob;
+mod claim;
+mod delivery;
+mod reply;
+mod request;
+
+pub(in crate::wire) use blob::chunk_index;
+pub(crate) use blob::{BlobBegin, BlobGet, BlobInfo, BlobOpen, BlobPut, ShownCapability};
+pub(crate) use claim::{Claim, ClaimAnswer, ClaimedUser, Keys};
+pub(in crate::wire) use delivery::room_items;
+pub(crate) use delivery::{Delivery, InboxBody, InboxItem, Invitation, RoomDelivery};
+pub(crate) use reply::{Failure, ReplyBody, ServerReply};
+pub(crate) use request::{
+    Cursor, DeviceMessage, DeviceRequest, Enrol, GetMaterial, KnownDescriptor, Publish, RequestBody, Sync,
+};

@@ -1,0 +1,115 @@
+//! What a server answers a device. Nothing in it needs to be believed: all that matters is
+//! signed by those whom it concerns.
+
+use super::{BlobInfo, Delivery, blob};
+use crate::{
+    error::Result,
+    ids::RequestId,
+    limits,
+    time::Timestamp,
+    wire::{
+        Reason, Signed, Wire, field, fields,
+        log::{Refusal, RoomMaterial},
+        proto,
+    },
+};
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerReply {
+    /// The request's id, or the bytes of a submission's.
+    pub(crate) request_id: RequestId,
+    pub(crate) body: ReplyBody,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyBody {
+    Failure(Failure),
+    Done,
+    /// So many one-time key packages are kept.
+    Stock(u32),
+    Delivery(Delivery),
+    Material(RoomMaterial),
+    /// The submission is on its way to the hub.
+    Queued,
+    Refusal(Box<Signed<Refusal>>),
+    BlobInfo(BlobInfo),
+    /// The chunk of this index travels beside.
+    BlobChunk(u64),
+    /// The attachment is being fetched from its origin; ask again.
+    Pending,
+}
+
+/// Not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) reason: Reason,
+    /// Not again before; [`Timestamp::ZERO`]: no advice.
+    pub(crate) retry_at: Timestamp,
+}
+
+impl Wire for ServerReply {
+    type Proto = proto::ServerReply;
+    const MAX: usize = limits::DEVICE_MESSAGE;
+    const NAME: &'static str = "server reply";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let body = ReplyBody::parse(field(proto.reply, "reply")?)?;
+        Ok(ServerReply { request_id: RequestId::from_slice(&proto.request_id)?, body })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        let reply = Some(self.body.to_proto());
+        proto::ServerReply { request_id: fields::raw(self.request_id.as_bytes()), reply }
+    }
+}
+
+impl ReplyBody {
+    fn parse(proto: proto::server_reply::Reply) -> Result<Self> {
+        use proto::server_reply::Reply;
+        Ok(match proto {
+            Reply::Failure(proto) => ReplyBody::Failure(Failure::parse(proto)?),
+            Reply::Done(proto::Done {}) => ReplyBody::Done,
+            Reply::Stock(proto::Stock { left }) => ReplyBody::Stock(left),
+            Reply::Delivery(proto) => ReplyBody::Delivery(Delivery::parse(proto)?),
+            Reply::Material(proto) => ReplyBody::Material(RoomMaterial::parse(proto)?),
+            Reply::Queued(proto::Queued {}) => ReplyBody::Queued,
+            Reply::Refusal(bytes) => ReplyBody::Refusal(Signed::decode(&bytes)?.into()),
+            Reply::BlobInfo(proto) => ReplyBody::BlobInfo(BlobInfo::parse(proto)?),
+            Reply::BlobChunk(proto) => ReplyBody::BlobChunk(blob::chunk_index(proto.index)?),
+            Reply::Pending(proto::Pending {}) => ReplyBody::Pending,
+        })
+    }
+
+    fn to_proto(&self) -> proto::server_reply::Reply {
+        use proto::server_reply::Reply;
+        match self {
+            ReplyBody::Failure(failure) => Reply::Failure(failure.to_proto()),
+            ReplyBody::Done => Reply::Done(proto::Done {}),
+            ReplyBody::Stock(left) => Reply::Stock(proto::Stock { left: *left }),
+            ReplyBody::Delivery(delivery) => Reply::Delivery(delivery.to_proto()),
+            ReplyBody::Material(material) => Reply::Material(material.to_proto()),
+            ReplyBody::Queued => Reply::Queued(proto::Queued {}),
+            ReplyBody::Refusal(refusal) => Reply::Refusal(refusal.bytes().clone()),
+            ReplyBody::BlobInfo(info) => Reply::BlobInfo(info.to_proto()),
+            ReplyBody::BlobChunk(index) => Reply::BlobChunk(proto::BlobChunk { index: *index }),
+            ReplyBody::Pending => Reply::Pending(proto::Pending {}),
+        }
+    }
+}
+
+impl Wire for Failure {
+    type Proto = proto::Failure;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "failure";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let retry_at = Timestamp::from_millis(proto.retry_at);
+        Ok(Failure { reason: Reason::parse(proto.code)?, retry_at })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::Failure { code: self.reason.number().into(), retry_at: self.retry_at.as_millis() }
+    }
+}

@@ -1,0 +1,288 @@
+//! What a device asks of its server.
+
+use bytes::Bytes;
+
+use super::{BlobBegin, BlobGet, BlobOpen, BlobPut, Claim, claim};
+use crate::{
+    code::Code,
+    error::{Result, ensure},
+    ids::{AgencyId, Device, RequestId, RoomId},
+    limits,
+    wire::{Signed, Wire, field, fields, log::Submission, proto, repeated},
+};
+
+/// What a device sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DeviceMessage {
+    Request(Box<Signed<DeviceRequest>>),
+    /// Signed by itself.
+    Submission(Box<Submission>),
+}
+
+/// A request. Each kind may be repeated without harm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeviceRequest {
+    pub(crate) device: Device,
+    /// The agency that is asked: the device's own.
+    pub(crate) agency: AgencyId,
+    /// The reply repeats it.
+    pub(crate) request_id: RequestId,
+    pub(crate) body: RequestBody,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RequestBody {
+    Enrol(Enrol),
+    Publish(Publish),
+    Sync(Sync),
+    Claim(Claim),
+    GetMaterial(GetMaterial),
+    BlobBegin(BlobBegin),
+    BlobPut(BlobPut),
+    BlobOpen(BlobOpen),
+    BlobGet(BlobGet),
+}
+
+/// Makes the device known to its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Enrol {
+    /// A signed device certificate.
+    pub(crate) certificate: Bytes,
+    /// The user's chain: encoded links, from entry 0.
+    pub(crate) chain: Vec<Bytes>,
+}
+
+/// Offers key packages: MLSMessage(KeyPackage).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Publish {
+    /// Each to be given out once. At most [`limits::KEY_PACKAGES`].
+    pub(crate) packages: Vec<Bytes>,
+    /// To be given out when no other is left.
+    pub(crate) last_resort: Option<Bytes>,
+}
+
+/// Asks for everything new, and says what is no longer needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sync {
+    /// Ordered by room.
+    pub(crate) cursors: Vec<Cursor>,
+    /// Inbox items up to this number are done with.
+    pub(crate) inbox_done: u64,
+    /// The version of the trust list that the device has; 0 if none.
+    pub(crate) trust_version: u64,
+    /// Ordered by agency.
+    pub(crate) descriptors: Vec<KnownDescriptor>,
+    /// The highest submission counter used; 0: none.
+    pub(crate) counter: u64,
+}
+
+/// How far a device has processed a room's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub(crate) room: RoomId,
+    /// The last entry processed; 0 if none.
+    pub(crate) seq: u64,
+}
+
+/// A descriptor that a device has; its version is from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownDescriptor {
+    pub(crate) agency: AgencyId,
+    pub(crate) version: u64,
+}
+
+/// Asks for what goes with a Welcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GetMaterial {
+    pub(crate) room: RoomId,
+    /// The entry whose commit added the device.
+    pub(crate) seq: u64,
+}
+
+impl Wire for DeviceMessage {
+    type Proto = proto::DeviceMessage;
+    const MAX: usize = limits::DEVICE_MESSAGE;
+    const NAME: &'static str = "device message";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        use proto::device_message::Message;
+        Ok(match field(proto.message, "device message")? {
+            Message::Request(bytes) => DeviceMessage::Request(Signed::decode(&bytes)?.into()),
+            Message::Submission(proto) => DeviceMessage::Submission(Submission::parse(proto)?.into()),
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        use proto::device_message::Message;
+        let message = match self {
+            DeviceMessage::Request(request) => Message::Request(request.bytes().clone()),
+            DeviceMessage::Submission(submission) => Message::Submission(submission.to_proto()),
+        };
+        proto::DeviceMessage { message: Some(message) }
+    }
+}
+
+impl Wire for DeviceRequest {
+    type Proto = proto::DeviceRequest;
+    const MAX: usize = limits::DEVICE_MESSAGE;
+    const NAME: &'static str = "device request";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let device = fields::device(&proto.user, &proto.device)?;
+        let agency = AgencyId::parse(&proto.agency)?;
+        ensure(*device.user.agency() == agency, Code::BadField, "agency of another user")?;
+        let request_id = RequestId::from_slice(&proto.request_id)?;
+        let body = RequestBody::parse(field(proto.request, "request")?)?;
+        Ok(DeviceRequest { device, agency, request_id, body })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::DeviceRequest {
+            user: self.device.user.to_string(),
+            device: fields::raw(self.device.id.as_bytes()),
+            agency: self.agency.to_string(),
+            request_id: fields::raw(self.request_id.as_bytes()),
+            request: Some(self.body.to_proto()),
+        }
+    }
+}
+
+impl RequestBody {
+    fn parse(proto: proto::device_request::Request) -> Result<Self> {
+        use proto::device_request::Request;
+        Ok(match proto {
+            Request::Enrol(proto) => RequestBody::Enrol(Enrol::parse(proto)?),
+            Request::Publish(proto) => RequestBody::Publish(Publish::parse(proto)?),
+            Request::Sync(proto) => RequestBody::Sync(Sync::parse(proto)?),
+            Request::Claim(proto) => RequestBody::Claim(Claim::parse(proto)?),
+            Request::GetMaterial(proto) => RequestBody::GetMaterial(GetMaterial::parse(proto)?),
+            Request::BlobBegin(proto) => RequestBody::BlobBegin(BlobBegin::parse(proto)?),
+            Request::BlobPut(proto) => RequestBody::BlobPut(BlobPut::parse(proto)?),
+            Request::BlobOpen(proto) => RequestBody::BlobOpen(BlobOpen::parse(proto)?),
+            Request::BlobGet(proto) => RequestBody::BlobGet(BlobGet::parse(proto)?),
+        })
+    }
+
+    fn to_proto(&self) -> proto::device_request::Request {
+        use proto::device_request::Request;
+        match self {
+            RequestBody::Enrol(body) => Request::Enrol(body.to_proto()),
+            RequestBody::Publish(body) => Request::Publish(body.to_proto()),
+            RequestBody::Sync(body) => Request::Sync(body.to_proto()),
+            RequestBody::Claim(body) => Request::Claim(body.to_proto()),
+            RequestBody::GetMaterial(body) => Request::GetMaterial(body.to_proto()),
+            RequestBody::BlobBegin(body) => Request::BlobBegin(body.to_proto()),
+            RequestBody::BlobPut(body) => Request::BlobPut(body.to_proto()),
+            RequestBody::BlobOpen(body) => Request::BlobOpen(body.to_proto()),
+            RequestBody::BlobGet(body) => Request::BlobGet(body.to_proto()),
+        }
+    }
+}
+
+impl Wire for Enrol {
+    type Proto = proto::Enrol;
+    const MAX: usize = limits::DEVICE_MESSAGE;
+    const NAME: &'static str = "enrol";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let certificate = fields::filled(proto.certificate, limits::CERTIFICATE, "device certificate")?;
+        Ok(Enrol { certificate, chain: claim::chain(proto.chain)? })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::Enrol { certificate: self.certificate.clone(), chain: self.chain.clone() }
+    }
+}
+
+impl Wire for Publish {
+    type Proto = proto::PublishKeyPackages;
+    const MAX: usize = limits::DEVICE_MESSAGE;
+    const NAME: &'static str = "publish key packages";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        Ok(Publish {
+            packages: claim::packages(proto.packages, (0, limits::KEY_PACKAGES))?,
+            last_resort: fields::optional(proto.last_resort, limits::KEY_PACKAGE, "key package")?,
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::PublishKeyPackages {
+            packages: self.packages.clone(),
+            last_resort: self.last_resort.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl Wire for Sync {
+    type Proto = proto::Sync;
+    const MAX: usize = limits::DEVICE_MESSAGE;
+    const NAME: &'static str = "sync";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let cursors = repeated(proto.cursors, (0, limits::SYNC_ROOMS), "cursors", Cursor::parse)?;
+        fields::ascending(&cursors, |c| c.room, "cursors are not in order")?;
+        let bounds = (0, limits::AGENCIES);
+        let descriptors = repeated(proto.descriptors, bounds, "descriptors", KnownDescriptor::parse)?;
+        fields::ascending(&descriptors, |d| &d.agency, "descriptors are not in order")?;
+        let (inbox_done, trust_version) = (proto.inbox_done, proto.trust_version);
+        Ok(Sync { cursors, inbox_done, trust_version, descriptors, counter: proto.counter })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::Sync {
+            cursors: fields::protos(&self.cursors),
+            inbox_done: self.inbox_done,
+            trust_version: self.trust_version,
+            descriptors: fields::protos(&self.descriptors),
+            counter: self.counter,
+        }
+    }
+}
+
+impl Wire for Cursor {
+    type Proto = proto::Cursor;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "cursor";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        Ok(Cursor { room: RoomId::from_slice(&proto.room)?, seq: proto.seq })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::Cursor { room: fields::raw(self.room.as_bytes()), seq: self.seq }
+    }
+}
+
+impl Wire for KnownDescriptor {
+    type Proto = proto::KnownDescriptor;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "known descriptor";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        Ok(KnownDescriptor {
+            agency: AgencyId::parse(&proto.agency)?,
+            version: fields::positive(proto.version, "descriptor version")?,
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::KnownDescriptor { agency: self.agency.to_string(), version: self.version }
+    }
+}
+
+impl Wire for GetMaterial {
+    type Proto = proto::GetMaterial;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "get material";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let seq = fields::positive(proto.seq, "seq")?;
+        Ok(GetMaterial { room: RoomId::from_slice(&proto.room)?, seq })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::GetMaterial { room: fields::raw(self.room.as_bytes()), seq: self.seq }
+    }
+}

@@ -1,0 +1,156 @@
+//! Frames of a link, and their acknowledgements.
+
+use bytes::Bytes;
+
+use super::{ChunkReply, ChunkRequest, LinkItem, ends};
+use crate::{
+    code::Code,
+    error::{Result, ensure},
+    ids::{AgencyId, Hash, IncarnationId},
+    limits,
+    time::Timestamp,
+    wire::{Signed, Wire, field, fields, proto, repeated},
+};
+
+/// What one server sends another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PeerMessage {
+    Frame(Box<Signed<LinkFrame>>),
+    Ack(Box<Signed<LinkAck>>),
+    ChunkRequest(Box<Signed<ChunkRequest>>),
+    /// Not signed: the chunk travels beside and is checked against its hash.
+    ChunkReply(ChunkReply),
+}
+
+/// One numbered frame of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkFrame {
+    pub(crate) from: AgencyId,
+    /// Not the same as `from`.
+    pub(crate) to: AgencyId,
+    /// The life of the sender's store. Numbers begin anew with it.
+    pub(crate) incarnation: IncarnationId,
+    /// From 1, without gaps.
+    pub(crate) number: u64,
+    /// The hash of the frame before it; `None` exactly in frame 1.
+    pub(crate) previous: Option<Hash>,
+    /// When it was signed.
+    pub(crate) at: Timestamp,
+    /// The sender's signed descriptor; in frame 1 and when it has changed.
+    pub(crate) descriptor: Option<Bytes>,
+    /// 1 to [`limits::FRAME_ITEMS`].
+    pub(crate) items: Vec<LinkItem>,
+}
+
+/// Cumulative acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkAck {
+    /// The agency that acknowledges.
+    pub(crate) from: AgencyId,
+    /// The agency whose frames are acknowledged. Not the same as `from`.
+    pub(crate) to: AgencyId,
+    /// The life of the store whose frames these are.
+    pub(crate) incarnation: IncarnationId,
+    /// Every frame up to this number has been stored; 0: none.
+    pub(crate) number: u64,
+    /// The hash of that frame; `None` exactly for 0.
+    pub(crate) hash: Option<Hash>,
+    /// When it was signed.
+    pub(crate) at: Timestamp,
+}
+
+impl Wire for PeerMessage {
+    type Proto = proto::PeerMessage;
+    const MAX: usize = limits::FRAME;
+    const NAME: &'static str = "peer message";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        use proto::peer_message::Message;
+        Ok(match field(proto.message, "peer message")? {
+            Message::Frame(bytes) => PeerMessage::Frame(Signed::decode(&bytes)?.into()),
+            Message::Ack(bytes) => PeerMessage::Ack(Signed::decode(&bytes)?.into()),
+            Message::ChunkRequest(bytes) => PeerMessage::ChunkRequest(Signed::decode(&bytes)?.into()),
+            Message::ChunkReply(proto) => PeerMessage::ChunkReply(ChunkReply::parse(proto)?),
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        use proto::peer_message::Message;
+        let message = match self {
+            PeerMessage::Frame(frame) => Message::Frame(frame.bytes().clone()),
+            PeerMessage::Ack(ack) => Message::Ack(ack.bytes().clone()),
+            PeerMessage::ChunkRequest(request) => Message::ChunkRequest(request.bytes().clone()),
+            PeerMessage::ChunkReply(reply) => Message::ChunkReply(reply.to_proto()),
+        };
+        proto::PeerMessage { message: Some(message) }
+    }
+}
+
+impl Wire for LinkFrame {
+    type Proto = proto::LinkFrame;
+    const MAX: usize = limits::FRAME;
+    const NAME: &'static str = "frame";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let (from, to) = ends(&proto.from, &proto.to)?;
+        let number = fields::positive(proto.number, "frame number")?;
+        let previous = fields::optional_id(&proto.previous, Hash::from_slice)?;
+        ensure(previous.is_none() == (number == 1), Code::BadField, "previous frame")?;
+        let descriptor = fields::optional(proto.descriptor, limits::DESCRIPTOR, "agency descriptor")?;
+        ensure(number != 1 || descriptor.is_some(), Code::BadField, "agency descriptor in frame 1")?;
+        Ok(LinkFrame {
+            from,
+            to,
+            incarnation: IncarnationId::from_slice(&proto.incarnation)?,
+            number,
+            previous,
+            at: Timestamp::from_millis(proto.at),
+            descriptor,
+            items: repeated(proto.items, (1, limits::FRAME_ITEMS), "frame items", LinkItem::parse)?,
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkFrame {
+            from: self.from.to_string(),
+            to: self.to.to_string(),
+            incarnation: fields::raw(self.incarnation.as_bytes()),
+            number: self.number,
+            previous: self.previous.map(|h| fields::raw(h.as_bytes())).unwrap_or_default(),
+            at: self.at.as_millis(),
+            descriptor: self.descriptor.clone().unwrap_or_default(),
+            items: fields::protos(&self.items),
+        }
+    }
+}
+
+impl Wire for LinkAck {
+    type Proto = proto::LinkAck;
+    const MAX: usize = limits::ACK;
+    const NAME: &'static str = "ack";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let (from, to) = ends(&proto.from, &proto.to)?;
+        let hash = fields::optional_id(&proto.hash, Hash::from_slice)?;
+        ensure(hash.is_none() == (proto.number == 0), Code::BadField, "hash of a frame")?;
+        Ok(LinkAck {
+            from,
+            to,
+            incarnation: IncarnationId::from_slice(&proto.incarnation)?,
+            number: proto.number,
+            hash,
+            at: Timestamp::from_millis(proto.at),
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkAck {
+            from: self.from.to_string(),
+            to: self.to.to_string(),
+            incarnation: fields::raw(self.incarnation.as_bytes()),
+            number: self.number,
+            hash: self.hash.map(|h| fields::raw(h.as_bytes())).unwrap_or_default(),
+            at: self.at.as_millis(),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What a frame carries.
+
+use crate::{
+    code::Code,
+    error::{Result, ensure, fault},
+    ids::{BlobId, Device, RoomId},
+    limits,
+    time::Timestamp,
+    wire::{
+        Reason, Signed, Wire,
+        device::{BlobInfo, BlobOpen, Claim, ClaimAnswer, Invitation, room_items},
+        field, fields,
+        log::{Head, LogItem, Refusal, RoomMaterial, Submission},
+        proto, repeated,
+    },
+};
+
+/// One item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LinkItem {
+    /// To the hub.
+    Submission(Box<Submission>),
+    /// From the hub.
+    Entries(Box<RoomEntries>),
+    /// From the hub, for a device of the receiver.
+    Refusal(Box<Signed<Refusal>>),
+    /// From the hub: devices of the receiver were added.
+    Welcome(Box<RoomWelcome>),
+    Claim(LinkClaim),
+    ClaimAnswer(LinkClaimAnswer),
+    /// To the origin: an attachment's header and chunk hashes are wanted.
+    BlobOpen(BlobOpen),
+    BlobInfo(LinkBlobInfo),
+}
+
+/// New log entries of one room, without gaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoomEntries {
+    pub(crate) room: RoomId,
+    /// None in a heartbeat.
+    pub(crate) items: Vec<LogItem>,
+    /// The hub's head of the same room, at the last of the entries.
+    pub(crate) head: Signed<Head>,
+    /// Devices of the receiving agency that an entry removes. Ordered by entry, then device.
+    pub(crate) departures: Vec<Departure>,
+}
+
+/// A device that leaves a room: it sees the entry that removes it and nothing after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Departure {
+    pub(crate) device: Device,
+    /// The entry that removes it.
+    pub(crate) seq: u64,
+}
+
+/// Devices of the receiving agency were added to a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoomWelcome {
+    /// What each of them is given.
+    pub(crate) invitation: Invitation,
+    /// The devices, ordered. At least one.
+    pub(crate) recipients: Vec<Device>,
+    /// What they need beside it.
+    pub(crate) material: RoomMaterial,
+}
+
+/// A claim on behalf of a device, for users of the receiving agency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkClaim {
+    pub(crate) device: Device,
+    pub(crate) claim: Claim,
+}
+
+/// The answer, to be given to the device that asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkClaimAnswer {
+    pub(crate) device: Device,
+    pub(crate) answer: ClaimAnswer,
+}
+
+/// An attachment at its origin, or why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkBlobInfo {
+    pub(crate) blob: BlobId,
+    pub(crate) outcome: Result<SharedBlob, Reason>,
+}
+
+/// An attachment that other agencies may fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SharedBlob {
+    pub(crate) info: BlobInfo,
+    /// Until when the origin keeps it.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Wire for LinkItem {
+    type Proto = proto::LinkItem;
+    const MAX: usize = limits::FRAME;
+    const NAME: &'static str = "link item";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        use proto::link_item::Item;
+        Ok(match field(proto.item, "link item")? {
+            Item::Submission(proto) => LinkItem::Submission(Submission::parse(proto)?.into()),
+            Item::Entries(proto) => LinkItem::Entries(RoomEntries::parse(proto)?.into()),
+            Item::Refusal(bytes) => LinkItem::Refusal(Signed::decode(&bytes)?.into()),
+            Item::Welcome(proto) => LinkItem::Welcome(RoomWelcome::parse(proto)?.into()),
+            Item::Claim(proto) => LinkItem::Claim(LinkClaim::parse(proto)?),
+            Item::ClaimAnswer(proto) => LinkItem::ClaimAnswer(LinkClaimAnswer::parse(proto)?),
+            Item::BlobOpen(proto) => LinkItem::BlobOpen(BlobOpen::parse(proto)?),
+            Item::BlobInfo(proto) => LinkItem::BlobInfo(LinkBlobInfo::parse(proto)?),
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        use proto::link_item::Item;
+        let item = match self {
+            LinkItem::Submission(item) => Item::Submission(item.to_proto()),
+            LinkItem::Entries(item) => Item::Entries(item.to_proto()),
+            LinkItem::Refusal(item) => Item::Refusal(item.bytes().clone()),
+            LinkItem::Welcome(item) => Item::Welcome(item.to_proto()),
+            LinkItem::Claim(item) => Item::Claim(item.to_proto()),
+            LinkItem::ClaimAnswer(item) => Item::ClaimAnswer(item.to_proto()),
+            LinkItem::BlobOpen(item) => Item::BlobOpen(item.to_proto()),
+            LinkItem::BlobInfo(item) => Item::BlobInfo(item.to_proto()),
+        };
+        proto::LinkItem { item: Some(item) }
+    }
+}
+
+impl Wire for RoomEntries {
+    type Proto = proto::RoomEntries;
+    const MAX: usize = limits::FRAME;
+    const NAME: &'static str = "room entries";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let (room, items, head) = room_items(&proto.room, proto.items, &proto.head)?;
+        let departures = repeated(proto.departures, (0, limits::MEMBERS), "departures", Departure::parse)?;
+        fields::ascending(&departures, |d| (d.seq, &d.device), "departures are not in order")?;
+        Ok(RoomEntries { room, items, head, departures })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::RoomEntries {
+            room: fields::raw(self.room.as_bytes()),
+            items: fields::protos(&self.items),
+            head: self.head.bytes().clone(),
+            departures: fields::protos(&self.departures),
+        }
+    }
+}
+
+impl Wire for Departure {
+    type Proto = proto::Departure;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "departure";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let device = fields::device(&proto.user, &proto.device)?;
+        Ok(Departure { device, seq: fields::positive(proto.seq, "seq")? })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::Departure {
+            user: self.device.user.to_string(),
+            device: fields::raw(self.device.id.as_bytes()),
+            seq: self.seq,
+        }
+    }
+}
+
+impl Wire for RoomWelcome {
+    type Proto = proto::RoomWelcome;
+    const MAX: usize = limits::FRAME;
+    const NAME: &'static str = "room welcome";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let recipient = |r: proto::Recipient| fields::device(&r.user, &r.device);
+        let recipients = repeated(proto.recipients, (1, limits::MEMBERS), "recipients", recipient)?;
+        fields::ascending(&recipients, |device| device, "recipients are not in order")?;
+        Ok(RoomWelcome {
+            invitation: Invitation::parse(field(proto.invitation, "invitation")?)?,
+            recipients,
+            material: RoomMaterial::parse(field(proto.material, "room material")?)?,
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        let recipient =
+            |d: &Device| proto::Recipient { user: d.user.to_string(), device: fields::raw(d.id.as_bytes()) };
+        proto::RoomWelcome {
+            invitation: Some(self.invitation.to_proto()),
+            recipients: self.recipients.iter().map(recipient).collect(),
+            material: Some(self.material.to_proto()),
+        }
+    }
+}
+
+impl Wire for LinkClaim {
+    type Proto = proto::LinkClaim;
+    const MAX: usize = limits::CLAIM;
+    const NAME: &'static str = "link claim";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let device = fields::device(&proto.user, &proto.device)?;
+        Ok(LinkClaim { device, claim: Claim::parse(field(proto.claim, "claim")?)? })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkClaim {
+            user: self.device.user.to_string(),
+            device: fields::raw(self.device.id.as_bytes()),
+            claim: Some(self.claim.to_proto()),
+        }
+    }
+}
+
+impl Wire for LinkClaimAnswer {
+    type Proto = proto::LinkClaimAnswer;
+    const MAX: usize = limits::FRAME;
+    const NAME: &'static str = "link claim answer";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let device = fields::device(&proto.user, &proto.device)?;
+        Ok(LinkClaimAnswer { device, answer: ClaimAnswer::parse(field(proto.answer, "claim answer")?)? })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkClaimAnswer {
+            user: self.device.user.to_string(),
+            device: fields::raw(self.device.id.as_bytes()),
+            answer: Some(self.answer.to_proto()),
+        }
+    }
+}
+
+impl Wire for LinkBlobInfo {
+    type Proto = proto::LinkBlobInfo;
+    const MAX: usize = limits::BLOB_INFO;
+    const NAME: &'static str = "link blob info";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let outcome = match (Reason::parse_optional(proto.code)?, proto.info) {
+            (None, info) => Ok(SharedBlob {
+                info: BlobInfo::parse(field(info, "blob info")?)?,
+                expires_at: Timestamp::from_millis(proto.expires_at),
+            }),
+            (Some(reason), None) if proto.expires_at == 0 => Err(reason),
+            (Some(_), _) => return fault(Code::BadField, "blob info in spite of an error code"),
+        };
+        Ok(LinkBlobInfo { blob: BlobId::from_slice(&proto.blob)?, outcome })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        let blob = fields::raw(self.blob.as_bytes());
+        match &self.outcome {
+            Ok(SharedBlob { info, expires_at }) => proto::LinkBlobInfo {
+                blob,
+                code: 0,
+                info: Some(info.to_proto()),
+                expires_at: expires_at.as_millis(),
+            },
+            Err(reason) => proto::LinkBlobInfo { blob, code: reason.number().into(), ..Default::default() },
+        }
+    }
+}
