@@ -44,6 +44,7 @@
 
 mod capability;
 mod chunk_list;
+mod chunk_ref;
 mod file_ref;
 mod geometry;
 mod header;
@@ -57,6 +58,7 @@ mod tests;
 
 pub use capability::{Capability, CapabilityHash};
 pub use chunk_list::{ChunkList, Root};
+pub use chunk_ref::ChunkRef;
 pub use file_ref::FileRef;
 pub use geometry::Geometry;
 pub use header::{Header, Suite};

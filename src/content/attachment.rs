@@ -157,7 +157,7 @@ impl Wire for Attachment {
     const NAME: &'static str = "attachment";
 
     fn parse(proto: proto::Attachment) -> Result<Self> {
-        let file = parse_file(field(proto.file, "file")?)?;
+        let file = FileRef::parse(field(proto.file, "file")?)?;
         let mut attachment = Self::checked(file, proto.media_type)?.captioned(proto.caption)?;
         if !proto.name.is_empty() {
             attachment = attachment.named(proto.name)?;
@@ -169,7 +169,7 @@ impl Wire for Attachment {
 
     fn to_proto(&self) -> proto::Attachment {
         proto::Attachment {
-            file: Some(file_to_proto(&self.file)),
+            file: Some(self.file.to_proto()),
             name: self.name.clone(),
             media_type: self.media_type.clone(),
             caption: self.caption.clone(),
@@ -234,30 +234,37 @@ impl fmt::Debug for Preview {
     }
 }
 
-fn parse_file(proto: proto::FileRef) -> Result<FileRef> {
-    let bytes = |bytes: &Bytes, name| bytes.as_ref().try_into().map_err(|_| Error::new(Code::BadField, name));
-    let suite = u8::try_from(proto.suite).map_err(|_| Error::new(Code::UnknownSuite, "attachment suite"))?;
-    Ok(FileRef {
-        blob: BlobId::from_slice(&proto.blob)?,
-        origin: AgencyId::parse(&proto.origin)?,
-        expires_at: Timestamp::from_millis(proto.expires_at),
-        suite: Suite::from_number(suite)?,
-        key: FileKey::from_bytes(Zeroizing::new(bytes(&proto.key, "file key")?)),
-        root: Root::from_bytes(bytes(&proto.root, "root")?),
-        size: proto.size,
-        padded_size: proto.padded_size,
-    })
-}
+/// As it stands in a message, and in the rows of a device that fetches it.
+impl Wire for FileRef {
+    type Proto = proto::FileRef;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "file";
 
-fn file_to_proto(file: &FileRef) -> proto::FileRef {
-    proto::FileRef {
-        blob: Bytes::copy_from_slice(file.blob.as_bytes()),
-        origin: file.origin.as_str().into(),
-        expires_at: file.expires_at.as_millis(),
-        suite: file.suite.number().into(),
-        key: Bytes::copy_from_slice(file.key.expose()),
-        root: Bytes::copy_from_slice(file.root.as_bytes()),
-        size: file.size,
-        padded_size: file.padded_size,
+    fn parse(proto: proto::FileRef) -> Result<Self> {
+        let bytes = |bytes: &Bytes, name| bytes.as_ref().try_into().map_err(|_| Error::new(Code::BadField, name));
+        let suite = u8::try_from(proto.suite).map_err(|_| Error::new(Code::UnknownSuite, "attachment suite"))?;
+        Ok(FileRef {
+            blob: BlobId::from_slice(&proto.blob)?,
+            origin: AgencyId::parse(&proto.origin)?,
+            expires_at: Timestamp::from_millis(proto.expires_at),
+            suite: Suite::from_number(suite)?,
+            key: FileKey::from_bytes(Zeroizing::new(bytes(&proto.key, "file key")?)),
+            root: Root::from_bytes(bytes(&proto.root, "root")?),
+            size: proto.size,
+            padded_size: proto.padded_size,
+        })
+    }
+
+    fn to_proto(&self) -> proto::FileRef {
+        proto::FileRef {
+            blob: Bytes::copy_from_slice(self.blob.as_bytes()),
+            origin: self.origin.as_str().into(),
+            expires_at: self.expires_at.as_millis(),
+            suite: self.suite.number().into(),
+            key: Bytes::copy_from_slice(self.key.expose()),
+            root: Bytes::copy_from_slice(self.root.as_bytes()),
+            size: self.size,
+            padded_size: self.padded_size,
+        }
     }
 }

@@ -1,0 +1,144 @@
+//! Who vouches for whom: the federation's list, each agency's keys, each officer's chain.
+//! In real life every key here stands on a machine, a card or a sheet of paper of its own.
+
+use std::time::Duration;
+
+use rand_core::CryptoRng;
+use verbund::{
+    client::Client,
+    identity::{
+        Agency, AgencyDescriptor, AgencyStatus, Federation, KeyPurpose, OperationalKey, RecoveryKey, Registrar,
+        RootKey, Roster, SigningKey, UserKind,
+    },
+    ids::{AgencyId, UserId},
+    server::Setup,
+    store::{Ctx, MemoryStore},
+    time::Timestamp,
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The federation's office: two of three holders sign its list.
+pub struct Office {
+    pub federation: Federation,
+    pub trust_list: Vec<u8>,
+}
+
+/// An agency's keys, its descriptor, and the desk that enrols devices.
+pub struct Authority {
+    pub agency: AgencyId,
+    root: SigningKey,
+    certificate: SigningKey,
+    server: SigningKey,
+}
+
+/// The desk: its store keeps what it has countersigned.
+pub struct Desk {
+    registrar: Registrar,
+    store: MemoryStore,
+}
+
+impl Authority {
+    pub fn new(agency: &str, rng: &mut dyn CryptoRng) -> Self {
+        let [root, certificate, server] = [(); 3].map(|()| SigningKey::generate(rng));
+        Authority { agency: AgencyId::parse(agency).expect("an agency's name"), root, certificate, server }
+    }
+
+    /// Names the operational keys, signed by the root key.
+    pub fn descriptor(&self, now: Timestamp) -> Result<Vec<u8>, verbund::Error> {
+        let key = |purpose, key: &SigningKey| {
+            OperationalKey::new(purpose, key.verify_key().as_bytes(), now.minus(DAY), now.plus(400 * DAY))
+        };
+        AgencyDescriptor {
+            agency: self.agency.clone(),
+            version: 1,
+            issued_at: now.minus(DAY),
+            expires_at: now.plus(29 * DAY),
+            keys: vec![
+                key(KeyPurpose::Certificate, &self.certificate),
+                key(KeyPurpose::Server, &self.server),
+            ],
+            endpoints: vec![format!("https://verbund.{}", self.agency)],
+            versions: vec![1],
+            suites: vec![3],
+        }
+        .sign(&self.root)
+    }
+
+    /// What the agency's server is set up with. The certificate key stays with the desk.
+    pub fn setup(&self, office: &Office, now: Timestamp) -> Result<Setup, verbund::Error> {
+        Ok(Setup {
+            agency: self.agency.clone(),
+            server_key: SigningKey::from_seed(&self.server.seed()),
+            federation: office.federation.clone(),
+            trust_list: office.trust_list.clone(),
+            descriptor: self.descriptor(now)?,
+        })
+    }
+
+    pub fn desk(&self, office: &Office, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Desk, verbund::Error> {
+        let registrar = Registrar::new(self.agency.clone(), SigningKey::from_seed(&self.certificate.seed()));
+        let mut store = MemoryStore::default();
+        let Ok(_) = registrar.install(Ctx { now, store: &store, rng }, &office.federation)?.commit(&mut store);
+        let Ok(_) = registrar
+            .accept_trust_list(Ctx { now, store: &store, rng }, &office.trust_list)?
+            .commit(&mut store);
+        let descriptor = self.descriptor(now)?;
+        let Ok(_) = registrar.accept_descriptor(Ctx { now, store: &store, rng }, &descriptor)?.commit(&mut store);
+        Ok(Desk { registrar, store })
+    }
+}
+
+impl Office {
+    /// Three holders; two of them sign the list of agencies.
+    pub fn found(agencies: &[Authority], now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Self, verbund::Error> {
+        let holders = [(); 3].map(|()| SigningKey::generate(rng));
+        let names = ["Bund", "Nord", "Sued"];
+        let roots = names.iter().zip(&holders).map(|(name, key)| RootKey::new(*name, &key.verify_key())).collect();
+        let federation = Federation::new("verbund.example", roots, 2)?;
+        let roster = Roster {
+            federation: federation.name().into(),
+            version: 1,
+            issued_at: now.minus(DAY),
+            expires_at: now.plus(365 * DAY),
+            roots: federation.roots().to_vec(),
+            threshold: federation.threshold(),
+            agencies: agencies
+                .iter()
+                .map(|a| Agency::new(a.agency.clone(), AgencyStatus::Active, &a.root.verify_key()))
+                .collect(),
+        };
+        let [first, _, third] = &holders;
+        let trust_list = Roster::join(&[roster.sign(first)?, roster.sign(third)?])?;
+        Ok(Office { federation, trust_list })
+    }
+}
+
+impl Desk {
+    /// Enrols an officer's first device. The recovery key goes on paper, into a safe.
+    pub fn enrol_first(
+        &mut self,
+        client: &mut Client,
+        store: &mut MemoryStore,
+        user: &UserId,
+        (now, rng): (Timestamp, &mut dyn CryptoRng),
+    ) -> Result<Vec<u8>, verbund::Error> {
+        let Ok(_) = client.begin(Ctx { now, store: &*store, rng }, user.clone())?.commit(store);
+        let paper = SigningKey::generate(rng);
+        let recovery = vec![RecoveryKey::own(&paper.verify_key())];
+        let request = client.found(store, UserKind::Person, recovery, now)?;
+        self.countersign(&request, now, rng)
+    }
+
+    /// Countersigns a request, after a clerk has seen the officer's badge.
+    pub fn countersign(
+        &mut self,
+        request: &[u8],
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>, verbund::Error> {
+        let ctx = Ctx { now, store: &self.store, rng };
+        let Ok(done) = self.registrar.enrol(ctx, request, 365 * DAY)?.commit(&mut self.store);
+        Ok(done.value.enrolment.to_bytes())
+    }
+}

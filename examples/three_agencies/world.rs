@@ -1,0 +1,280 @@
+//! The host's side: stores, sockets and clocks. Here all of it is in memory; between the
+//! engines go nothing but bytes.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rand_core::CryptoRng;
+use verbund::{
+    client::{self, Client, Command, Event, Receipt},
+    ids::{AgencyId, Device, RequestId, UserId},
+    server::{self, Server},
+    store::{Ctx, MemoryStore, Transition},
+    time::Timestamp,
+};
+
+use crate::federation::{Authority, Desk, Office};
+
+pub type Error = Box<dyn std::error::Error>;
+
+/// A phone, tablet or workstation: an engine, its store, and what the app has shown.
+pub struct Phone {
+    pub owner: String,
+    pub device: Device,
+    pub engine: Client,
+    pub store: MemoryStore,
+    pub events: Vec<Event>,
+    outgoing: VecDeque<client::Output>,
+    /// Offline phones neither send nor receive.
+    pub online: bool,
+}
+
+/// An agency's server.
+pub struct Host {
+    pub agency: AgencyId,
+    pub engine: Server,
+    pub store: MemoryStore,
+    pub desk: Desk,
+    /// What the server was given to carry: for the narration of what it sees.
+    pub carried: Carried,
+    ready: BTreeSet<AgencyId>,
+}
+
+/// What passes through a server, in numbers.
+#[derive(Default, Clone, Copy)]
+pub struct Carried {
+    pub from_devices: usize,
+    pub from_peers: usize,
+    pub bytes: usize,
+}
+
+/// Everything, with one clock.
+pub struct World<R> {
+    pub now: Timestamp,
+    pub rng: R,
+    pub office: Office,
+    pub hosts: BTreeMap<AgencyId, Host>,
+    pub phones: Vec<Phone>,
+    /// Wakes that are to come.
+    step: u64,
+}
+
+impl<R: CryptoRng> World<R> {
+    /// Servers of these agencies, under one federation.
+    pub fn new(agencies: &[&str], now: Timestamp, mut rng: R) -> Result<Self, Error> {
+        let authorities: Vec<_> = agencies.iter().map(|name| Authority::new(name, &mut rng)).collect();
+        let office = Office::found(&authorities, now, &mut rng)?;
+        let mut hosts = BTreeMap::new();
+        for authority in authorities {
+            let desk = authority.desk(&office, now, &mut rng)?;
+            let (mut engine, mut store) = (Server::new(), MemoryStore::default());
+            let setup = authority.setup(&office, now)?;
+            let Ok(_) = engine.setup(Ctx { now, store: &store, rng: &mut rng }, &setup)?.commit(&mut store);
+            let (agency, carried) = (authority.agency, Carried::default());
+            hosts.insert(agency.clone(), Host { agency, engine, store, desk, carried, ready: BTreeSet::new() });
+        }
+        Ok(World { now, rng, office, hosts, phones: Vec::new(), step: 0 })
+    }
+
+    /// Enrols an officer's first device.
+    pub fn enrol(&mut self, user: &str) -> Result<usize, Error> {
+        let user = UserId::parse(user)?;
+        let (mut engine, mut store) = (Client::new(), MemoryStore::default());
+        let host = self.hosts.get_mut(user.agency()).ok_or("no such agency")?;
+        let ctx = (self.now, &mut self.rng as &mut dyn CryptoRng);
+        let enrolment = host.desk.enrol_first(&mut engine, &mut store, &user, ctx)?;
+        self.take_over(engine, store, &enrolment)
+    }
+
+    /// Enrols a further device of an officer: it shows an offer, an enrolled one endorses it.
+    pub fn enrol_further(&mut self, first: usize) -> Result<usize, Error> {
+        let user = self.phones[first].device.user.clone();
+        let (mut engine, mut store) = (Client::new(), MemoryStore::default());
+        let ctx = Ctx { now: self.now, store: &store, rng: &mut self.rng };
+        let Ok(_) = engine.begin(ctx, user.clone())?.commit(&mut store);
+        let offer = engine.offer(&store, self.now)?;
+        let phone = &self.phones[first];
+        let ctx = Ctx { now: self.now, store: &phone.store, rng: &mut self.rng };
+        let request = phone.engine.endorse(ctx, &offer)?;
+        let host = self.hosts.get_mut(user.agency()).ok_or("no such agency")?;
+        let enrolment = host.desk.countersign(&request, self.now, &mut self.rng)?;
+        self.take_over(engine, store, &enrolment)
+    }
+
+    fn take_over(&mut self, mut engine: Client, mut store: MemoryStore, enrolment: &[u8]) -> Result<usize, Error> {
+        let ctx = Ctx { now: self.now, store: &store, rng: &mut self.rng };
+        let Ok(done) = engine.enrol(ctx, &self.office.federation, enrolment)?.commit(&mut store);
+        let device = engine.device(&store)?;
+        let owner = device.user.as_str().split('@').next().unwrap_or_default().to_owned();
+        let outgoing = done.outputs.into();
+        self.phones.push(Phone { owner, device, engine, store, events: Vec::new(), outgoing, online: true });
+        self.settle()?;
+        Ok(self.phones.len() - 1)
+    }
+
+    /// An officer asks for something.
+    pub fn command(&mut self, phone: usize, make: impl FnOnce(RequestId) -> Command) -> Result<Receipt, Error> {
+        let command = make(RequestId::random(&mut self.rng));
+        let (receipt, _) = self.call(phone, |engine, ctx| engine.command(ctx, command.clone()))?;
+        Ok(receipt)
+    }
+
+    /// Calls a phone's engine, applies what comes of it, and queues what is to be sent.
+    pub fn call<T>(
+        &mut self,
+        phone: usize,
+        call: impl Fn(&mut Client, Ctx<'_>) -> verbund::error::Result<Transition<T, client::Output>>,
+    ) -> Result<(T, Option<Timestamp>), Error> {
+        let phone = &mut self.phones[phone];
+        let ctx = Ctx { now: self.now, store: &phone.store, rng: &mut self.rng };
+        let Ok(done) = call(&mut phone.engine, ctx)?.commit(&mut phone.store);
+        phone.outgoing.extend(done.outputs);
+        Ok((done.value, done.wake))
+    }
+
+    /// Drops an engine and makes a new one on its store, as a restarted app does.
+    pub fn restart(&mut self, phone: usize) -> Result<(), Error> {
+        self.phones[phone].engine = Client::new();
+        self.phones[phone].outgoing.clear();
+        self.call(phone, |engine, ctx| engine.resume(ctx))?;
+        Ok(())
+    }
+
+    /// The same for a server.
+    pub fn restart_server(&mut self, agency: &AgencyId) -> Result<(), Error> {
+        if let Some(host) = self.hosts.get_mut(agency) {
+            host.engine = Server::new();
+            host.ready.clear();
+            self.tick_server(agency)?;
+        }
+        Ok(())
+    }
+
+    /// Lets bytes travel until nothing moves any more.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        loop {
+            let mut moved = false;
+            for phone in 0..self.phones.len() {
+                moved |= self.phones[phone].online && self.carry(phone)?;
+            }
+            let links: Vec<_> =
+                self.hosts.values().flat_map(|h| h.ready.iter().map(|to| (h.agency.clone(), to.clone()))).collect();
+            for (from, to) in links {
+                moved |= self.carry_frame(&from, &to)?;
+            }
+            self.show()?;
+            if !moved {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets time pass, with what it brings.
+    pub fn pass(&mut self, by: std::time::Duration) -> Result<(), Error> {
+        self.now = self.now.plus(by);
+        for phone in 0..self.phones.len() {
+            if self.phones[phone].online {
+                self.call(phone, |engine, ctx| engine.tick(ctx))?;
+            }
+        }
+        for agency in self.hosts.keys().cloned().collect::<Vec<_>>() {
+            self.tick_server(&agency)?;
+        }
+        self.settle()
+    }
+
+    /// Sends one message of a phone and gives it the reply.
+    fn carry(&mut self, phone: usize) -> Result<bool, Error> {
+        let Some(output) = self.phones[phone].outgoing.pop_front() else { return Ok(false) };
+        let client::Output::Send { bytes, .. } = output else { return Ok(true) };
+        self.tick_clock();
+        let agency = self.phones[phone].device.user.agency().clone();
+        let host = self.hosts.get_mut(&agency).ok_or("no such agency")?;
+        host.carried.from_devices += 1;
+        host.carried.bytes += bytes.len();
+        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let Ok(done) = host.engine.device(ctx, &bytes)?.commit(&mut host.store);
+        let reply = done.value;
+        self.notify(&agency, done.outputs)?;
+        self.call(phone, |engine, ctx| engine.receive(ctx, &reply.bytes))?;
+        Ok(true)
+    }
+
+    /// Sends one frame over a link and gives back the acknowledgement.
+    fn carry_frame(&mut self, from: &AgencyId, to: &AgencyId) -> Result<bool, Error> {
+        self.tick_clock();
+        let host = self.hosts.get_mut(from).ok_or("no such agency")?;
+        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let Ok(done) = host.engine.pump(ctx, to)?.commit(&mut host.store);
+        let Some(frame) = done.value else {
+            host.ready.remove(to);
+            return Ok(false);
+        };
+        self.notify(from, done.outputs)?;
+        if let Some(ack) = self.peer(to, &frame)? {
+            self.peer(from, &ack)?;
+        }
+        Ok(true)
+    }
+
+    fn peer(&mut self, at: &AgencyId, bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let host = self.hosts.get_mut(at).ok_or("no such agency")?;
+        host.carried.from_peers += 1;
+        host.carried.bytes += bytes.len();
+        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let Ok(done) = host.engine.peer(ctx, bytes)?.commit(&mut host.store);
+        self.notify(at, done.outputs)?;
+        Ok(done.value.map(|reply| reply.bytes))
+    }
+
+    fn tick_server(&mut self, agency: &AgencyId) -> Result<(), Error> {
+        let host = self.hosts.get_mut(agency).ok_or("no such agency")?;
+        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let Ok(done) = host.engine.tick(ctx, 256)?.commit(&mut host.store);
+        self.notify(agency, done.outputs)
+    }
+
+    /// A server's hints: links to pump, devices to wake.
+    fn notify(&mut self, agency: &AgencyId, outputs: Vec<server::Output>) -> Result<(), Error> {
+        let mut wake = Vec::new();
+        for output in outputs {
+            match output {
+                server::Output::LinkReady(peer) => {
+                    if let Some(host) = self.hosts.get_mut(agency) {
+                        host.ready.insert(peer);
+                    }
+                }
+                server::Output::DeviceReady(device) => wake.push(device),
+                server::Output::RoomReady(room) => {
+                    let host = self.hosts.get(agency).ok_or("no such agency")?;
+                    wake.extend(Server::readers(&host.store, &room, None, 1_000)?);
+                }
+                _ => {}
+            }
+        }
+        for device in wake {
+            let phone = self.phones.iter().position(|p| p.device == device && p.online);
+            if let Some(phone) = phone {
+                self.call(phone, |engine, ctx| engine.tick(ctx))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The apps read their events, keep what they show, and acknowledge.
+    fn show(&mut self) -> Result<(), Error> {
+        for index in 0..self.phones.len() {
+            let phone = &mut self.phones[index];
+            let events = phone.engine.events(&phone.store, 0, 1_024)?;
+            let Some(up_to) = events.last().map(|(number, _)| *number) else { continue };
+            phone.events.extend(events.into_iter().map(|(_, event)| event));
+            self.call(index, |engine, ctx| engine.command(ctx, Command::AckEvents { up_to }))?;
+        }
+        Ok(())
+    }
+
+    /// Clocks go on by a millisecond whenever something moves.
+    fn tick_clock(&mut self) {
+        self.step += 1;
+        self.now = self.now.plus(std::time::Duration::from_millis(1));
+    }
+}

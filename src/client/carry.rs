@@ -1,0 +1,68 @@
+//! Commands, each turned into what it takes.
+
+use super::{
+    Command, Receipt,
+    call::Call,
+    keys,
+    rows::{DescribeWork, Nothing, RoleWork, UsersWork, Work},
+};
+use crate::{
+    code::Code,
+    error::{Result, ensure},
+    limits,
+    room::Role,
+};
+
+impl Call<'_, '_> {
+    /// Carries out a command, or gives the receipt of the time when it was.
+    pub(super) fn carry_out(&mut self, command: Command) -> Result<Receipt> {
+        if let Some(receipt) = command.request().map(|r| self.receipt(r)).transpose()?.flatten() {
+            if !matches!(command, Command::Consent { .. } | Command::Withdraw { .. } | Command::Discard { .. }) {
+                return Ok(receipt);
+            }
+        }
+        match command {
+            Command::CreateRoom { request, kind, name, policy, invite } => {
+                self.create_room(request, (kind, policy), name, invite)
+            }
+            Command::Invite { request, room, users } => {
+                let work = Work::Invite(self.invite_work(users, false)?);
+                self.change(request, room, work)
+            }
+            Command::Remove { request, room, users } => {
+                let users = users.iter().map(ToString::to_string).collect();
+                self.change(request, room, Work::Remove(UsersWork { users }))
+            }
+            Command::Leave { request, room } => self.change(request, room, Work::Leave(Nothing {})),
+            Command::Describe { request, room, name, topic } => {
+                let fits = name.as_ref().is_none_or(|n| n.len() <= limits::ROOM_NAME)
+                    && topic.as_ref().is_none_or(|t| t.len() <= limits::ROOM_TOPIC);
+                ensure(fits, Code::BadArgument, "name or topic")?;
+                self.change(request, room, Work::Describe(DescribeWork { name, topic }))
+            }
+            Command::SetRole { request, room, user, role } => {
+                let work = RoleWork { user: user.to_string(), admin: role == Role::Admin };
+                self.change(request, room, Work::SetRole(work))
+            }
+            Command::Send { request, room, content } => self.send(request, room, &content),
+            Command::Share { request, room, attachment, header, list } => {
+                self.share(request, room, attachment, (&header, &list))
+            }
+            Command::Fetch { request, file } => self.fetch(request, &file),
+            Command::Discard { request } => self.forget_fetch(&request).map(|()| Receipt::default()),
+            Command::Consent { request } => self.consent(&request),
+            Command::Withdraw { request } => self.withdraw(&request),
+            Command::AckEvents { up_to } => self.ack_events(up_to),
+        }
+    }
+
+    fn ack_events(&mut self, up_to: u64) -> Result<Receipt> {
+        let prefix = keys::events();
+        for (key, _) in self.draft.scan(&prefix, None, limits::EVENTS)? {
+            if key <= keys::event(up_to) {
+                self.draft.delete(key);
+            }
+        }
+        Ok(Receipt::default())
+    }
+}

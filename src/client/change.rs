@@ -1,0 +1,297 @@
+//! Changing rooms: what the app asks for becomes commits, one at a time. A commit counts
+//! when the log shows it; whoever loses a race makes it anew (SPEC "Commit rule").
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::{
+    Event, Output, Receipt,
+    call::Call,
+    outbox::Item,
+    rows::{AwaitedRow, DescribeWork, PendingRow, RoleWork, Work},
+    session::Session,
+};
+use crate::{
+    code::{Code, Kind},
+    crypto::mls::MlsSigner,
+    error::{Error, Result, ensure},
+    ids::{RequestId, RoomId, UserId},
+    limits,
+    room::{
+        self, PrivateState, Role, RoomState, Roster,
+        member::{Outgoing, Plan},
+        submission::Parts,
+    },
+    time::Timestamp,
+    wire::log::{Evidence, SubmissionKind},
+};
+
+/// What is to be committed for an item.
+enum Prepared {
+    /// This.
+    Commit(Box<Change>),
+    /// Not yet: an answer is outstanding.
+    Wait,
+    /// Nothing is left to do.
+    Done,
+}
+
+/// A plan with the documents that let others check it.
+#[derive(Default)]
+struct Change {
+    plan: Plan,
+    evidence: Vec<Evidence>,
+}
+
+impl Call<'_, '_> {
+    /// Takes a change over from the app.
+    pub(super) fn change(&mut self, request: RequestId, room: RoomId, work: Work) -> Result<Receipt> {
+        let mut session = self.open(&room)?;
+        let item = self.enqueue(request, &room, work)?;
+        session.row.changes = session.row.changes.saturating_add(1);
+        if matches!(item.work()?, Work::Invite(_)) {
+            self.claim(&room, &item)?;
+        }
+        self.drive(&mut session)?;
+        self.close(session)?;
+        self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"))
+    }
+
+    /// Makes whatever can be made for a room now: at most one commit, then messages.
+    pub(super) fn drive(&mut self, session: &mut Session<'_>) -> Result<()> {
+        if !session.up_to_date() {
+            return Ok(());
+        }
+        if session.row.pending.is_none() && session.row.changes > 0 {
+            self.drive_changes(session)?;
+        }
+        let leaving = session.member.leaving()?;
+        let own_leaving = leaving.contains(&self.account.device);
+        if session.row.pending.is_none() && !leaving.is_empty() && !own_leaving {
+            let due = Timestamp::from_millis(session.row.commit_due);
+            if session.row.waiting > 0 || due <= self.now() {
+                self.commit(session, None, Change::default())?;
+            } else {
+                self.wake(due);
+            }
+        }
+        self.flush(session)
+    }
+
+    fn drive_changes(&mut self, session: &mut Session<'_>) -> Result<()> {
+        for item in self.items(&session.id)? {
+            if matches!(item.work()?, Work::Message(_) | Work::Create(_) | Work::Share(_)) {
+                continue;
+            }
+            if matches!(item.work()?, Work::Leave(_)) {
+                self.propose_leave(session, item)?;
+                continue;
+            }
+            match self.prepare(session, &item) {
+                Ok(Prepared::Wait) => {}
+                Ok(Prepared::Done) => self.finish_item(session, &item)?,
+                Ok(Prepared::Commit(change)) => {
+                    if self.commit(session, Some(&item), *change)? {
+                        return Ok(());
+                    }
+                }
+                Err(error) => self.fail_item(session, &item, error)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns an item into a plan against the room as it is now.
+    fn prepare(&mut self, session: &Session<'_>, item: &Item) -> Result<Prepared> {
+        let roster = session.member.roster()?;
+        let mut change = Change::default();
+        match item.work()? {
+            Work::Invite(invite) if !invite.awaiting.is_empty() => return Ok(Prepared::Wait),
+            Work::Invite(invite) => {
+                let mut users = BTreeSet::new();
+                for package in &invite.packages {
+                    let checked = self.check_package(&package.clone().into())?;
+                    if roster.find(checked.device.device()).is_none() {
+                        users.insert(checked.device.device().user.clone());
+                        change.plan.add.push(checked.package);
+                    }
+                }
+                if change.plan.add.is_empty() {
+                    return Ok(Prepared::Done);
+                }
+                change.evidence = self.directory.evidence_for(&self.draft, users.iter(), self.now())?;
+            }
+            Work::Remove(remove) => {
+                for user in &remove.users {
+                    let user = UserId::parse(user)?;
+                    change.plan.remove.extend(roster.leaves_of(&user).map(|leaf| leaf.index));
+                }
+                if change.plan.remove.is_empty() {
+                    return Ok(Prepared::Done);
+                }
+            }
+            Work::Describe(describe) => self.plan_description(session, describe, &mut change.plan)?,
+            Work::SetRole(role) => plan_role(session.member.state(), &roster, role, &mut change.plan)?,
+            Work::Leave(_) | Work::Message(_) | Work::Create(_) | Work::Share(_) => return Ok(Prepared::Wait),
+        }
+        Ok(Prepared::Commit(Box::new(change)))
+    }
+
+    fn plan_description(&mut self, session: &Session<'_>, to: &DescribeWork, plan: &mut Plan) -> Result<()> {
+        let known = session.private();
+        let known = known.unwrap_or_else(|| PrivateState::new(self.draft.rng(), String::new()));
+        let mut private = known.resalted(self.draft.rng());
+        private.name = to.name.clone().unwrap_or(private.name);
+        private.topic = to.topic.clone().unwrap_or(private.topic);
+        plan.state = Some(RoomState { private_hash: private.hash(), ..session.member.state().clone() });
+        plan.describe = Some(private);
+        Ok(())
+    }
+
+    /// Makes a commit, submits it and keeps it pending. Gives `false` if the room's rules
+    /// forbid it; then the item has failed.
+    fn commit(&mut self, session: &mut Session<'_>, item: Option<&Item>, change: Change) -> Result<bool> {
+        let Change { mut plan, evidence } = change;
+        drop_roles_of_leavers(session, &mut plan)?;
+        let private = plan.describe.as_ref().map(|p| p.encode().to_vec()).unwrap_or_default();
+        let current = session.private();
+        let account = self.account.clone();
+        let (provider, signer) = (session.backend.provider(), MlsSigner(&account.key));
+        let made = session.member.commit(&provider, &signer, self.draft.rng(), plan, current.as_ref());
+        let judged = session.backend.check(made).and_then(|made| {
+            let now = self.now();
+            let trust = self.directory.trust_version(&self.draft)?;
+            let mut view = self.directory.view(&self.draft, trust)?;
+            session.member.own_commit(now, &mut |cert| view.device(cert, now)).map(|_| made)
+        });
+        let Outgoing { commit, welcome } = match judged {
+            Ok(made) => made,
+            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+            Err(error) => {
+                if session.member.has_commit() {
+                    let discarded = session.member.discard_commit(&session.backend.provider());
+                    session.backend.check(discarded)?;
+                }
+                return match item {
+                    Some(item) => self.fail_item(session, item, error).map(|()| false),
+                    None => Err(error),
+                };
+            }
+        };
+        let welcome = (!welcome.is_empty()).then_some(welcome);
+        let parts = Parts { mls: commit, welcome, evidence, ..Default::default() };
+        let (id, bytes) = self.submit(session, SubmissionKind::Commit, parts)?;
+        session.row.pending = Some(PendingRow {
+            submission_id: id.as_bytes().to_vec(),
+            item: item.map(|item| item.number).unwrap_or_default(),
+            private,
+            submission: bytes.to_vec(),
+            due: self.retry_at(0).as_millis(),
+            attempts: 0,
+        });
+        self.await_answer(id.as_bytes(), &AwaitedRow { room: session.id.as_bytes().to_vec(), ..Default::default() });
+        self.output(Output::send(bytes));
+        Ok(true)
+    }
+
+    /// Proposes the leaving of all of the own user's devices. Somebody else has to commit it.
+    fn propose_leave(&mut self, session: &mut Session<'_>, mut item: Item) -> Result<()> {
+        if !item.row.submission.is_empty() {
+            return Ok(());
+        }
+        let roster = session.member.roster()?;
+        if roster.users().len() == 1 {
+            return self.fail_item(session, &item, Error::new(Code::NotPermitted, "nobody else is there"));
+        }
+        let account = self.account.clone();
+        let leaving = session.member.leaving()?;
+        let own = roster.leaves_of(&account.device.user).filter(|leaf| !leaving.contains(&leaf.device));
+        // The own leaf last: its submission is the one whose fate the item follows.
+        let mut own: Vec<_> = own.cloned().collect();
+        own.sort_by_key(|leaf| leaf.device == account.device);
+        for leaf in own {
+            let (provider, signer) = (session.backend.provider(), MlsSigner(&account.key));
+            let proposal = session.member.propose_leave(&provider, &signer, leaf.index);
+            let parts = Parts { mls: session.backend.check(proposal)?, ..Default::default() };
+            let (id, bytes) = self.submit(session, SubmissionKind::Proposal, parts)?;
+            if leaf.device == account.device {
+                self.dispatch(&session.id, &mut item, id.as_bytes(), bytes);
+            } else {
+                self.output(Output::send(bytes));
+            }
+        }
+        Ok(())
+    }
+
+    /// A change that is carried out.
+    pub(super) fn finish_item(&mut self, session: &mut Session<'_>, item: &Item) -> Result<()> {
+        let request = item.request()?;
+        session.row.changes = session.row.changes.saturating_sub(1);
+        self.drop_item(&session.id, item)?;
+        let Work::Invite(invite) = item.work()? else { return self.event(&Event::Done { request }) };
+        self.no_longer_awaited(&super::outbox::id16(&invite.claim)?);
+        if invite.quiet {
+            return Ok(());
+        }
+        if !invite.problems.is_empty() {
+            let problem = |p: &super::rows::ProblemRow| {
+                let code = u16::try_from(p.code).ok().and_then(Code::from_number).unwrap_or(Code::NoKeyPackage);
+                Ok((UserId::parse(&p.user)?, code))
+            };
+            let users = invite.problems.iter().map(problem).collect::<Result<_>>()?;
+            self.event(&Event::NotInvited { request, users })?;
+        }
+        self.event(&Event::Done { request })
+    }
+
+    /// A change that cannot be carried out. A failure of the store is no reason.
+    pub(super) fn fail_item(&mut self, session: &mut Session<'_>, item: &Item, error: Error) -> Result<()> {
+        if matches!(error.kind(), Kind::Store | Kind::Bug) {
+            return Err(error);
+        }
+        session.row.changes = session.row.changes.saturating_sub(1);
+        self.drop_item(&session.id, item)?;
+        let quiet = matches!(item.work()?, Work::Invite(invite) if invite.quiet);
+        if quiet { Ok(()) } else { self.event(&Event::Failed { request: item.request()?, code: error.code() }) }
+    }
+
+    /// Checks a key package as of now.
+    pub(super) fn check_package(&mut self, package: &Bytes) -> Result<room::CheckedPackage> {
+        let now = self.now();
+        let trust = self.directory.trust_version(&self.draft)?;
+        let backend = self.device_backend();
+        let mut view = self.directory.view(&self.draft, trust)?;
+        let crypto = backend.provider().crypto;
+        room::check_key_package(package, crypto, now, &mut |cert| view.device(cert, now))
+    }
+}
+
+fn plan_role(state: &RoomState, roster: &Roster, work: &RoleWork, plan: &mut Plan) -> Result<()> {
+    let user = UserId::parse(&work.user)?;
+    ensure(roster.has_user(&user), Code::NotMember, "role")?;
+    let mut state = state.clone();
+    match work.admin {
+        true => state.roles.insert(user, Role::Admin),
+        false => state.roles.remove(&user),
+    };
+    ensure(state.roles.len() <= limits::ROLE_GRANTS, Code::Quota, "roles")?;
+    plan.state = Some(state);
+    Ok(())
+}
+
+/// Nobody keeps a role in a room that they leave: whoever comes back comes back as a member.
+fn drop_roles_of_leavers(session: &Session<'_>, plan: &mut Plan) -> Result<()> {
+    let roster = session.member.roster()?;
+    let leaving = session.member.leaving()?;
+    let stays = |leaf: &&room::Leaf| !plan.remove.contains(&leaf.index) && !leaving.contains(&leaf.device);
+    let users: BTreeSet<&UserId> = roster.leaves().iter().filter(stays).map(|leaf| &leaf.device.user).collect();
+    let state = plan.state.as_ref().unwrap_or(session.member.state());
+    if state.roles.keys().all(|user| users.contains(user)) {
+        return Ok(());
+    }
+    let mut state = state.clone();
+    state.roles.retain(|user, _| users.contains(user));
+    plan.state = Some(state);
+    Ok(())
+}

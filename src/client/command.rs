@@ -1,0 +1,156 @@
+//! What an app asks its engine to do.
+
+use crate::{
+    attachment::{ChunkList, FileRef, Header},
+    content::{Attachment, Content},
+    ids::{MessageId, RequestId, RoomId, UserId},
+    room::{Policy, Role, RoomKind},
+};
+
+/// Something to do. Each carries a request id that the app chooses at random: the same
+/// command given twice under one id is done once and gives the same [`Receipt`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Begin a room and invite users, of any agency, with all their devices.
+    CreateRoom {
+        /// The request.
+        request: RequestId,
+        /// What sort of room.
+        kind: RoomKind,
+        /// Its name; known to members alone. At most [`crate::limits::ROOM_NAME`] bytes.
+        name: String,
+        /// Who may do what.
+        policy: Policy,
+        /// Whom to invite; may be empty.
+        invite: Vec<UserId>,
+    },
+    /// Invite users to a room. Devices that are in it already are passed over.
+    Invite {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// Whom, at most [`crate::limits::CLAIM_USERS`].
+        users: Vec<UserId>,
+    },
+    /// Remove users with all their devices.
+    Remove {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// Whom.
+        users: Vec<UserId>,
+    },
+    /// Leave a room with all of one's devices.
+    Leave {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+    },
+    /// Change a room's name or topic.
+    Describe {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// The name from now on; `None` leaves it.
+        name: Option<String>,
+        /// The topic from now on; `None` leaves it.
+        topic: Option<String>,
+    },
+    /// Give a user a role.
+    SetRole {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// Whom.
+        user: UserId,
+        /// The role.
+        role: Role,
+    },
+    /// Send a message.
+    Send {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// What to say.
+        content: Content,
+    },
+    /// Bring a sealed file to the own agency's server, then send the message that shares it.
+    Share {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// The message. Its file names this device's agency as origin.
+        attachment: Attachment,
+        /// The sealed file's header.
+        header: Header,
+        /// The hashes of its chunks, which lie in the host's chunk store.
+        list: ChunkList,
+    },
+    /// Fetch an attachment's chunks.
+    Fetch {
+        /// The request.
+        request: RequestId,
+        /// The file, from the message that shared it.
+        file: FileRef,
+    },
+    /// Forget a fetched attachment. The host deletes its chunks.
+    Discard {
+        /// The request that fetched it.
+        request: RequestId,
+    },
+    /// Send a message after all, although people joined since it was written
+    /// (the answer to [`crate::client::Event::SendNeedsConsent`]).
+    Consent {
+        /// The request that asked to send it.
+        request: RequestId,
+    },
+    /// Do not send a message that is waiting for consent.
+    Withdraw {
+        /// The request that asked to send it.
+        request: RequestId,
+    },
+    /// Forget events up to this number: the app has taken them over.
+    AckEvents {
+        /// The number of the last event that is done with.
+        up_to: u64,
+    },
+}
+
+impl Command {
+    /// The request id, for commands that have one.
+    pub(super) fn request(&self) -> Option<&RequestId> {
+        match self {
+            Command::CreateRoom { request, .. }
+            | Command::Invite { request, .. }
+            | Command::Remove { request, .. }
+            | Command::Leave { request, .. }
+            | Command::Describe { request, .. }
+            | Command::SetRole { request, .. }
+            | Command::Send { request, .. }
+            | Command::Share { request, .. }
+            | Command::Fetch { request, .. }
+            | Command::Discard { request }
+            | Command::Consent { request }
+            | Command::Withdraw { request } => Some(request),
+            Command::AckEvents { .. } => None,
+        }
+    }
+}
+
+/// What a command became. It is the same for the same request id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The room that is made or meant.
+    pub room: Option<RoomId>,
+    /// The id that the message has for everybody.
+    pub message: Option<MessageId>,
+}

@@ -1,0 +1,136 @@
+//! Becoming a device of a user (SPEC "Enrolment"). The signature key is made here and never
+//! leaves the store; what goes to the agency's registrar is a request, what comes back an
+//! enrolment.
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use super::{
+    Client, Output,
+    call::Call,
+    keys,
+    rows::{self, AccountRow},
+};
+use crate::{
+    code::Code,
+    crypto::SigningKey,
+    error::{Error, Result, ensure},
+    identity::{Directory, Enrolment, Federation, NewDevice, RecoveryKey, UserKind},
+    ids::{Device, DeviceId, RequestId, UserId},
+    store::{Ctx, Draft, Store, Transition, corrupt},
+    time::Timestamp,
+    wire::device::{Enrol, RequestBody},
+};
+
+impl Client {
+    /// Makes a device of `user` and its key.
+    ///
+    /// # Errors
+    /// [`Code::BadArgument`] if the store holds a device already.
+    pub fn begin(&mut self, ctx: Ctx<'_>, user: UserId) -> Result<Transition<Device, Output>> {
+        let mut draft = Draft::new(ctx);
+        ensure(draft.get(&keys::account())?.is_none(), Code::BadArgument, "the store holds a device")?;
+        draft.expect_unchanged(keys::account())?;
+        let made = NewDevice::generate(user, draft.rng());
+        let row = AccountRow {
+            user: made.device().user.to_string(),
+            device: made.device().id.as_bytes().to_vec(),
+            seed: made.key().seed().to_vec(),
+            ..AccountRow::default()
+        };
+        rows::write(&mut draft, keys::account(), &row);
+        draft.finish(made.device().clone())
+    }
+
+    /// The request with which this device founds its user, for the agency's registrar. The
+    /// private halves of `recovery` are kept away from every device and server.
+    ///
+    /// # Errors
+    /// [`Code::NotReady`] before [`Client::begin`]; [`Code::BadArgument`] for recovery keys that do
+    /// not suit `kind`.
+    pub fn found(
+        &self,
+        store: &dyn Store,
+        kind: UserKind,
+        recovery: Vec<RecoveryKey>,
+        now: Timestamp,
+    ) -> Result<Vec<u8>> {
+        stored(store)?.found(kind, recovery, now)
+    }
+
+    /// The offer to become a further device of its user: for another device of the user to
+    /// [`Client::endorse`], which reads it off the screen.
+    ///
+    /// # Errors
+    /// [`Code::NotReady`] before [`Client::begin`].
+    pub fn offer(&self, store: &dyn Store, now: Timestamp) -> Result<Vec<u8>> {
+        Ok(stored(store)?.offer(now))
+    }
+
+    /// Endorses the offer of a further device of the same user. Gives the request for the
+    /// agency's registrar.
+    ///
+    /// # Errors
+    /// [`Code::NotReady`] before enrolment, and whatever is wrong with the offer.
+    pub fn endorse(&self, ctx: Ctx<'_>, offer: &[u8]) -> Result<Vec<u8>> {
+        let draft = Draft::new(ctx);
+        let device = stored(draft.snapshot())?;
+        let chain = Directory.chain(&draft, &device.device().user)?;
+        let chain = chain.ok_or(Error::new(Code::NotReady, "device is not enrolled"))?;
+        chain.endorse(offer, device.key(), draft.now())
+    }
+
+    /// Takes the registrar's enrolment over and makes the device known to its server.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the enrolment, seen from `federation`;
+    /// [`Code::CertificateMismatch`] if it is for another device.
+    pub fn enrol(
+        &mut self,
+        ctx: Ctx<'_>,
+        federation: &Federation,
+        enrolment: &[u8],
+    ) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        if call.account.certificate.is_empty() {
+            call.directory.install(&mut call.draft, federation)?;
+        }
+        let enrolled = call.directory.accept_enrolment(&mut call.draft, &Bytes::copy_from_slice(enrolment))?;
+        let ours = *enrolled.device() == call.account.device
+            && *enrolled.key() == call.account.key.verify_key();
+        ensure(ours, Code::CertificateMismatch, "enrolment of another device")?;
+        let certificate = Enrolment::from_bytes(enrolment)?.certificate().to_vec();
+        let id = call.random_id();
+        call.change_account(|row| {
+            row.certificate = certificate;
+            row.enrol = id.as_bytes().to_vec();
+            row.enrolled = false;
+        })?;
+        call.await_enrolment(id.as_bytes());
+        call.send_enrolment(id)?;
+        call.finish(())
+    }
+}
+
+impl Call<'_, '_> {
+    pub(super) fn send_enrolment(&mut self, id: RequestId) -> Result<()> {
+        let chain = self.directory.chain_bytes(&self.draft, &self.account.device.user)?;
+        let certificate = self.account.certificate.clone();
+        self.ask(id, RequestBody::Enrol(Enrol { certificate, chain }));
+        Ok(())
+    }
+}
+
+/// Which device a store holds.
+pub(super) fn device(store: &dyn Store) -> Result<Device> {
+    stored(store).map(|device| device.device().clone())
+}
+
+/// The device that a store holds, with its key.
+fn stored(store: &dyn Store) -> Result<NewDevice> {
+    let row = store.get(&keys::account())?.ok_or(Error::new(Code::NotReady, "no device"))?;
+    let row: AccountRow = rows::parse(&row, "account")?;
+    let seed: [u8; 32] = row.seed.as_slice().try_into().map_err(|_| corrupt("account"))?;
+    let device = Device { user: UserId::parse(&row.user)?, id: DeviceId::from_slice(&row.device)? };
+    Ok(NewDevice::from_parts(device, SigningKey::from_seed(&Zeroizing::new(seed))))
+}

@@ -1,0 +1,173 @@
+//! What an engine tells its app.
+
+use crate::{
+    code::Code,
+    content::Content,
+    ids::{AgencyId, Device, MessageId, RequestId, RoomId, UserId},
+    time::Timestamp,
+};
+
+/// Something that the app has to know. Events are rows: they stay until the app
+/// acknowledges them, so that a crash loses none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The device is known to its server and can be invited.
+    Enrolled,
+    /// A room that this device founded is there.
+    RoomCreated {
+        /// The room.
+        room: RoomId,
+        /// Its name.
+        name: String,
+    },
+    /// This device has joined a room.
+    Joined {
+        /// The room.
+        room: RoomId,
+        /// Its name, if the inviter told it.
+        name: Option<String>,
+        /// Who invited.
+        by: Device,
+        /// Where its log begins for this device.
+        seq: u64,
+    },
+    /// A message.
+    Message {
+        /// The room.
+        room: RoomId,
+        /// Its place in the room's log, the same for everybody.
+        seq: u64,
+        /// When the hub took it.
+        at: Timestamp,
+        /// Its id, the same for everybody.
+        id: MessageId,
+        /// Who wrote it, as authenticated by MLS.
+        sender: Device,
+        /// What it says.
+        content: Content,
+    },
+    /// A message of this device stands in the room's log.
+    Sent {
+        /// The request that asked for it.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// Its place.
+        seq: u64,
+        /// When the hub took it.
+        at: Timestamp,
+        /// Its id.
+        id: MessageId,
+    },
+    /// All chunks of an attachment are here; [`crate::client::Client::opener`] opens them.
+    Fetched {
+        /// The request that fetched it.
+        request: RequestId,
+    },
+    /// People joined since the app asked to send this. It waits for
+    /// [`crate::client::Command::Consent`] or [`crate::client::Command::Withdraw`].
+    SendNeedsConsent {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// Who would read it and was not there.
+        added: Vec<UserId>,
+    },
+    /// A message that cannot be read, and why. The log goes on after it.
+    Unreadable {
+        /// The room.
+        room: RoomId,
+        /// Its place.
+        seq: u64,
+        /// Who submitted it.
+        sender: Device,
+        /// Why.
+        code: Code,
+    },
+    /// Who takes part in a room, or with which devices, has changed.
+    MembersChanged {
+        /// The room.
+        room: RoomId,
+        /// The place of the commit.
+        seq: u64,
+        /// Who committed it.
+        by: Device,
+        /// Users who take part from now on.
+        joined: Vec<UserId>,
+        /// Users who left by their own will.
+        left: Vec<UserId>,
+        /// Users who were removed.
+        removed: Vec<UserId>,
+        /// Devices that are new, those of users who were there before included.
+        devices_added: Vec<Device>,
+        /// Devices that are gone.
+        devices_removed: Vec<Device>,
+    },
+    /// A room's name, topic, roles or policy has changed.
+    RoomChanged {
+        /// The room.
+        room: RoomId,
+        /// The place of the commit.
+        seq: u64,
+        /// Who committed it.
+        by: Device,
+        /// The name from now on, if it is known.
+        name: Option<String>,
+    },
+    /// This device no longer takes part in a room.
+    Left {
+        /// The room.
+        room: RoomId,
+        /// The place of the commit.
+        seq: u64,
+        /// Who committed it.
+        by: Device,
+    },
+    /// A command was carried out.
+    Done {
+        /// The request.
+        request: RequestId,
+    },
+    /// A command could not be carried out.
+    Failed {
+        /// The request.
+        request: RequestId,
+        /// Why.
+        code: Code,
+    },
+    /// Some users could not be invited; the others were.
+    NotInvited {
+        /// The request.
+        request: RequestId,
+        /// Who, and why.
+        users: Vec<(UserId, Code)>,
+    },
+    /// An invitation that does not lead anywhere.
+    InvitationFailed {
+        /// The room.
+        room: RoomId,
+        /// Why.
+        code: Code,
+    },
+    /// A room's log cannot be followed past an entry. Later entries wait.
+    RoomStalled {
+        /// The room.
+        room: RoomId,
+        /// The first entry that is not processed.
+        seq: u64,
+        /// Why.
+        code: Code,
+    },
+    /// An agency gave out something that contradicts what it signed before.
+    AgencyMisbehaved {
+        /// The agency.
+        agency: AgencyId,
+        /// What.
+        code: Code,
+    },
+    /// This store is older than what the device has already sent: it was restored from a
+    /// backup. The engine sends nothing any more; enrol the device anew.
+    StoreRolledBack,
+}

@@ -1,0 +1,224 @@
+//! Events as rows.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{Event, rows};
+use crate::{
+    code::Code,
+    content::Content,
+    error::Result,
+    ids::{AgencyId, Device, DeviceId, MessageId, RequestId, RoomId, UserId},
+    store::corrupt,
+    time::Timestamp,
+};
+
+/// All that any event says; which fields count, `kind` tells.
+#[derive(Clone, PartialEq, Message)]
+struct EventRow {
+    #[prost(uint32, tag = "1")]
+    kind: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    room: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    seq: u64,
+    #[prost(uint64, tag = "4")]
+    at: u64,
+    #[prost(bytes = "vec", tag = "5")]
+    message: Vec<u8>,
+    #[prost(bytes = "vec", tag = "6")]
+    request: Vec<u8>,
+    #[prost(message, optional, tag = "7")]
+    device: Option<DeviceRow>,
+    #[prost(message, repeated, tag = "8")]
+    users: Vec<UserRow>,
+    #[prost(message, repeated, tag = "9")]
+    added: Vec<DeviceRow>,
+    #[prost(message, repeated, tag = "10")]
+    removed: Vec<DeviceRow>,
+    #[prost(uint32, tag = "11")]
+    code: u32,
+    #[prost(string, optional, tag = "12")]
+    name: Option<String>,
+    #[prost(uint32, tag = "13")]
+    content_kind: u32,
+    #[prost(bytes = "vec", tag = "14")]
+    content: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct DeviceRow {
+    #[prost(string, tag = "1")]
+    user: String,
+    #[prost(bytes = "vec", tag = "2")]
+    id: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct UserRow {
+    #[prost(string, tag = "1")]
+    user: String,
+    /// What is said of the user: [`JOINED`], [`LEFT`], [`REMOVED`], or an error code.
+    #[prost(uint32, tag = "2")]
+    what: u32,
+}
+
+const JOINED: u32 = 1;
+const LEFT: u32 = 2;
+const REMOVED: u32 = 3;
+
+/// The row of an event.
+pub(super) fn encode(event: &Event) -> Vec<u8> {
+    let mut row = EventRow::default();
+    fill(&mut row, event);
+    row.encode_to_vec()
+}
+
+fn fill(row: &mut EventRow, event: &Event) {
+    let user = |what: u32| move |user: &UserId| UserRow { user: user.to_string(), what };
+    match event {
+        Event::Enrolled => row.kind = 1,
+        Event::RoomCreated { room, name } => {
+            (row.kind, row.room, row.name) = (2, room.as_bytes().to_vec(), Some(name.clone()));
+        }
+        Event::Joined { room, name, by, seq } => {
+            (row.kind, row.room, row.seq) = (3, room.as_bytes().to_vec(), *seq);
+            (row.name, row.device) = (name.clone(), Some(by.into()));
+        }
+        Event::Message { room, seq, at, id, sender, content } => {
+            (row.kind, row.room, row.seq, row.at) = (4, room.as_bytes().to_vec(), *seq, at.as_millis());
+            (row.message, row.device) = (id.as_bytes().to_vec(), Some(sender.into()));
+            let (kind, bytes) = content.encode();
+            (row.content_kind, row.content) = (kind, bytes.to_vec());
+        }
+        Event::Sent { request, room, seq, at, id } => {
+            (row.kind, row.room, row.seq, row.at) = (5, room.as_bytes().to_vec(), *seq, at.as_millis());
+            (row.message, row.request) = (id.as_bytes().to_vec(), request.as_bytes().to_vec());
+        }
+        Event::SendNeedsConsent { request, room, added } => {
+            (row.kind, row.room, row.request) = (6, room.as_bytes().to_vec(), request.as_bytes().to_vec());
+            row.users = added.iter().map(user(JOINED)).collect();
+        }
+        Event::Unreadable { room, seq, sender, code } => {
+            (row.kind, row.room, row.seq) = (7, room.as_bytes().to_vec(), *seq);
+            (row.device, row.code) = (Some(sender.into()), code.number().into());
+        }
+        Event::MembersChanged { room, seq, by, joined, left, removed, devices_added, devices_removed } => {
+            (row.kind, row.room, row.seq) = (8, room.as_bytes().to_vec(), *seq);
+            row.device = Some(by.into());
+            row.users = joined.iter().map(user(JOINED)).collect();
+            row.users.extend(left.iter().map(user(LEFT)));
+            row.users.extend(removed.iter().map(user(REMOVED)));
+            row.added = devices_added.iter().map(Into::into).collect();
+            row.removed = devices_removed.iter().map(Into::into).collect();
+        }
+        Event::RoomChanged { room, seq, by, name } => {
+            (row.kind, row.room, row.seq) = (9, room.as_bytes().to_vec(), *seq);
+            (row.device, row.name) = (Some(by.into()), name.clone());
+        }
+        Event::Left { room, seq, by } => {
+            (row.kind, row.room, row.seq) = (10, room.as_bytes().to_vec(), *seq);
+            row.device = Some(by.into());
+        }
+        Event::Done { request } => (row.kind, row.request) = (11, request.as_bytes().to_vec()),
+        Event::Failed { request, code } => {
+            (row.kind, row.request, row.code) = (12, request.as_bytes().to_vec(), code.number().into());
+        }
+        Event::NotInvited { request, users } => {
+            (row.kind, row.request) = (13, request.as_bytes().to_vec());
+            row.users = users.iter().map(|(u, code)| user(code.number().into())(u)).collect();
+        }
+        Event::InvitationFailed { room, code } => {
+            (row.kind, row.room, row.code) = (14, room.as_bytes().to_vec(), code.number().into());
+        }
+        Event::RoomStalled { room, seq, code } => {
+            (row.kind, row.room, row.seq) = (15, room.as_bytes().to_vec(), *seq);
+            row.code = code.number().into();
+        }
+        Event::AgencyMisbehaved { agency, code } => {
+            (row.kind, row.name, row.code) = (16, Some(agency.to_string()), code.number().into());
+        }
+        Event::StoreRolledBack => row.kind = 17,
+        Event::Fetched { request } => (row.kind, row.request) = (18, request.as_bytes().to_vec()),
+    }
+}
+
+/// The event of a row.
+pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
+    let row: EventRow = rows::parse(bytes, "event")?;
+    let room = || RoomId::from_slice(&row.room);
+    let request = || RequestId::from_slice(&row.request);
+    let device = || row.device.as_ref().ok_or(corrupt("event")).and_then(Device::try_from);
+    let code = || code(row.code);
+    let said = |what: u32| {
+        let users = row.users.iter().filter(|u| u.what == what);
+        users.map(|u| UserId::parse(&u.user)).collect::<Result<Vec<_>>>()
+    };
+    let devices = |rows: &[DeviceRow]| rows.iter().map(Device::try_from).collect::<Result<Vec<_>>>();
+    let (seq, at) = (row.seq, Timestamp::from_millis(row.at));
+    Ok(match row.kind {
+        1 => Event::Enrolled,
+        2 => Event::RoomCreated { room: room()?, name: row.name.clone().unwrap_or_default() },
+        3 => Event::Joined { room: room()?, name: row.name.clone(), by: device()?, seq },
+        4 => Event::Message {
+            room: room()?,
+            seq,
+            at,
+            id: MessageId::from_slice(&row.message)?,
+            sender: device()?,
+            content: Content::decode(row.content_kind, Bytes::from(row.content.clone()))?,
+        },
+        5 => Event::Sent { request: request()?, room: room()?, seq, at, id: MessageId::from_slice(&row.message)? },
+        6 => Event::SendNeedsConsent { request: request()?, room: room()?, added: said(JOINED)? },
+        7 => Event::Unreadable { room: room()?, seq, sender: device()?, code: code()? },
+        8 => Event::MembersChanged {
+            room: room()?,
+            seq,
+            by: device()?,
+            joined: said(JOINED)?,
+            left: said(LEFT)?,
+            removed: said(REMOVED)?,
+            devices_added: devices(&row.added)?,
+            devices_removed: devices(&row.removed)?,
+        },
+        9 => Event::RoomChanged { room: room()?, seq, by: device()?, name: row.name.clone() },
+        10 => Event::Left { room: room()?, seq, by: device()? },
+        11 => Event::Done { request: request()? },
+        12 => Event::Failed { request: request()?, code: code()? },
+        13 => Event::NotInvited {
+            request: request()?,
+            users: row
+                .users
+                .iter()
+                .map(|u| Ok((UserId::parse(&u.user)?, self::code(u.what)?)))
+                .collect::<Result<_>>()?,
+        },
+        14 => Event::InvitationFailed { room: room()?, code: code()? },
+        15 => Event::RoomStalled { room: room()?, seq, code: code()? },
+        16 => Event::AgencyMisbehaved {
+            agency: AgencyId::parse(row.name.as_deref().unwrap_or_default())?,
+            code: code()?,
+        },
+        17 => Event::StoreRolledBack,
+        18 => Event::Fetched { request: request()? },
+        _ => return Err(corrupt("event kind")),
+    })
+}
+
+fn code(number: u32) -> Result<Code> {
+    u16::try_from(number).ok().and_then(Code::from_number).ok_or(corrupt("event code"))
+}
+
+impl From<&Device> for DeviceRow {
+    fn from(device: &Device) -> Self {
+        DeviceRow { user: device.user.to_string(), id: device.id.as_bytes().to_vec() }
+    }
+}
+
+impl TryFrom<&DeviceRow> for Device {
+    type Error = crate::Error;
+
+    fn try_from(row: &DeviceRow) -> Result<Self> {
+        Ok(Device { user: UserId::parse(&row.user)?, id: DeviceId::from_slice(&row.id)? })
+    }
+}

@@ -1,0 +1,335 @@
+//! Following a room's log: entry after entry, each checked against the chain, the hub's
+//! signed head and the room's rules before it changes anything.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use core::time::Duration;
+use rand_core::Rng as _;
+
+use super::{
+    Event,
+    call::Call,
+    keys,
+    rows::{self, JoinedRow, PendingRow, Work},
+    session::Session,
+};
+use crate::{
+    code::{Code, Kind},
+    content::Frame,
+    crypto,
+    error::{Error, Result, ensure},
+    ids::{AgencyId, Device, UserId},
+    room::{
+        self,
+        log::{Chained, Tail},
+        member::{Incoming, ReceivedCommit},
+    },
+    wire::{
+        Signed,
+        device::RoomDelivery,
+        log::{Head, LogEntry, SubmissionKind},
+    },
+};
+
+/// How the device stands after an entry.
+enum After {
+    Here,
+    /// The entry removed it.
+    Gone(Device),
+}
+
+impl<'a> Call<'a, '_> {
+    /// Processes new entries of a room.
+    pub(super) fn follow(&mut self, delivery: RoomDelivery) -> Result<()> {
+        let mut session = match self.open(&delivery.room) {
+            Ok(session) => session,
+            Err(error) if error.code() == Code::UnknownRoom => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        session.row.stalled = 0;
+        let chain = match self.connect(&session, &delivery) {
+            Ok(chain) => chain,
+            Err(error) => {
+                self.stall(&mut session, delivery.head.claimed().seq, error)?;
+                return self.close(session);
+            }
+        };
+        for (tail, chained) in chain {
+            for item in delivery.items.iter().filter(|item| item.entry == chained.bytes) {
+                self.accept_evidence(&item.evidence)?;
+            }
+            if self.directory.trust_version(&self.draft)? < chained.entry.stamp.trust_version {
+                // The list comes with the next delivery; the entry waits for it.
+                break;
+            }
+            match self.apply(&mut session, &chained) {
+                Ok(After::Here) => session.set_tail(&tail),
+                Ok(After::Gone(by)) => {
+                    self.event(&Event::Left { room: session.id, seq: tail.seq, by })?;
+                    return self.leave_behind(session);
+                }
+                Err(error) => {
+                    self.stall(&mut session, chained.entry.seq, error)?;
+                    break;
+                }
+            }
+        }
+        self.drive(&mut session)?;
+        self.close(session)
+    }
+
+    /// Chains the entries that are new, and demands that the hub has signed the last.
+    fn connect(&mut self, session: &Session<'_>, delivery: &RoomDelivery) -> Result<Vec<(Tail, Chained)>> {
+        let mut tail = session.tail()?;
+        let mut chain = Vec::new();
+        for item in &delivery.items {
+            let entry: LogEntry = crate::wire::decode(&item.entry)?;
+            if entry.seq <= session.row.seq {
+                continue;
+            }
+            let (next, chained) = tail.extend(&item.entry)?;
+            tail = next.clone();
+            chain.push((next, chained));
+        }
+        if !chain.is_empty() {
+            self.confirm(&session.hub()?, &tail, delivery.head.clone())?;
+        }
+        Ok(chain)
+    }
+
+    /// Checks a hub's signed head against a tail.
+    pub(super) fn confirm(&mut self, hub: &AgencyId, tail: &Tail, head: Signed<Head>) -> Result<()> {
+        let (signer, at) = (crypto::signer(&head)?, head.claimed().at);
+        let key = self.directory.server_key(&self.draft, hub, &signer, at)?;
+        tail.confirm(head, &key).map(|_| ())
+    }
+
+    /// The room cannot be followed past an entry: says so once, and tries again when more comes.
+    fn stall(&mut self, session: &mut Session<'_>, seq: u64, error: Error) -> Result<()> {
+        if matches!(error.kind(), Kind::Store | Kind::Bug) {
+            return Err(error);
+        }
+        session.row.stalled = seq;
+        if session.was_stalled == seq {
+            return Ok(());
+        }
+        self.event(&Event::RoomStalled { room: session.id, seq, code: error.code() })
+    }
+
+    /// Processes one entry.
+    fn apply(&mut self, session: &mut Session<'a>, chained: &Chained) -> Result<After> {
+        let header = chained.entry.header.claimed();
+        let own = header.sender == self.account.device;
+        match header.kind {
+            SubmissionKind::Create => self.founded(session, chained, own).map(|()| After::Here),
+            SubmissionKind::Message if own => self.sent(session, chained).map(|()| After::Here),
+            SubmissionKind::Message => self.message(session, chained).map(|()| After::Here),
+            SubmissionKind::Proposal => self.leaving(session, chained, own).map(|()| After::Here),
+            SubmissionKind::Commit => self.commit_entry(session, chained),
+        }
+    }
+
+    fn founded(&mut self, session: &mut Session<'_>, chained: &Chained, own: bool) -> Result<()> {
+        ensure(own && chained.entry.seq == 1, Code::BrokenLog, "a room is founded once")?;
+        session.row.active = true;
+        let name = session.private().map(|p| p.name).unwrap_or_default();
+        self.event(&Event::RoomCreated { room: session.id, name })?;
+        let id = *chained.entry.header.claimed().submission_id.as_bytes();
+        if let Some(awaited) = self.awaited(&id)? {
+            if let Some(item) = self.item(&session.id, awaited.item)? {
+                self.drop_item(&session.id, &item)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The device's own message has its place.
+    fn sent(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<()> {
+        let header = chained.entry.header.claimed();
+        let Some(awaited) = self.awaited(header.submission_id.as_bytes())? else { return Ok(()) };
+        let Some(item) = self.item(&session.id, awaited.item)? else { return Ok(()) };
+        let Work::Message(work) = item.work()? else { return Ok(()) };
+        let id = crate::ids::MessageId::from_slice(&work.id)?;
+        self.draft.put(keys::message(&session.id, &id), chained.entry.seq.to_be_bytes().to_vec());
+        session.row.messages = session.row.messages.saturating_sub(1);
+        self.drop_item(&session.id, &item)?;
+        let (seq, at) = (chained.entry.seq, chained.entry.stamp.at);
+        self.event(&Event::Sent { request: item.request()?, room: session.id, seq, at, id })
+    }
+
+    /// Somebody's message. One that cannot be read is told and passed over.
+    fn message(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<()> {
+        let (seq, at) = (chained.entry.seq, chained.entry.stamp.at);
+        let sender = chained.entry.header.claimed().sender.clone();
+        let read = self.read(session, chained);
+        match read {
+            Ok((id, content)) => {
+                let known = keys::message(&session.id, &id);
+                if self.draft.get(&known)?.is_some() {
+                    return Ok(());
+                }
+                self.draft.put(known, seq.to_be_bytes().to_vec());
+                self.event(&Event::Message { room: session.id, seq, at, id, sender, content })
+            }
+            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) => self.event(&Event::Unreadable { room: session.id, seq, sender, code: error.code() }),
+        }
+    }
+
+    fn read(
+        &mut self,
+        session: &mut Session<'_>,
+        chained: &Chained,
+    ) -> Result<(crate::ids::MessageId, crate::content::Content)> {
+        match self.process(session, chained)? {
+            Incoming::Message { sender, plaintext } => {
+                let frame = Frame::open(&Bytes::copy_from_slice(&plaintext))?;
+                Ok((frame.id(&session.id, &sender), frame.content()?))
+            }
+            _ => Err(Error::new(Code::BadSubmission, "not a message")),
+        }
+    }
+
+    fn process(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Incoming> {
+        let LogEntry { header, mls, stamp, .. } = &chained.entry;
+        let header = header.claimed();
+        let provider = session.backend.provider();
+        let mut view = self.directory.view(&self.draft, stamp.trust_version)?;
+        let mut verify = |cert: &Bytes| view.device(cert, stamp.at);
+        let processed =
+            session.member.process(&provider, mls, (header.kind, &header.sender), stamp.at, &mut verify);
+        session.backend.check(processed)
+    }
+
+    /// A device wants to leave; whoever is there commits it, at a time of their own so that
+    /// not everybody does.
+    fn leaving(&mut self, session: &mut Session<'_>, chained: &Chained, own: bool) -> Result<()> {
+        let Incoming::Leaving(device) = self.process(session, chained)? else {
+            return Err(Error::new(Code::BadProposal, "not a leaving"));
+        };
+        if own {
+            // Nothing is left to send; the commit is awaited.
+            self.no_longer_awaited(chained.entry.header.claimed().submission_id.as_bytes());
+        }
+        if device.user == self.account.device.user {
+            // Nobody commits their own leaving.
+            session.row.commit_due = u64::MAX;
+        } else if session.row.commit_due == 0 {
+            let members = u64::try_from(session.member.roster()?.len()).unwrap_or(u64::MAX);
+            let spread = members.saturating_mul(50).clamp(1, 10_000);
+            let delay = self.draft.rng().next_u64().checked_rem(spread).unwrap_or(0);
+            session.row.commit_due = self.now().plus(Duration::from_millis(delay)).as_millis();
+        }
+        Ok(())
+    }
+
+    fn commit_entry(&mut self, session: &mut Session<'a>, chained: &Chained) -> Result<After> {
+        let stamp = &chained.entry.stamp;
+        let id = *chained.entry.header.claimed().submission_id.as_bytes();
+        let ours = session.row.pending.as_ref().is_some_and(|pending| pending.submission_id == id);
+        let received = if ours {
+            let mut view = self.directory.view(&self.draft, stamp.trust_version)?;
+            Box::new(session.member.own_commit(stamp.at, &mut |cert| view.device(cert, stamp.at))?)
+        } else {
+            match self.process(session, chained)? {
+                Incoming::Commit(received) => received,
+                _ => return Err(Error::new(Code::BadSubmission, "not a commit")),
+            }
+        };
+        let mine = session.row.pending.take();
+        if let Some(pending) = &mine {
+            self.no_longer_awaited(&super::outbox::id16(&pending.submission_id)?);
+        }
+        let won = mine.filter(|_| ours);
+        self.enter_epoch(session, chained, *received, won)
+    }
+
+    /// Applies a commit and tells what it changed.
+    fn enter_epoch(
+        &mut self,
+        session: &mut Session<'a>,
+        chained: &Chained,
+        received: ReceivedCommit,
+        won: Option<PendingRow>,
+    ) -> Result<After> {
+        let before = session.member.state().clone();
+        let label = session.private().map(|p| p.label);
+        let private = match &won {
+            Some(pending) if !pending.private.is_empty() => Some(pending.private.clone()),
+            Some(_) => None,
+            None => received.private.as_ref().map(|p| p.encode().to_vec()),
+        };
+        let applied = session.member.apply(&session.backend.provider(), received);
+        let change = session.backend.check(applied)?;
+        session.row.commit_due = 0;
+        if change.removed.contains(&self.account.device) {
+            self.tell(session, chained.entry.seq, &change)?;
+            return Ok(After::Gone(change.committer));
+        }
+        if change.state.private_hash != before.private_hash {
+            session.row.private = private.unwrap_or_default();
+        }
+        let rules = change.state.policy != before.policy || session.private().map(|p| p.label) != label;
+        self.note_readers(session, rules, &change);
+        self.tell(session, chained.entry.seq, &change)?;
+        if let Some(item) = won.filter(|won| won.item > 0) {
+            if let Some(item) = self.item(&session.id, item.item)? {
+                self.finish_item(session, &item)?;
+            }
+        }
+        Ok(After::Here)
+    }
+
+    /// Remembers who joined, as long as messages are under way that were written before.
+    fn note_readers(&mut self, session: &Session<'_>, rules: bool, change: &room::Change) {
+        if session.row.messages == 0 {
+            self.draft.delete_prefix(keys::joined_in(&session.id));
+            return;
+        }
+        if !change.joined.is_empty() || rules {
+            let users = change.joined.iter().map(ToString::to_string).collect();
+            let key = keys::joined(&session.id, session.member.epoch());
+            rows::write(&mut self.draft, key, &JoinedRow { users, rules });
+        }
+    }
+
+    fn tell(&mut self, session: &Session<'_>, seq: u64, change: &room::Change) -> Result<()> {
+        let (room, by) = (session.id, change.committer.clone());
+        if !change.added.is_empty() || !change.removed.is_empty() {
+            let gone = |own: bool| -> Vec<UserId> {
+                let users = change.departed.iter().filter(|(_, asked)| *asked == own);
+                users.map(|(user, _)| user.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+            };
+            self.event(&Event::MembersChanged {
+                room,
+                seq,
+                by: by.clone(),
+                joined: change.joined.clone(),
+                left: gone(true),
+                removed: gone(false),
+                devices_added: change.added.clone(),
+                devices_removed: change.removed.clone(),
+            })?;
+        }
+        if change.governed {
+            let name = session.private().map(|p| p.name);
+            self.event(&Event::RoomChanged { room, seq, by, name })?;
+        }
+        Ok(())
+    }
+
+    /// The device takes no part any more: what was on its way has failed, the keys go.
+    fn leave_behind(&mut self, session: Session<'a>) -> Result<()> {
+        for item in self.items(&session.id)? {
+            self.drop_item(&session.id, &item)?;
+            let request = item.request()?;
+            match item.work()? {
+                Work::Leave(_) => self.event(&Event::Done { request })?,
+                Work::Invite(invite) if invite.quiet => {}
+                _ => self.event(&Event::Failed { request, code: Code::NotMember })?,
+            }
+        }
+        self.forget_room(session)
+    }
+}

@@ -1,0 +1,208 @@
+//! Founding rooms, and taking up invitations.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{
+    Event, Receipt,
+    call::Call,
+    keys,
+    rows::{self, AwaitedRow, InvitationRow, InviteWork, Nothing, RoomRow, Work},
+};
+use crate::{
+    code::{Code, Kind},
+    crypto::mls::MlsSigner,
+    error::{Error, Result, ensure},
+    ids::{RequestId, RoomId, UserId},
+    limits,
+    room::{
+        self, Policy, PrivateState, Role, RoomKind, RoomState,
+        log::Tail,
+        member::{Joined, Joining, MemberRoom},
+        mls_store::Known,
+        submission::Parts,
+    },
+    time::Timestamp,
+    wire::{
+        self,
+        device::{Claim, GetMaterial, Invitation, RequestBody},
+        log::{RoomMaterial, SubmissionKind},
+    },
+};
+
+impl Call<'_, '_> {
+    /// Founds a room at the own server, with the founder's other devices and whoever is invited.
+    pub(super) fn create_room(
+        &mut self,
+        request: RequestId,
+        (kind, policy): (RoomKind, Policy),
+        name: String,
+        mut invite: Vec<UserId>,
+    ) -> Result<Receipt> {
+        ensure(name.len() <= limits::ROOM_NAME, Code::BadArgument, "name")?;
+        let account = self.account.clone();
+        let id = RoomId::random(self.draft.rng());
+        let private = PrivateState::new(self.draft.rng(), name);
+        let hub = account.device.user.agency().clone();
+        let roles = match kind {
+            RoomKind::Direct => BTreeMap::new(),
+            _ => BTreeMap::from([(account.device.user.clone(), Role::Admin)]),
+        };
+        let state = RoomState {
+            room: id,
+            kind,
+            hub: hub.clone(),
+            term: 1,
+            replicas: vec![hub.clone()],
+            policy,
+            roles,
+            retention: 0,
+            ends_at: Timestamp::ZERO,
+            private_hash: private.hash(),
+        };
+        let backend = self.backend(&id, Known::default())?;
+        let credential = room::credential(&account.certificate, account.key.verify_key().as_bytes());
+        let founded = MemberRoom::found(&backend.provider(), &MlsSigner(&account.key), credential, state);
+        let (member, founding) = backend.check(founded)?;
+        let row = RoomRow {
+            term: 1,
+            hub: hub.to_string(),
+            private: private.encode().to_vec(),
+            ..RoomRow::default()
+        };
+        let mut session = self.begin_room(backend, member, row)?;
+
+        let mut item = self.enqueue(request, &id, Work::Create(Nothing {}))?;
+        let parts = Parts {
+            group_info: Some(founding.group_info),
+            ratchet_tree: Some(founding.ratchet_tree),
+            ..Default::default()
+        };
+        let (submission, bytes) = self.submit(&session, SubmissionKind::Create, parts)?;
+        self.dispatch(&id, &mut item, submission.as_bytes(), bytes);
+
+        // The founder's other devices come along whoever else is invited.
+        let quiet = invite.is_empty();
+        invite.push(account.device.user.clone());
+        let work = Work::Invite(self.invite_work(invite, quiet)?);
+        let invitation = self.enqueue(request, &id, work)?;
+        session.row.changes = 1;
+        self.claim(&id, &invitation)?;
+        self.close(session)?;
+        self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"))
+    }
+
+    /// An invitation in the making: nobody has answered yet.
+    pub(super) fn invite_work(&mut self, mut users: Vec<UserId>, quiet: bool) -> Result<InviteWork> {
+        users.sort();
+        users.dedup();
+        ensure((1..=limits::CLAIM_USERS).contains(&users.len()), Code::BadArgument, "users to invite")?;
+        let mut awaiting: Vec<String> = users.iter().map(|user| user.agency().to_string()).collect();
+        awaiting.sort();
+        awaiting.dedup();
+        Ok(InviteWork {
+            users: users.iter().map(ToString::to_string).collect(),
+            claim: self.random_id().as_bytes().to_vec(),
+            awaiting,
+            packages: Vec::new(),
+            problems: Vec::new(),
+            quiet,
+        })
+    }
+
+    /// Asks for key packages. Asking again is harmless: a claim is answered once and for all.
+    pub(super) fn claim(&mut self, room: &RoomId, item: &super::outbox::Item) -> Result<()> {
+        let Work::Invite(invite) = item.work()? else { return Ok(()) };
+        let claim_id = RequestId::from_slice(&invite.claim)?;
+        let users = invite.users.iter().map(|user| UserId::parse(user)).collect::<Result<_>>()?;
+        let row = AwaitedRow { room: room.as_bytes().to_vec(), item: item.number, ..Default::default() };
+        self.await_answer(claim_id.as_bytes(), &row);
+        self.ask(claim_id, RequestBody::Claim(Claim { claim_id, users }));
+        Ok(())
+    }
+
+    /// Takes an invitation over from the inbox and asks for the tree that goes with it.
+    pub(super) fn invited(&mut self, number: u64, invitation: &Invitation) -> Result<()> {
+        let request_id = self.random_id();
+        let row = InvitationRow {
+            invitation: wire::encode_body(invitation).to_vec(),
+            request_id: request_id.as_bytes().to_vec(),
+            due: self.retry_at(0).as_millis(),
+            attempts: 0,
+        };
+        rows::write(&mut self.draft, keys::invitation(number), &row);
+        self.await_answer(request_id.as_bytes(), &AwaitedRow { invitation: number, ..Default::default() });
+        self.ask_material(&row)
+    }
+
+    pub(super) fn ask_material(&mut self, row: &InvitationRow) -> Result<()> {
+        let invitation: Invitation = wire::decode_body(&row.invitation.clone().into())?;
+        let (tail, _) = Tail::at(&invitation.entry)?;
+        let get = GetMaterial { room: tail.room, seq: tail.seq };
+        self.ask(RequestId::from_slice(&row.request_id)?, RequestBody::GetMaterial(get));
+        Ok(())
+    }
+
+    /// Takes up an invitation. One that leads nowhere is told and dropped.
+    pub(super) fn material(&mut self, number: u64, material: &RoomMaterial) -> Result<()> {
+        let Some(row) = rows::read::<InvitationRow>(&self.draft, &keys::invitation(number), "invitation")? else {
+            return Ok(());
+        };
+        let invitation: Invitation = wire::decode_body(&row.invitation.clone().into())?;
+        let (tail, chained) = Tail::at(&invitation.entry)?;
+        self.accept_evidence(&material.evidence)?;
+        if self.directory.trust_version(&self.draft)? < tail.stamp.trust_version {
+            return Ok(()); // the list comes with the next delivery; asked again then
+        }
+        self.no_longer_awaited(&super::outbox::id16(&row.request_id)?);
+        self.draft.delete(keys::invitation(number));
+        match self.join(&invitation, tail.clone(), &chained.entry, material) {
+            Ok(()) => Ok(()),
+            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) => self.event(&Event::InvitationFailed { room: tail.room, code: error.code() }),
+        }
+    }
+
+    fn join(
+        &mut self,
+        invitation: &Invitation,
+        tail: Tail,
+        entry: &wire::log::LogEntry,
+        material: &RoomMaterial,
+    ) -> Result<()> {
+        self.confirm(&invitation.hub, &tail, invitation.head.clone())?;
+        let id = tail.room;
+        if self.draft.get(&keys::room(&id))?.is_some() {
+            // An invitation into a room that the device is in: it came twice.
+            return Err(Error::new(Code::AlreadyMember, "room"));
+        }
+        let account = self.account.clone();
+        let backend = self.backend(&id, Known::default())?;
+        backend.clear()?;
+        let joining = Joining {
+            entry,
+            welcome: &invitation.welcome,
+            ratchet_tree: &material.ratchet_tree,
+            device: &account.device,
+        };
+        let mut view = self.directory.view(&self.draft, tail.stamp.trust_version)?;
+        let joined =
+            MemberRoom::join(&backend.provider(), joining, &mut |cert: &Bytes| view.device(cert, tail.stamp.at));
+        let Joined { room: member, private, inviter } = backend.check(joined)?;
+        ensure(member.state().hub == invitation.hub, Code::BadWelcome, "another hub")?;
+        let name = private.as_ref().map(|p| p.name.clone());
+        let row = RoomRow {
+            term: tail.term,
+            hub: invitation.hub.to_string(),
+            private: private.map(|p| p.encode().to_vec()).unwrap_or_default(),
+            active: true,
+            begins: tail.seq,
+            ..RoomRow::default()
+        };
+        let mut session = self.begin_room(backend, member, row)?;
+        session.set_tail(&tail);
+        self.close(session)?;
+        self.event(&Event::Joined { room: id, name, by: inviter, seq: tail.seq })
+    }
+}

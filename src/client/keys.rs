@@ -1,0 +1,154 @@
+//! Where the client's rows are (SPEC "State at rest").
+
+use crate::{
+    ids::{RequestId, RoomId},
+    store::{Key, KeyBuilder},
+};
+
+/// Prefix of everything about the device itself.
+pub(super) const DEVICE: &[u8] = b"c/";
+
+/// The device's account.
+pub(super) fn account() -> Key {
+    KeyBuilder::table("c/account").build()
+}
+
+/// Counts submissions.
+pub(super) fn submissions() -> Key {
+    KeyBuilder::table("c/submissions").build()
+}
+
+/// Counts outbox items.
+pub(super) fn outbox_counter() -> Key {
+    KeyBuilder::table("c/outbox").build()
+}
+
+/// Counts events.
+pub(super) fn event_counter() -> Key {
+    KeyBuilder::table("c/events").build()
+}
+
+/// The last inbox item taken over.
+pub(super) fn inbox() -> Key {
+    KeyBuilder::table("c/inbox").build()
+}
+
+/// Keys that the device holds outside any room: key packages.
+pub(super) fn device_mls() -> Key {
+    KeyBuilder::table("k/").build()
+}
+
+/// Prefix of all rooms' summaries.
+pub(super) fn rooms() -> Key {
+    KeyBuilder::table("r/").build()
+}
+
+/// A room's summary.
+pub(super) fn room(room: &RoomId) -> Key {
+    KeyBuilder::table("r/").fixed(room.as_bytes()).build()
+}
+
+/// A room's guard.
+pub(super) fn room_guard(room: &RoomId) -> Key {
+    KeyBuilder::table("g/").fixed(room.as_bytes()).build()
+}
+
+/// A room's MLS state.
+pub(super) fn room_mls(room: &RoomId) -> Key {
+    KeyBuilder::table("m/").fixed(room.as_bytes()).build()
+}
+
+/// Who joined with an epoch.
+pub(super) fn joined(room: &RoomId, epoch: u64) -> Key {
+    KeyBuilder::table("a/").fixed(room.as_bytes()).number(epoch).build()
+}
+
+/// Prefix of [`joined`].
+pub(super) fn joined_in(room: &RoomId) -> Key {
+    KeyBuilder::table("a/").fixed(room.as_bytes()).build()
+}
+
+/// A message that is known.
+pub(super) fn message(room: &RoomId, id: &crate::ids::MessageId) -> Key {
+    KeyBuilder::table("i/").fixed(room.as_bytes()).fixed(id.as_bytes()).build()
+}
+
+/// Prefix of the whole outbox.
+pub(super) fn outbox() -> Key {
+    KeyBuilder::table("o/").build()
+}
+
+/// Prefix of a room's outbox.
+pub(super) fn outbox_of(room: &RoomId) -> Key {
+    KeyBuilder::table("o/").fixed(room.as_bytes()).build()
+}
+
+/// Prefix of [`message`].
+pub(super) fn messages(room: &RoomId) -> Key {
+    KeyBuilder::table("i/").fixed(room.as_bytes()).build()
+}
+
+/// Prefix of [`receipt`].
+pub(super) fn receipts() -> Key {
+    KeyBuilder::table("q/").build()
+}
+
+/// Prefix of [`awaited`].
+pub(super) fn awaiting() -> Key {
+    KeyBuilder::table("w/").build()
+}
+
+/// An outbox item.
+pub(super) fn outbox_item(room: &RoomId, number: u64) -> Key {
+    KeyBuilder::table("o/").fixed(room.as_bytes()).number(number).build()
+}
+
+/// What a request of the app became.
+pub(super) fn receipt(request: &RequestId) -> Key {
+    KeyBuilder::table("q/").fixed(request.as_bytes()).build()
+}
+
+/// Which outbox item or invitation an id on the wire belongs to.
+pub(super) fn awaited(id: &[u8; 16]) -> Key {
+    KeyBuilder::table("w/").fixed(id).build()
+}
+
+/// Prefix of all invitations.
+pub(super) fn invitations() -> Key {
+    KeyBuilder::table("j/").build()
+}
+
+/// An invitation that is being taken up.
+pub(super) fn invitation(number: u64) -> Key {
+    KeyBuilder::table("j/").number(number).build()
+}
+
+/// Prefix of all attachments on their way here.
+pub(super) fn fetches() -> Key {
+    KeyBuilder::table("f/").build()
+}
+
+/// An attachment on its way here.
+pub(super) fn fetch(request: &RequestId) -> Key {
+    KeyBuilder::table("f/").fixed(request.as_bytes()).build()
+}
+
+/// Its header and chunk hashes.
+pub(super) fn fetch_info(request: &RequestId) -> Key {
+    KeyBuilder::table("h/").fixed(request.as_bytes()).build()
+}
+
+/// Header and chunk hashes of an attachment on its way to the server.
+pub(super) fn share_info(blob: &crate::ids::BlobId) -> Key {
+    KeyBuilder::table("u/").fixed(blob.as_bytes()).build()
+}
+
+/// Prefix of all events.
+pub(super) fn events() -> Key {
+    KeyBuilder::table("e/").build()
+}
+
+/// An event.
+pub(super) fn event(number: u64) -> Key {
+    KeyBuilder::table("e/").number(number).build()
+}

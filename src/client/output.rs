@@ -1,0 +1,57 @@
+//! Hints for the host.
+
+use bytes::Bytes;
+
+use crate::{attachment::ChunkRef, ids::RequestId};
+
+/// Something for the host to do. Losing one is harmless: `resume` says again whatever is
+/// still to be done.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Send this to the own agency's server and give its reply to `receive`. Servers take
+    /// the same bytes any number of times.
+    #[non_exhaustive]
+    Send {
+        /// The message.
+        bytes: Bytes,
+        /// A chunk that goes beside it, from the host's chunk store.
+        chunk: Option<ChunkRef>,
+    },
+    /// There are new events to read.
+    Events,
+    /// Keep the chunk that came with this reply. Store it before the transition is applied,
+    /// or in the same transaction.
+    KeepChunk(ChunkRef),
+    /// How far an attachment is.
+    Progress {
+        /// The request that shares or fetches it.
+        request: RequestId,
+        /// Chunks done.
+        done: u64,
+        /// Chunks in all.
+        total: u64,
+    },
+}
+
+impl Output {
+    pub(super) fn send(bytes: Bytes) -> Self {
+        Output::Send { bytes, chunk: None }
+    }
+
+    pub(super) fn send_with(bytes: Bytes, chunk: ChunkRef) -> Self {
+        Output::Send { bytes, chunk: Some(chunk) }
+    }
+}
+
+/// Sizes only.
+impl core::fmt::Debug for Output {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Output::Send { bytes, chunk } => write!(f, "Send({} bytes, {chunk:?})", bytes.len()),
+            Output::Events => f.write_str("Events"),
+            Output::KeepChunk(chunk) => write!(f, "KeepChunk({chunk:?})"),
+            Output::Progress { done, total, .. } => write!(f, "Progress({done}/{total})"),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What the own server answers. Nothing in it is believed for the server's sake: whatever
+//! matters is signed by those whom it concerns.
+
+use bytes::Bytes;
+
+use super::{
+    Event,
+    call::Call,
+    keys,
+    outbox::id16,
+    rows::{AwaitedRow, ProblemRow, Work},
+};
+use crate::{
+    code::{Code, Kind},
+    crypto,
+    error::{Error, Result},
+        ids::{AgencyId, RequestId, RoomId},
+    store::corrupt,
+    wire::{
+        Signed,
+        device::{ClaimAnswer, Delivery, InboxBody, Keys, ReplyBody, ServerReply},
+        log::{Evidence, Refusal},
+    },
+};
+
+impl Call<'_, '_> {
+    pub(super) fn reply(&mut self, reply: ServerReply, chunk: Option<&[u8]>) -> Result<()> {
+        let id = *reply.request_id.as_bytes();
+        let awaited = self.awaited(&id)?;
+        match (reply.body, awaited) {
+            (ReplyBody::Delivery(delivery), _) => self.delivery(delivery),
+            (ReplyBody::Refusal(refusal), _) => self.refused(*refusal),
+            (ReplyBody::Material(material), Some(awaited)) if awaited.invitation > 0 => {
+                self.material(awaited.invitation, &material)
+            }
+            (ReplyBody::Stock(left), _) => self.restock(left),
+            (ReplyBody::Failure(failure), awaited) => {
+                let code = failure.reason.code().unwrap_or(Code::Malformed);
+                self.failed(&reply.request_id, awaited, code, failure.retry_at.as_millis())
+            }
+            (ReplyBody::Done, _) if self.account.row.enrol == reply.request_id.as_bytes() => self.enrolled(),
+            (ReplyBody::Done, Some(awaited)) if awaited.item > 0 => {
+                let room = RoomId::from_slice(&awaited.room)?;
+                match self.item(&room, awaited.item)? {
+                    Some(item) if matches!(item.work()?, Work::Share(_)) => self.share_answered(&room, item),
+                    _ => Ok(()),
+                }
+            }
+            (ReplyBody::BlobInfo(info), Some(awaited)) if !awaited.fetch.is_empty() => self.blob_info(&awaited, info),
+            (ReplyBody::BlobChunk(index), Some(awaited)) if !awaited.fetch.is_empty() => {
+                self.blob_chunk(&awaited, index, chunk)
+            }
+            (ReplyBody::Pending, Some(awaited)) if !awaited.fetch.is_empty() => self.blob_pending(&awaited),
+            // A submission has been taken or is on its way: the log will show its place.
+            (ReplyBody::Queued, Some(_)) => self.sync(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Everything new, in the order in which later parts rest on earlier ones.
+    fn delivery(&mut self, delivery: Delivery) -> Result<()> {
+        if let Some(list) = &delivery.trust_list {
+            let own = self.account.device.user.agency().clone();
+            let accepted = self.directory.accept_trust_list(&mut self.draft, list);
+            self.believed(&own, accepted.map(|_| ()))?;
+        }
+        for descriptor in &delivery.descriptors {
+            let own = self.account.device.user.agency().clone();
+            let accepted = self.directory.accept_descriptor(&mut self.draft, descriptor);
+            self.believed(&own, accepted.map(|_| ()))?;
+        }
+        let done = self.inbox_done()?;
+        for item in delivery.inbox {
+            if item.number <= done {
+                continue;
+            }
+            match item.body {
+                InboxBody::Invitation(invitation) => self.invited(item.number, &invitation)?,
+                InboxBody::Claimed(answer) => self.claimed(answer)?,
+                InboxBody::Refusal(refusal) => self.refused(*refusal)?,
+                InboxBody::StockLow(left) => self.restock(left)?,
+            }
+            self.draft.put(keys::inbox(), item.number.to_be_bytes().to_vec());
+        }
+        for room in delivery.rooms {
+            self.follow(room)?;
+        }
+        if delivery.more {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn inbox_done(&self) -> Result<u64> {
+        let row = self.draft.get(&keys::inbox())?;
+        row.map_or(Ok(0), |row| row.try_into().map(u64::from_be_bytes).map_err(|_| corrupt("inbox")))
+    }
+
+    /// A document that is not acceptable is told and passed over; only the store's failures stop.
+    fn believed(&mut self, agency: &AgencyId, result: Result<()>) -> Result<()> {
+        match result {
+            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) if error.code() == Code::Equivocation => {
+                self.event(&Event::AgencyMisbehaved { agency: agency.clone(), code: error.code() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes documents over, each if it is good: what needs a bad one fails for the lack of it.
+    pub(super) fn accept_evidence(&mut self, evidence: &[Evidence]) -> Result<()> {
+        let own = self.account.device.user.agency().clone();
+        let accepted = self.directory.accept_evidence(&mut self.draft, evidence);
+        self.believed(&own, accepted.map(|_| ()))
+    }
+
+    /// Key packages that an invitation waits for.
+    fn claimed(&mut self, answer: ClaimAnswer) -> Result<()> {
+        let Some(awaited) = self.awaited(answer.claim_id.as_bytes())? else { return Ok(()) };
+        let room = RoomId::from_slice(&awaited.room)?;
+        let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
+        if let Some(descriptor) = &answer.descriptor {
+            let accepted = self.directory.accept_descriptor(&mut self.draft, descriptor);
+            self.believed(&answer.agency, accepted.map(|_| ()))?;
+        }
+        let Some(Work::Invite(mut invite)) = item.row.work.take() else { return Ok(()) };
+        let agency = answer.agency.to_string();
+        if !invite.awaiting.contains(&agency) {
+            return Ok(());
+        }
+        invite.awaiting.retain(|waiting| *waiting != agency);
+        for asked in answer.users {
+            if *asked.user.agency() != answer.agency || !invite.users.contains(&asked.user.to_string()) {
+                continue;
+            }
+            let found = match asked.keys {
+                Ok(keys) => self.usable(&asked.user, keys)?,
+                Err(reason) => Err(reason.code().unwrap_or(Code::NoKeyPackage)),
+            };
+            match found {
+                Ok(packages) => invite.packages.extend(packages),
+                Err(_) if asked.user == self.account.device.user => {}
+                Err(code) => invite
+                    .problems
+                    .push(ProblemRow { user: asked.user.to_string(), code: code.number().into() }),
+            }
+        }
+        item.row.work = Some(Work::Invite(invite));
+        self.keep(&room, &item);
+        let mut session = self.open(&room)?;
+        self.drive(&mut session)?;
+        self.close(session)
+    }
+
+    /// The key packages that are good and belong to the user; the code of the first that is
+    /// not if none is.
+    fn usable(&mut self, user: &crate::ids::UserId, keys: Keys) -> Result<Result<Vec<Vec<u8>>, Code>> {
+        let accepted = self.directory.accept_chain(&mut self.draft, &keys.chain);
+        if let Err(error) = accepted {
+            return if matches!(error.kind(), Kind::Store | Kind::Bug) { Err(error) } else { Ok(Err(error.code())) };
+        }
+        let mut good = Vec::new();
+        let mut code = Code::NoKeyPackage;
+        for package in keys.packages {
+            match self.check_package(&package) {
+                Ok(checked) if checked.device.device().user == *user => {
+                    if *checked.device.device() != self.account.device {
+                        good.push(package.to_vec());
+                    }
+                }
+                Ok(_) => code = Code::CertificateMismatch,
+                Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+                Err(error) => code = error.code(),
+            }
+        }
+        Ok(if good.is_empty() { Err(code) } else { Ok(good) })
+    }
+
+    /// A hub's word that it did not take a submission; without its signature it is nothing.
+    fn refused(&mut self, refusal: Signed<Refusal>) -> Result<()> {
+        let id = *refusal.claimed().submission_id.as_bytes();
+        let Some(awaited) = self.awaited(&id)? else { return Ok(()) };
+        let room = RoomId::from_slice(&awaited.room)?;
+        if room != refusal.claimed().room || refusal.claimed().sender != self.account.device {
+            return Ok(());
+        }
+        let mut session = self.open(&room)?;
+        let signer = crypto::signer(&refusal)?;
+        let key = self.directory.server_key(&self.draft, &session.hub()?, &signer, self.now())?;
+        let refusal = crypto::verify(refusal, &key)?;
+        let code = refusal.reason.code().unwrap_or(Code::Malformed);
+        session.row.wait_for = session.row.wait_for.max(refusal.seq);
+        self.no_longer_awaited(&id);
+        if awaited.item == 0 {
+            self.commit_refused(&mut session, &id, code)?;
+        } else if let Some(item) = self.item(&room, awaited.item)? {
+            self.item_refused(&mut session, item, code)?;
+        }
+        self.drive(&mut session)?;
+        self.close(session)?;
+        self.sync()
+    }
+
+    fn commit_refused(&mut self, session: &mut super::session::Session<'_>, id: &[u8; 16], code: Code) -> Result<()> {
+        let Some(pending) = session.row.pending.take_if(|pending| pending.submission_id == id) else {
+            return Ok(());
+        };
+        let discarded = session.member.discard_commit(&session.backend.provider());
+        session.backend.check(discarded)?;
+        if code == Code::WrongEpoch || pending.item == 0 {
+            return Ok(()); // made anew when the log has been read
+        }
+        match self.item(&session.id, pending.item)? {
+            Some(item) => self.fail_item(session, &item, Error::new(code, "refused by the hub")),
+            None => Ok(()),
+        }
+    }
+
+    fn item_refused(
+        &mut self,
+        session: &mut super::session::Session<'_>,
+        mut item: super::outbox::Item,
+        code: Code,
+    ) -> Result<()> {
+        let refused = Error::new(code, "refused by the hub");
+        let message = matches!(item.work()?, Work::Message(_) | Work::Share(_));
+        if code == Code::WrongEpoch {
+            self.recall(&session.id, &mut item)?;
+            if message {
+                session.row.waiting = session.row.waiting.saturating_add(1);
+            }
+            return Ok(());
+        }
+        if message {
+            session.row.messages = session.row.messages.saturating_sub(1);
+            self.drop_item(&session.id, &item)?;
+            return self.event(&Event::Failed { request: item.request()?, code });
+        }
+        self.fail_item(session, &item, refused)
+    }
+
+    /// The own server did not do something. What may succeed later is tried again then.
+    fn failed(
+        &mut self,
+        request: &RequestId,
+        awaited: Option<AwaitedRow>,
+        code: Code,
+        retry_at: u64,
+    ) -> Result<()> {
+        if code == Code::StoreRolledBack {
+            self.change_account(|row| row.halted = true)?;
+            return self.event(&Event::StoreRolledBack);
+        }
+        if self.account.row.enrol == request.as_bytes() {
+            return self.event(&Event::Failed { request: *request, code });
+        }
+        let Some(awaited) = awaited else { return Ok(()) };
+        if awaited.invitation > 0 {
+            return Ok(()); // asked again when it is due
+        }
+        if !awaited.fetch.is_empty() {
+            return self.fetch_failed(&RequestId::from_slice(&awaited.fetch)?, code);
+        }
+        let room = RoomId::from_slice(&awaited.room)?;
+        let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
+        if retry_at > 0 {
+            item.row.due = retry_at;
+            self.keep(&room, &item);
+            return Ok(());
+        }
+        let mut session = self.open(&room)?;
+        if item.row.awaited == request.as_bytes() {
+            self.no_longer_awaited(&id16(&item.row.awaited)?);
+        }
+        self.item_refused(&mut session, item, code)?;
+        self.close(session)
+    }
+}
+
+/// A reply as bytes.
+pub(super) fn decode(bytes: &[u8]) -> Result<ServerReply> {
+    crate::wire::decode(&Bytes::copy_from_slice(bytes))
+}

@@ -1,0 +1,74 @@
+//! What an app can ask about its rooms.
+
+use super::{
+    keys,
+    rows::{self, RoomRow},
+};
+use crate::{
+    error::Result,
+    ids::{AgencyId, Hash, RoomId},
+    limits,
+    room::PrivateState,
+    store::{Key, Store, corrupt},
+};
+
+/// A room as this device has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Room {
+    /// Its id.
+    pub id: RoomId,
+    /// Its name, if the device was told.
+    pub name: Option<String>,
+    /// Its topic, if the device was told.
+    pub topic: Option<String>,
+    /// The agency whose server orders its log.
+    pub hub: AgencyId,
+    /// The last log entry that is processed. Equal places with equal hashes mean equal
+    /// histories, on every device of every agency.
+    pub seq: u64,
+    /// The hash of that entry; `None` before the founding is confirmed.
+    pub hash: Option<Hash>,
+    /// The first entry that the device could read.
+    pub begins: u64,
+}
+
+/// All rooms, ordered by id.
+pub(super) fn all(store: &dyn Store) -> Result<Vec<Room>> {
+    let prefix = keys::rooms();
+    let stored = store.scan(&prefix, None, limits::SYNC_ROOMS)?;
+    stored.iter().map(|(key, row)| room(key.get(prefix.len()..).ok_or(corrupt("room key"))?, row)).collect()
+}
+
+fn room(id: &[u8], row: &[u8]) -> Result<Room> {
+    let row: RoomRow = rows::parse(row, "room")?;
+    let private = (!row.private.is_empty()).then(|| PrivateState::stored(&row.private)).transpose()?;
+    Ok(Room {
+        id: RoomId::from_slice(id)?,
+        name: private.as_ref().map(|p| p.name.clone()),
+        topic: private.map(|p| p.topic),
+        hub: AgencyId::parse(&row.hub)?,
+        seq: row.seq,
+        hash: (!row.hash.is_empty()).then(|| Hash::from_slice(&row.hash)).transpose()?,
+        begins: row.begins,
+    })
+}
+
+/// What calls about a room read.
+pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
+    let mut prefixes = vec![
+        keys::DEVICE.to_vec(),
+        keys::device_mls(),
+        keys::rooms(),
+        keys::outbox(),
+        keys::invitations(),
+        keys::events(),
+        keys::receipts(),
+        keys::awaiting(),
+    ];
+    prefixes.push(crate::identity::Directory.touches());
+    if let Some(room) = room {
+        prefixes.extend([keys::room_guard(room), keys::room_mls(room), keys::joined_in(room), keys::messages(room)]);
+    }
+    prefixes
+}

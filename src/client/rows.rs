@@ -1,0 +1,339 @@
+//! What the client's rows hold. They are the client's own; a row that cannot be read is a
+//! failure of the store, never an absence.
+
+use prost::Message;
+
+use crate::{
+    error::Result,
+    store::{Draft, Key, corrupt},
+};
+
+/// Reads a row.
+pub(super) fn read<R: Message + Default>(draft: &Draft<'_>, key: &[u8], name: &'static str) -> Result<Option<R>> {
+    draft.get(key)?.map(|row| parse(&row, name)).transpose()
+}
+
+/// Parses a row.
+pub(super) fn parse<R: Message + Default>(row: &[u8], name: &'static str) -> Result<R> {
+    R::decode(row).map_err(|_| corrupt(name))
+}
+
+/// Writes a row.
+pub(super) fn write<R: Message>(draft: &mut Draft<'_>, key: Key, row: &R) {
+    draft.put(key, row.encode_to_vec());
+}
+
+/// The device itself.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AccountRow {
+    #[prost(string, tag = "1")]
+    pub(super) user: String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) device: Vec<u8>,
+    /// The seed of its signature key.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) seed: Vec<u8>,
+    /// Empty until the agency has issued it.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) certificate: Vec<u8>,
+    /// The server knows the device.
+    #[prost(bool, tag = "5")]
+    pub(super) enrolled: bool,
+    /// The store was rolled back: send nothing.
+    #[prost(bool, tag = "6")]
+    pub(super) halted: bool,
+    /// The request that makes the device known, until it is answered.
+    #[prost(bytes = "vec", tag = "7")]
+    pub(super) enrol: Vec<u8>,
+}
+
+/// A room.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RoomRow {
+    #[prost(uint64, tag = "1")]
+    pub(super) term: u64,
+    /// The last entry processed.
+    #[prost(uint64, tag = "2")]
+    pub(super) seq: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) hash: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) stamp: Vec<u8>,
+    #[prost(string, tag = "5")]
+    pub(super) hub: String,
+    /// Whether the device takes part: not before its founding stands in the log.
+    #[prost(bool, tag = "6")]
+    pub(super) active: bool,
+    /// The encoded private state; empty if unknown.
+    #[prost(bytes = "vec", tag = "7")]
+    pub(super) private: Vec<u8>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) pending: Option<PendingRow>,
+    /// Nothing is made for the room before this entry is processed: a refusal named it.
+    #[prost(uint64, tag = "9")]
+    pub(super) wait_for: u64,
+    /// Messages in the outbox that are not encrypted yet, held ones excepted.
+    #[prost(uint32, tag = "10")]
+    pub(super) waiting: u32,
+    /// Changes in the outbox that are not committed yet.
+    #[prost(uint32, tag = "11")]
+    pub(super) changes: u32,
+    /// When to commit somebody's leaving, in milliseconds; 0: nobody leaves.
+    #[prost(uint64, tag = "12")]
+    pub(super) commit_due: u64,
+    /// The first entry that could not be processed, told to the app.
+    #[prost(uint64, tag = "13")]
+    pub(super) stalled: u64,
+    /// The place from which the device can read.
+    #[prost(uint64, tag = "14")]
+    pub(super) begins: u64,
+    /// Messages in the outbox, whatever their state.
+    #[prost(uint32, tag = "15")]
+    pub(super) messages: u32,
+}
+
+/// The commit that the device has made and the log has not shown yet.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PendingRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) submission_id: Vec<u8>,
+    /// The outbox item that it carries out; 0 if none (somebody's leaving alone).
+    #[prost(uint64, tag = "2")]
+    pub(super) item: u64,
+    /// The private state after it, if it changes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) private: Vec<u8>,
+    /// The submission, to be sent again as it is.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) submission: Vec<u8>,
+    /// When to send it again.
+    #[prost(uint64, tag = "5")]
+    pub(super) due: u64,
+    #[prost(uint32, tag = "6")]
+    pub(super) attempts: u32,
+}
+
+/// Something on its way.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct OutboxRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) request: Vec<u8>,
+    /// What was submitted and is unanswered; empty while it waits.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) submission: Vec<u8>,
+    /// The id by which the answer is known.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) awaited: Vec<u8>,
+    /// When to send it again, in milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub(super) due: u64,
+    #[prost(uint32, tag = "5")]
+    pub(super) attempts: u32,
+    #[prost(oneof = "Work", tags = "6, 7, 8, 9, 10, 11, 12, 13")]
+    pub(super) work: Option<Work>,
+}
+
+/// What an outbox item is for.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Work {
+    #[prost(message, tag = "6")]
+    Message(MessageWork),
+    #[prost(message, tag = "7")]
+    Create(Nothing),
+    #[prost(message, tag = "8")]
+    Invite(InviteWork),
+    #[prost(message, tag = "9")]
+    Remove(UsersWork),
+    #[prost(message, tag = "10")]
+    Leave(Nothing),
+    #[prost(message, tag = "11")]
+    Describe(DescribeWork),
+    #[prost(message, tag = "12")]
+    SetRole(RoleWork),
+    #[prost(message, tag = "13")]
+    Share(ShareWork),
+}
+
+/// Nothing to say.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Nothing {}
+
+/// A message.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct MessageWork {
+    #[prost(uint32, tag = "1")]
+    pub(super) kind: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) content: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) nonce: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) id: Vec<u8>,
+    /// Whoever was there in this epoch may read it.
+    #[prost(uint64, tag = "5")]
+    pub(super) epoch: u64,
+    /// It waits for the app's consent.
+    #[prost(bool, tag = "6")]
+    pub(super) held: bool,
+}
+
+/// An invitation in the making.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct InviteWork {
+    #[prost(string, repeated, tag = "1")]
+    pub(super) users: Vec<String>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) claim: Vec<u8>,
+    /// Agencies that have not answered the claim.
+    #[prost(string, repeated, tag = "3")]
+    pub(super) awaiting: Vec<String>,
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    pub(super) packages: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) problems: Vec<ProblemRow>,
+    /// It only fetches the founder's other devices: it succeeds silently.
+    #[prost(bool, tag = "6")]
+    pub(super) quiet: bool,
+}
+
+/// A user who cannot be invited.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ProblemRow {
+    #[prost(string, tag = "1")]
+    pub(super) user: String,
+    #[prost(uint32, tag = "2")]
+    pub(super) code: u32,
+}
+
+/// Some users.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct UsersWork {
+    #[prost(string, repeated, tag = "1")]
+    pub(super) users: Vec<String>,
+}
+
+/// A new name or topic.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DescribeWork {
+    #[prost(string, optional, tag = "1")]
+    pub(super) name: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(super) topic: Option<String>,
+}
+
+/// A new role.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RoleWork {
+    #[prost(string, tag = "1")]
+    pub(super) user: String,
+    #[prost(bool, tag = "2")]
+    pub(super) admin: bool,
+}
+
+/// A file on its way to the server, and then the message that shares it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ShareWork {
+    /// The encoded content that is sent when the file is up.
+    #[prost(message, optional, tag = "1")]
+    pub(super) message: Option<MessageWork>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) blob: Vec<u8>,
+    /// How many chunks the server has; the announcement comes before the first.
+    #[prost(uint64, tag = "3")]
+    pub(super) done: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) chunks: u64,
+    /// The server has the announcement.
+    #[prost(bool, tag = "5")]
+    pub(super) announced: bool,
+}
+
+/// Header and chunk hashes of an attachment.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct InfoRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) header: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) chunk_hashes: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    pub(super) padded: u64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) capability_hash: Vec<u8>,
+    #[prost(uint64, tag = "5")]
+    pub(super) expires_at: u64,
+}
+
+/// An attachment on its way here.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FetchRow {
+    /// The file, encoded as in a message.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) file: Vec<u8>,
+    /// Header and chunk hashes are here and checked.
+    #[prost(bool, tag = "2")]
+    pub(super) opened: bool,
+    /// How many chunks are here.
+    #[prost(uint64, tag = "3")]
+    pub(super) done: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) chunks: u64,
+    /// The request that is unanswered.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(super) awaited: Vec<u8>,
+    #[prost(uint64, tag = "6")]
+    pub(super) due: u64,
+    #[prost(uint32, tag = "7")]
+    pub(super) attempts: u32,
+}
+
+/// What an id on the wire belongs to.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AwaitedRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) room: Vec<u8>,
+    /// An outbox item of the room, or 0 for its pending commit.
+    #[prost(uint64, tag = "2")]
+    pub(super) item: u64,
+    /// An invitation; 0 if none.
+    #[prost(uint64, tag = "3")]
+    pub(super) invitation: u64,
+    /// The app's request that fetches an attachment; empty if none.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) fetch: Vec<u8>,
+}
+
+/// What a request of the app became.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ReceiptRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) room: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) message: Vec<u8>,
+    /// The outbox item, as long as it is there.
+    #[prost(uint64, tag = "3")]
+    pub(super) item: u64,
+}
+
+/// Who joined with an epoch.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct JoinedRow {
+    #[prost(string, repeated, tag = "1")]
+    pub(super) users: Vec<String>,
+    /// Label or policy changed with it.
+    #[prost(bool, tag = "2")]
+    pub(super) rules: bool,
+}
+
+/// An invitation that is being taken up.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct InvitationRow {
+    /// The encoded invitation as it came.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) invitation: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) request_id: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    pub(super) due: u64,
+    #[prost(uint32, tag = "4")]
+    pub(super) attempts: u32,
+}

@@ -1,0 +1,157 @@
+//! Sending messages: encrypted in the epoch in which they will stand in the log, and only to
+//! people who were there when they were written (SPEC "Sending").
+
+use bytes::Bytes;
+use rand_core::Rng as _;
+
+use super::{
+    Event, Receipt,
+    call::Call,
+    keys,
+    outbox::Item,
+    rows::{self, JoinedRow, MessageWork, Work},
+    session::Session,
+};
+use crate::{
+    code::Code,
+    content::{Content, Frame, Seen},
+    crypto::mls::MlsSigner,
+    error::{Error, Result, ensure},
+    ids::{Hash, RequestId, RoomId, UserId},
+    limits,
+    room::{may_send, submission::Parts},
+    store::corrupt,
+    wire::log::SubmissionKind,
+};
+
+impl Call<'_, '_> {
+    /// Takes a message over from the app.
+    pub(super) fn send(&mut self, request: RequestId, room: RoomId, content: &Content) -> Result<Receipt> {
+        let mut session = self.open(&room)?;
+        ensure(session.row.active, Code::UnknownRoom, "the room is not founded yet")?;
+        may_send(session.member.state(), &self.account.device)?;
+        let work = self.message_work(&session, content)?;
+        let item = self.enqueue(request, &room, Work::Message(work))?;
+        session.row.messages = session.row.messages.saturating_add(1);
+        self.queue_message(&mut session, item)?;
+        self.close(session)?;
+        self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"))
+    }
+
+    /// A message with its id, as of the room's present epoch.
+    pub(super) fn message_work(&mut self, session: &Session<'_>, content: &Content) -> Result<MessageWork> {
+        let mut nonce = [0; 16];
+        self.draft.rng().fill_bytes(&mut nonce);
+        let frame = Frame::new(content, nonce, seen(session)?);
+        let (kind, bytes) = content.encode();
+        Ok(MessageWork {
+            kind,
+            content: bytes.to_vec(),
+            nonce: nonce.to_vec(),
+            id: frame.id(&session.id, &self.account.device).as_bytes().to_vec(),
+            epoch: session.member.epoch(),
+            held: false,
+        })
+    }
+
+    /// Sends a message at once if nothing is before it, else lets it wait.
+    pub(super) fn queue_message(&mut self, session: &mut Session<'_>, mut item: Item) -> Result<()> {
+        let free = session.row.waiting == 0 && session.up_to_date() && !session.member.has_proposals();
+        if free {
+            return self.transmit(session, &mut item);
+        }
+        session.row.waiting = session.row.waiting.saturating_add(1);
+        self.drive(session)
+    }
+
+    /// Encrypts a message and submits it.
+    fn transmit(&mut self, session: &mut Session<'_>, item: &mut Item) -> Result<()> {
+        let Work::Message(work) = item.work()? else { return Err(corrupt("not a message")) };
+        let nonce = work.nonce.as_slice().try_into().map_err(|_| corrupt("nonce"))?;
+        let content = Content::decode(work.kind, Bytes::copy_from_slice(&work.content))?;
+        let plaintext = Frame::new(&content, nonce, seen(session)?).seal()?;
+        let account = self.account.clone();
+        let backend = &session.backend;
+        let mls = session.member.encrypt(&backend.provider(), &MlsSigner(&account.key), &plaintext);
+        let parts = Parts { mls: backend.check(mls)?, ..Default::default() };
+        let (id, bytes) = self.submit(session, SubmissionKind::Message, parts)?;
+        self.dispatch(&session.id, item, id.as_bytes(), bytes);
+        Ok(())
+    }
+
+    /// Sends what waits, oldest first, as far as it may be sent.
+    pub(super) fn flush(&mut self, session: &mut Session<'_>) -> Result<()> {
+        if session.row.waiting == 0 || !session.up_to_date() || session.member.has_proposals() {
+            return Ok(());
+        }
+        for mut item in self.items(&session.id)? {
+            let Some(Work::Message(work)) = &mut item.row.work else { continue };
+            if !item.row.submission.is_empty() || work.held {
+                continue;
+            }
+            session.row.waiting = session.row.waiting.saturating_sub(1);
+            let (added, rules) = self.readers_since(&session.id, work.epoch)?;
+            if added.is_empty() && !rules {
+                self.transmit(session, &mut item)?;
+                continue;
+            }
+            // Somebody would read it who was not there when it was written: the app decides.
+            work.held = true;
+            self.keep(&session.id, &item);
+            self.event(&Event::SendNeedsConsent { request: item.request()?, room: session.id, added })?;
+        }
+        Ok(())
+    }
+
+    /// The app agrees to a held message's readers.
+    pub(super) fn consent(&mut self, request: &RequestId) -> Result<Receipt> {
+        let (room, mut item) = self.item_of(request)?;
+        let mut session = self.open(&room)?;
+        let epoch = session.member.epoch();
+        let Some(Work::Message(work)) = &mut item.row.work else {
+            return Err(Error::new(Code::BadArgument, "not a message"));
+        };
+        ensure(work.held, Code::BadArgument, "the message is not held")?;
+        (work.held, work.epoch) = (false, epoch);
+        self.keep(&room, &item);
+        session.row.waiting = session.row.waiting.saturating_add(1);
+        self.drive(&mut session)?;
+        self.close(session)?;
+        Ok(self.receipt(request)?.unwrap_or_default())
+    }
+
+    /// The app takes a held message back.
+    pub(super) fn withdraw(&mut self, request: &RequestId) -> Result<Receipt> {
+        let (room, item) = self.item_of(request)?;
+        let held = matches!(item.work()?, Work::Message(work) if work.held);
+        ensure(held, Code::BadArgument, "the message is not held")?;
+        let mut session = self.open(&room)?;
+        session.row.messages = session.row.messages.saturating_sub(1);
+        self.drop_item(&room, &item)?;
+        self.close(session)?;
+        Ok(self.receipt(request)?.unwrap_or_default())
+    }
+
+    /// Who joined after an epoch, and whether label or policy changed since.
+    fn readers_since(&self, room: &RoomId, epoch: u64) -> Result<(Vec<UserId>, bool)> {
+        let after = keys::joined(room, epoch);
+        let mut users = std::collections::BTreeSet::new();
+        let mut rules = false;
+        let rows = self.draft.scan(&keys::joined_in(room), Some(&after), limits::OUTBOX)?;
+        // More than can be looked through counts as a change.
+        rules |= rows.len() == limits::OUTBOX;
+        for (_, row) in rows {
+            let row: JoinedRow = rows::parse(&row, "joined")?;
+            rules |= row.rules;
+            for user in &row.users {
+                users.insert(UserId::parse(user)?);
+            }
+        }
+        Ok((users.into_iter().collect(), rules))
+    }
+}
+
+/// The last entry that this device has processed.
+fn seen(session: &Session<'_>) -> Result<Seen> {
+    Ok(Seen { seq: session.row.seq, hash: Hash::from_slice(&session.row.hash)? })
+}

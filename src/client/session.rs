@@ -1,0 +1,182 @@
+//! A room opened for one call: its summary row, its MLS state, and the storage under it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    call::{Account, Call},
+    keys,
+    rows::{self, RoomRow},
+};
+use crate::{
+    code::Code,
+    crypto::mls::{MlsCrypto, MlsProvider},
+    error::{Error, Result},
+    ids::{AgencyId, Hash, RoomId},
+    room::{
+        PrivateState,
+        log::Tail,
+        member::MemberRoom,
+        mls_store::{Known, MlsStore},
+    },
+    store::{Draft, Stamps, Value, corrupt},
+    wire,
+};
+
+/// A group in memory, good as long as the store's guard row still holds its stamp.
+pub(super) struct CachedRoom {
+    stamp: Value,
+    member: MemberRoom,
+    known: Known,
+}
+
+/// How many rooms stay in memory.
+const CACHED_ROOMS: usize = 64;
+
+/// What the group works with during the call.
+pub(super) struct Backend<'a> {
+    crypto: MlsCrypto,
+    storage: MlsStore<'a>,
+}
+
+impl<'a> Backend<'a> {
+    pub(super) fn provider(&self) -> MlsProvider<'_, MlsStore<'a>> {
+        MlsProvider { crypto: &self.crypto, storage: &self.storage }
+    }
+
+    /// Ends work on keys that belong to no open room.
+    pub(super) fn close(self, draft: &mut Draft<'_>) -> Result<()> {
+        let (batch, _) = self.storage.finish()?;
+        draft.absorb(batch);
+        Ok(())
+    }
+
+    /// Forgets whatever is stored of the room's group.
+    pub(super) fn clear(&self) -> Result<()> {
+        self.storage.clear()
+    }
+
+    /// Gives the store's own failure where MLS could only say that something failed.
+    pub(super) fn check<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| self.storage.failure().unwrap_or(error))
+    }
+}
+
+/// A room, open.
+pub(super) struct Session<'a> {
+    pub(super) id: RoomId,
+    pub(super) row: RoomRow,
+    pub(super) member: MemberRoom,
+    pub(super) backend: Backend<'a>,
+    pub(super) account: Arc<Account>,
+    /// Where the room was stalled when it was opened, so that the app is told once.
+    pub(super) was_stalled: u64,
+    stamp: Value,
+}
+
+impl<'a> Call<'a, '_> {
+    /// What works on one room's MLS state.
+    pub(super) fn backend(&mut self, room: &RoomId, known: Known) -> Result<Backend<'a>> {
+        let storage = MlsStore::room(self.draft.snapshot(), room, keys::room_mls(room), known)?;
+        let storage = storage.with_device(keys::device_mls());
+        Ok(Backend { crypto: MlsCrypto::new(self.draft.seed()), storage })
+    }
+
+    /// What works on the device's own keys, for making key packages.
+    pub(super) fn device_backend(&mut self) -> Backend<'a> {
+        let storage = MlsStore::device(self.draft.snapshot(), keys::device_mls());
+        Backend { crypto: MlsCrypto::new(self.draft.seed()), storage }
+    }
+
+    /// Opens a room that the device takes part in.
+    ///
+    /// # Errors
+    /// [`Code::UnknownRoom`].
+    pub(super) fn open(&mut self, id: &RoomId) -> Result<Session<'a>> {
+        let unknown = Error::new(Code::UnknownRoom, "room");
+        let row: RoomRow = rows::read(&self.draft, &keys::room(id), "room")?.ok_or(unknown.clone())?;
+        let Stamps { old, new } = self.draft.guard(keys::room_guard(id))?;
+        let good = |c: &CachedRoom| Some(&c.stamp) == old.as_ref() || c.stamp == new;
+        let (member, known) = match self.cache.rooms.remove(id).filter(good) {
+            Some(cached) => (Some(cached.member), cached.known),
+            None => (None, Known::default()),
+        };
+        let backend = self.backend(id, known)?;
+        let member = match member {
+            Some(member) => member,
+            None => backend.check(MemberRoom::load(&backend.provider(), id))?.ok_or(corrupt("room without group"))?,
+        };
+        let was_stalled = row.stalled;
+        Ok(Session { id: *id, row, member, backend, account: self.account.clone(), was_stalled, stamp: new })
+    }
+
+    /// Begins a room that the device has just founded or joined.
+    pub(super) fn begin_room(&mut self, backend: Backend<'a>, member: MemberRoom, row: RoomRow) -> Result<Session<'a>> {
+        let id = member.state().room;
+        let Stamps { new, .. } = self.draft.guard(keys::room_guard(&id))?;
+        self.cache.rooms.remove(&id);
+        Ok(Session { id, row, member, backend, account: self.account.clone(), was_stalled: 0, stamp: new })
+    }
+
+    /// Writes what has changed in a room. The group stays in memory, marked with the stamp
+    /// that only the applied batch makes true.
+    pub(super) fn close(&mut self, session: Session<'a>) -> Result<()> {
+        let Session { id, row, member, backend, stamp, .. } = session;
+        rows::write(&mut self.draft, keys::room(&id), &row);
+        let (batch, known) = backend.storage.finish()?;
+        self.draft.absorb(batch);
+        if self.cache.rooms.len() >= CACHED_ROOMS {
+            self.cache.rooms.pop_first();
+        }
+        self.cache.rooms.insert(id, CachedRoom { stamp, member, known });
+        Ok(())
+    }
+
+    /// Forgets a room's secrets. What the app may still need to know of it stays.
+    pub(super) fn forget_room(&mut self, session: Session<'a>) -> Result<()> {
+        let Session { id, backend, member, .. } = session;
+        drop(member);
+        backend.storage.clear()?;
+        let (batch, _) = backend.storage.finish()?;
+        self.draft.absorb(batch);
+        self.draft.delete_prefix(keys::room_mls(&id));
+        self.draft.delete_prefix(keys::joined_in(&id));
+        self.draft.delete(keys::room(&id));
+        self.cache.rooms.remove(&id);
+        Ok(())
+    }
+}
+
+impl Session<'_> {
+    /// The last entry processed.
+    pub(super) fn tail(&self) -> Result<Tail> {
+        let hash = (!self.row.hash.is_empty()).then(|| Hash::from_slice(&self.row.hash)).transpose()?;
+        let mut tail = Tail::begin(self.id, self.row.term);
+        if !self.row.stamp.is_empty() {
+            tail.stamp = wire::decode_body(&Bytes::copy_from_slice(&self.row.stamp))?;
+        }
+        Ok(Tail { seq: self.row.seq, hash, ..tail })
+    }
+
+    pub(super) fn set_tail(&mut self, tail: &Tail) {
+        self.row.seq = tail.seq;
+        self.row.hash = tail.hash.map(|h| h.as_bytes().to_vec()).unwrap_or_default();
+        self.row.stamp = wire::encode_body(&tail.stamp).to_vec();
+    }
+
+    pub(super) fn hub(&self) -> Result<AgencyId> {
+        AgencyId::parse(&self.row.hub)
+    }
+
+    /// What the room is about, if the device was told.
+    pub(super) fn private(&self) -> Option<PrivateState> {
+        PrivateState::decode(&self.row.private, &self.member.state().private_hash).ok()
+    }
+
+    /// Whether something may be made for the room now: the log is processed as far as the
+    /// last refusal looked.
+    pub(super) fn up_to_date(&self) -> bool {
+        self.row.active && self.row.seq >= self.row.wait_for && self.row.stalled == 0
+    }
+}

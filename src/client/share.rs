@@ -1,0 +1,143 @@
+//! Bringing an attachment to the own agency's server, chunk by chunk, and then the message
+//! that shares it. Each step is stored before the next is asked for, so an upload goes on
+//! where a crash or an outage has stopped it.
+
+use super::{
+    Output, Receipt,
+    call::Call,
+    keys,
+    outbox::{Item, id16},
+    rows::{self, AwaitedRow, InfoRow, ShareWork, Work},
+};
+use crate::{
+    attachment::{ChunkList, ChunkRef, FileRef, Header, Verifier},
+    code::Code,
+    content::{Attachment, Content},
+    error::{Error, Result, ensure},
+    ids::{BlobId, Hash, RequestId, RoomId},
+    room::may_send,
+    store::corrupt,
+    time::Timestamp,
+    wire::device::{BlobBegin, BlobInfo, BlobPut, RequestBody},
+};
+
+impl Call<'_, '_> {
+    /// Takes a sealed file over from the app.
+    pub(super) fn share(
+        &mut self,
+        request: RequestId,
+        room: RoomId,
+        attachment: Attachment,
+        (header, list): (&Header, &ChunkList),
+    ) -> Result<Receipt> {
+        let file = attachment.file().clone();
+        let home = self.account.device.user.agency();
+        ensure(file.origin == *home, Code::BadArgument, "the file's origin is another agency")?;
+        Verifier::with_root(&file.root, header, list.clone(), file.padded_size)?;
+        let mut session = self.open(&room)?;
+        ensure(session.row.active, Code::UnknownRoom, "the room is not founded yet")?;
+        may_send(session.member.state(), &self.account.device)?;
+
+        let info = InfoRow {
+            header: header.to_bytes().to_vec(),
+            chunk_hashes: list.as_bytes().to_vec(),
+            padded: file.padded_size,
+            capability_hash: file.capability().hash().as_bytes().to_vec(),
+            expires_at: file.expires_at.as_millis(),
+        };
+        rows::write(&mut self.draft, keys::share_info(&file.blob), &info);
+        let work = ShareWork {
+            message: Some(self.message_work(&session, &Content::from(attachment))?),
+            blob: file.blob.as_bytes().to_vec(),
+            done: 0,
+            chunks: list.len(),
+            announced: false,
+        };
+        let mut item = self.enqueue(request, &room, Work::Share(work))?;
+        session.row.messages = session.row.messages.saturating_add(1);
+        self.close(session)?;
+        self.ask_share(&room, &mut item)?;
+        self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"))
+    }
+
+    /// Asks for the next step of an upload: the announcement, then chunk after chunk.
+    fn ask_share(&mut self, room: &RoomId, item: &mut Item) -> Result<()> {
+        let Work::Share(share) = item.work()? else { return Err(corrupt("not an upload")) };
+        let blob = BlobId::from_slice(&share.blob)?;
+        let (body, index) = match share.announced {
+            false => (RequestBody::BlobBegin(self.announcement(&blob)?), None),
+            true => (RequestBody::BlobPut(BlobPut { blob, index: share.done }), Some(share.done)),
+        };
+        let id = self.random_id();
+        let bytes = self.request(id, body);
+        item.row.submission = bytes.to_vec();
+        item.row.awaited = id.as_bytes().to_vec();
+        item.row.attempts = 0;
+        item.row.due = self.retry_at(0).as_millis();
+        self.keep(room, item);
+        let row = AwaitedRow { room: room.as_bytes().to_vec(), item: item.number, ..Default::default() };
+        self.await_answer(id.as_bytes(), &row);
+        self.send_step(blob, index, bytes);
+        Ok(())
+    }
+
+    fn send_step(&mut self, blob: BlobId, index: Option<u64>, bytes: bytes::Bytes) {
+        let origin = self.account.device.user.agency().clone();
+        self.output(match index {
+            Some(index) => Output::send_with(bytes, ChunkRef { origin, blob, index }),
+            None => Output::send(bytes),
+        });
+    }
+
+    /// Sends an upload's unanswered step again.
+    pub(super) fn resend_share(&mut self, share: &ShareWork, bytes: bytes::Bytes) -> Result<()> {
+        let index = share.announced.then_some(share.done);
+        self.send_step(BlobId::from_slice(&share.blob)?, index, bytes);
+        Ok(())
+    }
+
+    fn announcement(&self, blob: &BlobId) -> Result<BlobBegin> {
+        let info: Option<InfoRow> = rows::read(&self.draft, &keys::share_info(blob), "upload")?;
+        let info = info.ok_or(corrupt("upload without chunk hashes"))?;
+        Ok(BlobBegin {
+            blob: *blob,
+            capability_hash: Hash::from_slice(&info.capability_hash)?,
+            expires_at: Timestamp::from_millis(info.expires_at),
+            info: BlobInfo {
+                header: info.header.into(),
+                chunk_hashes: info.chunk_hashes.into(),
+                padded: info.padded,
+            },
+        })
+    }
+
+    /// The server has taken a step: the next one, or the message once all chunks are there.
+    pub(super) fn share_answered(&mut self, room: &RoomId, mut item: Item) -> Result<()> {
+        self.no_longer_awaited(&id16(&item.row.awaited)?);
+        let request = item.request()?;
+        let Some(Work::Share(share)) = &mut item.row.work else { return Ok(()) };
+        match share.announced {
+            false => share.announced = true,
+            true => share.done = share.done.saturating_add(1),
+        }
+        let (done, total) = (share.done, share.chunks);
+        self.output(Output::Progress { request, done, total });
+        if done < total {
+            return self.ask_share(room, &mut item);
+        }
+        let message = share.message.take().ok_or(corrupt("upload without message"))?;
+        self.draft.delete(keys::share_info(&BlobId::from_slice(&share.blob)?));
+        item.row.work = Some(Work::Message(message));
+        item.row.submission.clear();
+        item.row.awaited.clear();
+        self.keep(room, &item);
+        let mut session = self.open(room)?;
+        self.queue_message(&mut session, item)?;
+        self.close(session)
+    }
+}
+
+/// The file that a message shares, checked against what is to be uploaded.
+pub(super) fn chunk_of(file: &FileRef, index: u64) -> ChunkRef {
+    ChunkRef { origin: file.origin.clone(), blob: file.blob, index }
+}

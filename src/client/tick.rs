@@ -1,0 +1,192 @@
+//! What time brings: sending again what is unanswered, commits that are due, asking for news.
+
+use bytes::Bytes;
+use core::time::Duration;
+
+use super::{
+    Event, Output,
+    call::Call,
+    keys,
+    outbox,
+    rows::{self, AwaitedRow, InvitationRow, RoomRow, Work},
+};
+use crate::{
+    crypto::mls::MlsSigner,
+    error::Result,
+    ids::RoomId,
+    limits, room,
+    store::corrupt,
+    time::Timestamp,
+    wire::device::{Cursor, KnownDescriptor, Publish, RequestBody, Sync},
+};
+
+/// How long a key package may be claimed after it was made.
+const FRESH: Duration = Duration::from_secs(90 * 86_400);
+/// One-time key packages made at one time.
+const BATCH: u32 = 20;
+
+impl Call<'_, '_> {
+    /// Sends again what is due, or with `all` whatever is unanswered, and asks for news.
+    pub(super) fn remind(&mut self, all: bool) -> Result<()> {
+        self.remind_outbox(all)?;
+        self.remind_rooms(all)?;
+        self.remind_invitations(all)?;
+        self.remind_fetches(all)?;
+        if !self.account.row.enrolled {
+            self.ask_enrolment()?;
+        }
+        self.sync()
+    }
+
+    fn due(&self, all: bool, due: u64) -> bool {
+        all || Timestamp::from_millis(due) <= self.now()
+    }
+
+    fn remind_outbox(&mut self, all: bool) -> Result<()> {
+        let prefix = keys::outbox();
+        for (key, row) in self.draft.scan(&prefix, None, limits::OUTBOX)? {
+            let room = key.get(prefix.len()..prefix.len().saturating_add(16)).ok_or(corrupt("outbox key"))?;
+            let room = RoomId::from_slice(room)?;
+            let mut item = outbox::parse(&keys::outbox_of(&room), &key, &row)?;
+            if !self.due(all, item.row.due) {
+                self.wake(Timestamp::from_millis(item.row.due));
+                continue;
+            }
+            let claiming = matches!(item.work()?, Work::Invite(invite) if !invite.awaiting.is_empty());
+            if !claiming && item.row.submission.is_empty() {
+                continue;
+            }
+            item.row.attempts = item.row.attempts.saturating_add(1);
+            item.row.due = self.retry_at(item.row.attempts).as_millis();
+            self.keep(&room, &item);
+            if claiming {
+                self.claim(&room, &item)?;
+            } else if let Work::Share(share) = item.work()? {
+                let share = share.clone();
+                self.resend_share(&share, Bytes::from(item.row.submission))?;
+            } else {
+                self.output(Output::send(Bytes::from(item.row.submission)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Pending commits, and commits that are due because somebody leaves.
+    fn remind_rooms(&mut self, all: bool) -> Result<()> {
+        for (key, row) in self.draft.scan(&keys::rooms(), None, limits::SYNC_ROOMS)? {
+            let row: RoomRow = rows::parse(&row, "room")?;
+            let resend = row.pending.as_ref().is_some_and(|pending| self.due(all, pending.due));
+            let leaving = row.commit_due > 0 && row.pending.is_none() && self.due(false, row.commit_due);
+            if row.commit_due > 0 && row.pending.is_none() {
+                self.wake(Timestamp::from_millis(row.commit_due));
+            }
+            if !resend && !leaving {
+                continue;
+            }
+            let room = RoomId::from_slice(key.get(keys::rooms().len()..).ok_or(corrupt("room key"))?)?;
+            let mut session = self.open(&room)?;
+            if let Some(mut pending) = session.row.pending.take().filter(|_| resend) {
+                pending.attempts = pending.attempts.saturating_add(1);
+                pending.due = self.retry_at(pending.attempts).as_millis();
+                self.output(Output::send(Bytes::copy_from_slice(&pending.submission)));
+                session.row.pending = Some(pending);
+            }
+            self.drive(&mut session)?;
+            self.close(session)?;
+        }
+        Ok(())
+    }
+
+    fn remind_invitations(&mut self, all: bool) -> Result<()> {
+        for (key, row) in self.draft.scan(&keys::invitations(), None, limits::DEVICE_INBOX)? {
+            let mut row: InvitationRow = rows::parse(&row, "invitation")?;
+            if !self.due(all, row.due) {
+                self.wake(Timestamp::from_millis(row.due));
+                continue;
+            }
+            row.attempts = row.attempts.saturating_add(1);
+            row.due = self.retry_at(row.attempts).as_millis();
+            rows::write(&mut self.draft, key, &row);
+            self.ask_material(&row)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for everything new.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        let prefix = keys::rooms();
+        let mut cursors = Vec::new();
+        for (key, row) in self.draft.scan(&prefix, None, limits::SYNC_ROOMS)? {
+            let row: RoomRow = rows::parse(&row, "room")?;
+            let room = RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?;
+            cursors.push(Cursor { room, seq: row.seq });
+        }
+        let submissions = self.draft.get(&keys::submissions())?;
+        let counter = submissions.and_then(|row| row.try_into().ok()).map_or(0, u64::from_be_bytes);
+        let known = self.directory.descriptor_versions(&self.draft)?;
+        let descriptors = known.into_iter().map(|(agency, version)| KnownDescriptor { agency, version }).collect();
+        let sync = Sync {
+            cursors,
+            inbox_done: self.inbox_done()?,
+            trust_version: self.directory.trust_version(&self.draft)?,
+            descriptors,
+            counter,
+        };
+        let request_id = self.random_id();
+        self.ask(request_id, RequestBody::Sync(sync));
+        Ok(())
+    }
+
+    /// The server knows the device now: it can be invited.
+    pub(super) fn enrolled(&mut self) -> Result<()> {
+        if self.account.row.enrolled {
+            return Ok(());
+        }
+        let id = outbox::id16(&self.account.row.enrol)?;
+        self.no_longer_awaited(&id);
+        self.change_account(|row| {
+            row.enrolled = true;
+            row.enrol.clear();
+        })?;
+        self.event(&Event::Enrolled)?;
+        self.publish(true)
+    }
+
+    /// Makes key packages if few are left.
+    pub(super) fn restock(&mut self, left: u32) -> Result<()> {
+        if usize::try_from(left).unwrap_or(usize::MAX) < limits::KEY_PACKAGES_LOW { self.publish(false) } else { Ok(()) }
+    }
+
+    /// Makes key packages and offers them. Their private keys are stored with this call.
+    fn publish(&mut self, last_resort: bool) -> Result<()> {
+        let account = self.account.clone();
+        let until = self.now().plus(FRESH);
+        let backend = self.device_backend();
+        let one = |last| {
+            let credential = room::credential(&account.certificate, account.key.verify_key().as_bytes());
+            let made =
+                room::create_key_package(&backend.provider(), &MlsSigner(&account.key), credential, until, last);
+            backend.check(made)
+        };
+        let packages = (0..BATCH).map(|_| one(false)).collect::<Result<_>>()?;
+        let last_resort = last_resort.then(|| one(true)).transpose()?;
+        backend.close(&mut self.draft)?;
+        let request_id = self.random_id();
+        self.ask(request_id, RequestBody::Publish(Publish { packages, last_resort }));
+        Ok(())
+    }
+
+    /// Makes the device known, or asks again.
+    fn ask_enrolment(&mut self) -> Result<()> {
+        let row = &self.account.row;
+        if row.certificate.is_empty() || row.enrol.is_empty() {
+            return Ok(());
+        }
+        let id = crate::ids::RequestId::from_slice(&row.enrol)?;
+        self.send_enrolment(id)
+    }
+
+    pub(super) fn await_enrolment(&mut self, id: &[u8; 16]) {
+        self.await_answer(id, &AwaitedRow::default());
+    }
+}
