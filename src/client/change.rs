@@ -133,7 +133,9 @@ impl Call<'_, '_> {
             }
             Work::Describe(describe) => self.plan_description(session, describe, &mut change.plan)?,
             Work::SetRole(role) => plan_role(session.member.state(), &roster, role, &mut change.plan)?,
-            Work::Leave(_) | Work::Message(_) | Work::Create(_) | Work::Share(_) => return Ok(Prepared::Wait),
+            Work::Leave(_) | Work::Message(_) | Work::Create(_) | Work::Share(_) => {
+                return Ok(Prepared::Wait);
+            }
         }
         Ok(Prepared::Commit(Box::new(change)))
     }
@@ -190,7 +192,10 @@ impl Call<'_, '_> {
             due: self.retry_at(0).as_millis(),
             attempts: 0,
         });
-        self.await_answer(id.as_bytes(), &AwaitedRow { room: session.id.as_bytes().to_vec(), ..Default::default() });
+        self.await_answer(
+            id.as_bytes(),
+            &AwaitedRow { room: session.id.as_bytes().to_vec(), ..Default::default() },
+        );
         self.output(Output::send(bytes));
         Ok(true)
     }
@@ -236,7 +241,8 @@ impl Call<'_, '_> {
         }
         if !invite.problems.is_empty() {
             let problem = |p: &super::rows::ProblemRow| {
-                let code = u16::try_from(p.code).ok().and_then(Code::from_number).unwrap_or(Code::NoKeyPackage);
+                let code =
+                    u16::try_from(p.code).ok().and_then(Code::from_number).unwrap_or(Code::NoKeyPackage);
                 Ok((UserId::parse(&p.user)?, code))
             };
             let users = invite.problems.iter().map(problem).collect::<Result<_>>()?;
@@ -253,7 +259,11 @@ impl Call<'_, '_> {
         session.row.changes = session.row.changes.saturating_sub(1);
         self.drop_item(&session.id, item)?;
         let quiet = matches!(item.work()?, Work::Invite(invite) if invite.quiet);
-        if quiet { Ok(()) } else { self.event(&Event::Failed { request: item.request()?, code: error.code() }) }
+        if quiet {
+            Ok(())
+        } else {
+            self.event(&Event::Failed { request: item.request()?, code: error.code() })
+        }
     }
 
     /// Checks a key package as of now.
@@ -285,7 +295,8 @@ fn drop_roles_of_leavers(session: &Session<'_>, plan: &mut Plan) -> Result<()> {
     let roster = session.member.roster()?;
     let leaving = session.member.leaving()?;
     let stays = |leaf: &&room::Leaf| !plan.remove.contains(&leaf.index) && !leaving.contains(&leaf.device);
-    let users: BTreeSet<&UserId> = roster.leaves().iter().filter(stays).map(|leaf| &leaf.device.user).collect();
+    let users: BTreeSet<&UserId> =
+        roster.leaves().iter().filter(stays).map(|leaf| &leaf.device.user).collect();
     let state = plan.state.as_ref().unwrap_or(session.member.state());
     if state.roles.keys().all(|user| users.contains(user)) {
         return Ok(());

@@ -95,9 +95,10 @@ impl Client {
         if call.account.certificate.is_empty() {
             call.directory.install(&mut call.draft, federation)?;
         }
-        let enrolled = call.directory.accept_enrolment(&mut call.draft, &Bytes::copy_from_slice(enrolment))?;
-        let ours = *enrolled.device() == call.account.device
-            && *enrolled.key() == call.account.key.verify_key();
+        let enrolled =
+            call.directory.accept_enrolment(&mut call.draft, &Bytes::copy_from_slice(enrolment))?;
+        let ours =
+            *enrolled.device() == call.account.device && *enrolled.key() == call.account.key.verify_key();
         ensure(ours, Code::CertificateMismatch, "enrolment of another device")?;
         let certificate = Enrolment::from_bytes(enrolment)?.certificate().to_vec();
         let id = call.random_id();

@@ -168,7 +168,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             sender: device()?,
             content: Content::decode(row.content_kind, Bytes::from(row.content.clone()))?,
         },
-        5 => Event::Sent { request: request()?, room: room()?, seq, at, id: MessageId::from_slice(&row.message)? },
+        5 => Event::Sent {
+            request: request()?,
+            room: room()?,
+            seq,
+            at,
+            id: MessageId::from_slice(&row.message)?,
+        },
         6 => Event::SendNeedsConsent { request: request()?, room: room()?, added: said(JOINED)? },
         7 => Event::Unreadable { room: room()?, seq, sender: device()?, code: code()? },
         8 => Event::MembersChanged {

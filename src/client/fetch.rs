@@ -48,7 +48,9 @@ impl Call<'_, '_> {
         row.attempts = 0;
         let shown = ShownCapability::from_bytes(zeroize::Zeroizing::new(*file.capability().expose()));
         let body = match row.opened {
-            false => RequestBody::BlobOpen(BlobOpen { blob: file.blob, origin: file.origin, capability: shown }),
+            false => {
+                RequestBody::BlobOpen(BlobOpen { blob: file.blob, origin: file.origin, capability: shown })
+            }
             true => RequestBody::BlobGet(BlobGet {
                 blob: file.blob,
                 origin: file.origin,
@@ -57,7 +59,10 @@ impl Call<'_, '_> {
             }),
         };
         rows::write(&mut self.draft, keys::fetch(request), &row);
-        self.await_answer(id.as_bytes(), &AwaitedRow { fetch: request.as_bytes().to_vec(), ..Default::default() });
+        self.await_answer(
+            id.as_bytes(),
+            &AwaitedRow { fetch: request.as_bytes().to_vec(), ..Default::default() },
+        );
         self.ask(id, body);
         Ok(())
     }
@@ -93,7 +98,12 @@ impl Call<'_, '_> {
     }
 
     /// A chunk has come.
-    pub(super) fn blob_chunk(&mut self, awaited: &AwaitedRow, index: u64, chunk: Option<&[u8]>) -> Result<()> {
+    pub(super) fn blob_chunk(
+        &mut self,
+        awaited: &AwaitedRow,
+        index: u64,
+        chunk: Option<&[u8]>,
+    ) -> Result<()> {
         let Some((request, mut row)) = self.fetching(awaited)? else { return Ok(()) };
         let file = file(&row)?;
         let stored = rows::read(&self.draft, &keys::fetch_info(&request), "attachment")?;
@@ -170,7 +180,8 @@ pub(super) fn opener(store: &dyn Store, request: &RequestId) -> Result<Opener> {
     let unknown = Error::new(Code::UnknownBlob, "no such fetch");
     let row: FetchRow = rows::parse(&store.get(&keys::fetch(request))?.ok_or(unknown)?, "attachment")?;
     ensure(row.opened && row.done == row.chunks, Code::BlobIncomplete, "chunks are missing")?;
-    let stored = store.get(&keys::fetch_info(request))?.map(|row| rows::parse(&row, "attachment")).transpose()?;
+    let stored =
+        store.get(&keys::fetch_info(request))?.map(|row| rows::parse(&row, "attachment")).transpose()?;
     let (header, list) = info(stored)?;
     Opener::new(&file(&row)?, &header, list)
 }

@@ -173,7 +173,9 @@ impl<'a> Call<'a, '_> {
                 self.event(&Event::Message { room: session.id, seq, at, id, sender, content })
             }
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
-            Err(error) => self.event(&Event::Unreadable { room: session.id, seq, sender, code: error.code() }),
+            Err(error) => {
+                self.event(&Event::Unreadable { room: session.id, seq, sender, code: error.code() })
+            }
         }
     }
 

@@ -146,7 +146,8 @@ impl Call<'_, '_> {
 
     /// Takes up an invitation. One that leads nowhere is told and dropped.
     pub(super) fn material(&mut self, number: u64, material: &RoomMaterial) -> Result<()> {
-        let Some(row) = rows::read::<InvitationRow>(&self.draft, &keys::invitation(number), "invitation")? else {
+        let Some(row) = rows::read::<InvitationRow>(&self.draft, &keys::invitation(number), "invitation")?
+        else {
             return Ok(());
         };
         let invitation: Invitation = wire::decode_body(&row.invitation.clone().into())?;
@@ -187,8 +188,9 @@ impl Call<'_, '_> {
             device: &account.device,
         };
         let mut view = self.directory.view(&self.draft, tail.stamp.trust_version)?;
-        let joined =
-            MemberRoom::join(&backend.provider(), joining, &mut |cert: &Bytes| view.device(cert, tail.stamp.at));
+        let joined = MemberRoom::join(&backend.provider(), joining, &mut |cert: &Bytes| {
+            view.device(cert, tail.stamp.at)
+        });
         let Joined { room: member, private, inviter } = backend.check(joined)?;
         ensure(member.state().hub == invitation.hub, Code::BadWelcome, "another hub")?;
         let name = private.as_ref().map(|p| p.name.clone());

@@ -14,7 +14,7 @@ use crate::{
     code::{Code, Kind},
     crypto,
     error::{Error, Result},
-        ids::{AgencyId, RequestId, RoomId},
+    ids::{AgencyId, RequestId, RoomId},
     store::corrupt,
     wire::{
         Signed,
@@ -46,7 +46,9 @@ impl Call<'_, '_> {
                     _ => Ok(()),
                 }
             }
-            (ReplyBody::BlobInfo(info), Some(awaited)) if !awaited.fetch.is_empty() => self.blob_info(&awaited, info),
+            (ReplyBody::BlobInfo(info), Some(awaited)) if !awaited.fetch.is_empty() => {
+                self.blob_info(&awaited, info)
+            }
             (ReplyBody::BlobChunk(index), Some(awaited)) if !awaited.fetch.is_empty() => {
                 self.blob_chunk(&awaited, index, chunk)
             }
@@ -157,7 +159,11 @@ impl Call<'_, '_> {
     fn usable(&mut self, user: &crate::ids::UserId, keys: Keys) -> Result<Result<Vec<Vec<u8>>, Code>> {
         let accepted = self.directory.accept_chain(&mut self.draft, &keys.chain);
         if let Err(error) = accepted {
-            return if matches!(error.kind(), Kind::Store | Kind::Bug) { Err(error) } else { Ok(Err(error.code())) };
+            return if matches!(error.kind(), Kind::Store | Kind::Bug) {
+                Err(error)
+            } else {
+                Ok(Err(error.code()))
+            };
         }
         let mut good = Vec::new();
         let mut code = Code::NoKeyPackage;
@@ -201,7 +207,12 @@ impl Call<'_, '_> {
         self.sync()
     }
 
-    fn commit_refused(&mut self, session: &mut super::session::Session<'_>, id: &[u8; 16], code: Code) -> Result<()> {
+    fn commit_refused(
+        &mut self,
+        session: &mut super::session::Session<'_>,
+        id: &[u8; 16],
+        code: Code,
+    ) -> Result<()> {
         let Some(pending) = session.row.pending.take_if(|pending| pending.submission_id == id) else {
             return Ok(());
         };

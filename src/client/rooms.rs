@@ -68,7 +68,12 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
     ];
     prefixes.push(crate::identity::Directory.touches());
     if let Some(room) = room {
-        prefixes.extend([keys::room_guard(room), keys::room_mls(room), keys::joined_in(room), keys::messages(room)]);
+        prefixes.extend([
+            keys::room_guard(room),
+            keys::room_mls(room),
+            keys::joined_in(room),
+            keys::messages(room),
+        ]);
     }
     prefixes
 }

@@ -9,7 +9,11 @@ use crate::{
 };
 
 /// Reads a row.
-pub(super) fn read<R: Message + Default>(draft: &Draft<'_>, key: &[u8], name: &'static str) -> Result<Option<R>> {
+pub(super) fn read<R: Message + Default>(
+    draft: &Draft<'_>,
+    key: &[u8],
+    name: &'static str,
+) -> Result<Option<R>> {
     draft.get(key)?.map(|row| parse(&row, name)).transpose()
 }
 

@@ -105,14 +105,21 @@ impl<'a> Call<'a, '_> {
         let backend = self.backend(id, known)?;
         let member = match member {
             Some(member) => member,
-            None => backend.check(MemberRoom::load(&backend.provider(), id))?.ok_or(corrupt("room without group"))?,
+            None => backend
+                .check(MemberRoom::load(&backend.provider(), id))?
+                .ok_or(corrupt("room without group"))?,
         };
         let was_stalled = row.stalled;
         Ok(Session { id: *id, row, member, backend, account: self.account.clone(), was_stalled, stamp: new })
     }
 
     /// Begins a room that the device has just founded or joined.
-    pub(super) fn begin_room(&mut self, backend: Backend<'a>, member: MemberRoom, row: RoomRow) -> Result<Session<'a>> {
+    pub(super) fn begin_room(
+        &mut self,
+        backend: Backend<'a>,
+        member: MemberRoom,
+        row: RoomRow,
+    ) -> Result<Session<'a>> {
         let id = member.state().room;
         let Stamps { new, .. } = self.draft.guard(keys::room_guard(&id))?;
         self.cache.rooms.remove(&id);

@@ -6,8 +6,7 @@ use core::time::Duration;
 use super::{
     Event, Output,
     call::Call,
-    keys,
-    outbox,
+    keys, outbox,
     rows::{self, AwaitedRow, InvitationRow, RoomRow, Work},
 };
 use crate::{
@@ -124,7 +123,8 @@ impl Call<'_, '_> {
         let submissions = self.draft.get(&keys::submissions())?;
         let counter = submissions.and_then(|row| row.try_into().ok()).map_or(0, u64::from_be_bytes);
         let known = self.directory.descriptor_versions(&self.draft)?;
-        let descriptors = known.into_iter().map(|(agency, version)| KnownDescriptor { agency, version }).collect();
+        let descriptors =
+            known.into_iter().map(|(agency, version)| KnownDescriptor { agency, version }).collect();
         let sync = Sync {
             cursors,
             inbox_done: self.inbox_done()?,
@@ -154,7 +154,11 @@ impl Call<'_, '_> {
 
     /// Makes key packages if few are left.
     pub(super) fn restock(&mut self, left: u32) -> Result<()> {
-        if usize::try_from(left).unwrap_or(usize::MAX) < limits::KEY_PACKAGES_LOW { self.publish(false) } else { Ok(()) }
+        if usize::try_from(left).unwrap_or(usize::MAX) < limits::KEY_PACKAGES_LOW {
+            self.publish(false)
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes key packages and offers them. Their private keys are stored with this call.
@@ -164,8 +168,13 @@ impl Call<'_, '_> {
         let backend = self.device_backend();
         let one = |last| {
             let credential = room::credential(&account.certificate, account.key.verify_key().as_bytes());
-            let made =
-                room::create_key_package(&backend.provider(), &MlsSigner(&account.key), credential, until, last);
+            let made = room::create_key_package(
+                &backend.provider(),
+                &MlsSigner(&account.key),
+                credential,
+                until,
+                last,
+            );
             backend.check(made)
         };
         let packages = (0..BATCH).map(|_| one(false)).collect::<Result<_>>()?;

@@ -241,8 +241,10 @@ impl Wire for FileRef {
     const NAME: &'static str = "file";
 
     fn parse(proto: proto::FileRef) -> Result<Self> {
-        let bytes = |bytes: &Bytes, name| bytes.as_ref().try_into().map_err(|_| Error::new(Code::BadField, name));
-        let suite = u8::try_from(proto.suite).map_err(|_| Error::new(Code::UnknownSuite, "attachment suite"))?;
+        let bytes =
+            |bytes: &Bytes, name| bytes.as_ref().try_into().map_err(|_| Error::new(Code::BadField, name));
+        let suite =
+            u8::try_from(proto.suite).map_err(|_| Error::new(Code::UnknownSuite, "attachment suite"))?;
         Ok(FileRef {
             blob: BlobId::from_slice(&proto.blob)?,
             origin: AgencyId::parse(&proto.origin)?,
