@@ -250,14 +250,18 @@ fn padding_that_is_not_zero() {
 
 #[test]
 fn a_chunk_size_that_is_not_the_geometrys() {
-    // 256 KiB in two chunks of 128 KiB, in a header that is right in itself.
-    let salt = [1; 16];
-    let (header, payload) = key(1).begin(Geometry::of_file((4 << 30) + 1).unwrap(), salt);
-    assert_eq!(header.chunk_log2(), 17);
-    let mut chunks = vec![vec![0; 1 << 17]; 2];
-    payload.seal_in_place(&Nonce::stream(0, false), &[], &mut chunks[0]).unwrap();
-    payload.seal_in_place(&Nonce::stream(1, true), &[], &mut chunks[1]).unwrap();
-    assert_eq!(relist(&key(1), header, chunks, 1 << 18, 1 << 18).refused(), Code::BadGeometry);
+    // Chunks of 128 KiB, and all else right in itself: once with another number of chunks than
+    // the geometry's, once with the same.
+    for (size, chunks) in [(1 << 18, 2), (40, 1)] {
+        let (header, payload) = key(1).begin(Geometry::of_file((4 << 30) + 1).unwrap(), [1; 16]);
+        assert_eq!(header.chunk_log2(), 17);
+        let mut sealed = vec![vec![0; size / chunks]; chunks];
+        for (index, chunk) in (0..).zip(&mut sealed) {
+            payload.seal_in_place(&Nonce::stream(index, index + 1 == chunks as u64), &[], chunk).unwrap();
+        }
+        let file = relist(&key(1), header, sealed, size as u64, size as u64);
+        assert_eq!(file.refused(), Code::BadGeometry, "{size}");
+    }
 }
 
 #[test]

@@ -215,6 +215,8 @@ fn of_sizes() -> Vec<Value> {
         (file.said.size, file.said.padded_size) = (size, padded);
         Fault::new(text, rule, Code::BadGeometry, file.with_own_root()).json
     };
+    let (wide, _) = key(1).begin(Geometry::of_file((1 << 32) + 1).unwrap(), [2; 16]);
+    let wide = relist(&key(1), wide, fixed(40).chunks, 40, 40);
     let mut longer = fixed(37);
     longer.list.extend([0; 32]);
     let mut shorter = fixed(65_537);
@@ -227,7 +229,7 @@ fn of_sizes() -> Vec<Value> {
         sized("size that is padded less", "V-611", 36, 40),
         sized("padded size that no file has", "V-611", 37, 41),
         sized("padded size past 1 TiB", "V-611", 37, 1 << 41),
-        sized("padded size of larger chunks", "V-613", (1 << 32) + 1, (1 << 32) + (1 << 26)),
+        Fault::new("chunks of 128 KiB in a small file", "V-613", Code::BadGeometry, wide).json,
         Fault::new("more hashes than chunks", "V-614", Code::BadGeometry, longer.with_own_root()).json,
         Fault::new("fewer hashes than chunks", "V-614", Code::BadGeometry, shorter.with_own_root()).json,
         Fault::new("last chunk missing", "V-615", Code::BadGeometry, three.clone()).sealed_size(cut),
