@@ -165,7 +165,7 @@ impl Call<'_, '_> {
             let now = self.now();
             let trust = self.directory.trust_version(&self.draft)?;
             let mut view = self.directory.view(&self.draft, trust)?;
-            session.member.own_commit(now, &mut |cert| view.device(cert, now)).map(|_| made)
+            session.member.judge_pending(now, &mut |cert| view.device(cert, now)).map(|_| made)
         });
         let Outgoing { commit, welcome } = match judged {
             Ok(made) => made,

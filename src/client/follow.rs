@@ -150,6 +150,8 @@ impl<'a> Call<'a, '_> {
         let Some(awaited) = self.awaited(header.submission_id.as_bytes())? else { return Ok(()) };
         let Some(item) = self.item(&session.id, awaited.item)? else { return Ok(()) };
         let Work::Message(work) = item.work()? else { return Ok(()) };
+        // That it was sent is believed only of what this device has signed.
+        crypto::verify(chained.entry.header.clone(), &self.account.key.verify_key())?;
         let id = crate::ids::MessageId::from_slice(&work.id)?;
         self.draft.put(keys::message(&session.id, &id), chained.entry.seq.to_be_bytes().to_vec());
         session.row.messages = session.row.messages.saturating_sub(1);
@@ -161,10 +163,9 @@ impl<'a> Call<'a, '_> {
     /// Somebody's message. One that cannot be read is told and passed over.
     fn message(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<()> {
         let (seq, at) = (chained.entry.seq, chained.entry.stamp.at);
-        let sender = chained.entry.header.claimed().sender.clone();
         let read = self.read(session, chained);
         match read {
-            Ok((id, content)) => {
+            Ok((sender, id, content)) => {
                 let known = keys::message(&session.id, &id);
                 if self.draft.get(&known)?.is_some() {
                     return Ok(());
@@ -174,6 +175,7 @@ impl<'a> Call<'a, '_> {
             }
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) => {
+                let sender = chained.entry.header.claimed().sender.clone();
                 self.event(&Event::Unreadable { room: session.id, seq, sender, code: error.code() })
             }
         }
@@ -183,24 +185,22 @@ impl<'a> Call<'a, '_> {
         &mut self,
         session: &mut Session<'_>,
         chained: &Chained,
-    ) -> Result<(crate::ids::MessageId, crate::content::Content)> {
+    ) -> Result<(Device, crate::ids::MessageId, crate::content::Content)> {
         match self.process(session, chained)? {
             Incoming::Message { sender, plaintext } => {
                 let frame = Frame::open(&Bytes::copy_from_slice(&plaintext))?;
-                Ok((frame.id(&session.id, &sender), frame.content()?))
+                Ok((sender.clone(), frame.id(&session.id, &sender), frame.content()?))
             }
             _ => Err(Error::new(Code::BadSubmission, "not a message")),
         }
     }
 
     fn process(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Incoming> {
-        let LogEntry { header, mls, stamp, .. } = &chained.entry;
-        let header = header.claimed();
+        let stamp = &chained.entry.stamp;
         let provider = session.backend.provider();
         let mut view = self.directory.view(&self.draft, stamp.trust_version)?;
         let mut verify = |cert: &Bytes| view.device(cert, stamp.at);
-        let processed =
-            session.member.process(&provider, mls, (header.kind, &header.sender), stamp.at, &mut verify);
+        let processed = session.member.process(&provider, &chained.entry, &mut verify);
         session.backend.check(processed)
     }
 
@@ -227,23 +227,15 @@ impl<'a> Call<'a, '_> {
     }
 
     fn commit_entry(&mut self, session: &mut Session<'a>, chained: &Chained) -> Result<After> {
-        let stamp = &chained.entry.stamp;
-        let id = *chained.entry.header.claimed().submission_id.as_bytes();
-        let ours = session.row.pending.as_ref().is_some_and(|pending| pending.submission_id == id);
-        let received = if ours {
-            let mut view = self.directory.view(&self.draft, stamp.trust_version)?;
-            Box::new(session.member.own_commit(stamp.at, &mut |cert| view.device(cert, stamp.at))?)
-        } else {
-            match self.process(session, chained)? {
-                Incoming::Commit(received) => received,
-                _ => return Err(Error::new(Code::BadSubmission, "not a commit")),
-            }
+        let received = match self.process(session, chained)? {
+            Incoming::Commit(received) => received,
+            _ => return Err(Error::new(Code::BadSubmission, "not a commit")),
         };
         let mine = session.row.pending.take();
         if let Some(pending) = &mine {
             self.no_longer_awaited(&super::outbox::id16(&pending.submission_id)?);
         }
-        let won = mine.filter(|_| ours);
+        let won = mine.filter(|_| received.is_pending());
         self.enter_epoch(session, chained, *received, won)
     }
 

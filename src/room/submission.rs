@@ -3,10 +3,11 @@
 
 use bytes::Bytes;
 
+use super::roster::Leaf;
 use crate::{
     code::Code,
     crypto::{self, Label, SigningKey, VerifyKey, hash},
-    error::{Result, ensure},
+    error::{Error, Result, ensure},
     ids::{Device, Hash, RoomId, SubmissionId},
     wire::{
         Signed,
@@ -75,6 +76,15 @@ pub(crate) fn verify(submission: &Submission, key: &VerifyKey) -> Result<()> {
 /// Checks a submission as it stands in the log, where only the MLS message is left.
 pub(crate) fn check_logged(header: &Signed<SubmissionHeader>, mls: &Bytes) -> Result<()> {
     ensure(header.claimed().mls_hash == mls_hash(mls), Code::BadSubmission, "logged message")
+}
+
+/// Checks that the header of a logged commit or proposal is signed by the leaf that MLS says has
+/// sent it (V-401, V-406): else a server could put it under another header, and with it under
+/// the id of a submission that somebody waits for.
+pub(super) fn check_author(header: &Signed<SubmissionHeader>, leaf: Option<&Leaf>) -> Result<()> {
+    let leaf = leaf.ok_or(Error::new(Code::Bug, "sender's leaf"))?;
+    ensure(header.claimed().sender == leaf.device, Code::BadSubmission, "another device's message")?;
+    crypto::verify(header.clone(), &VerifyKey::parse(&leaf.key)?).map(drop)
 }
 
 /// The hash by which a submission and the log name an MLS message.

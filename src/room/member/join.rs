@@ -12,7 +12,7 @@ use crate::{
         framing,
         key_package::{self, Verify},
         private::PrivateState,
-        suite,
+        submission, suite,
     },
     wire::log::LogEntry,
 };
@@ -44,12 +44,13 @@ impl MemberRoom {
         let Joining { entry, welcome, ratchet_tree, device } = joining;
         let bad = |what| Error::new(Code::BadWelcome, what);
         let header = entry.header.claimed();
-        let named = header.welcome_hash == Some(crate::room::submission::welcome_hash(welcome));
+        let named = header.welcome_hash == Some(submission::welcome_hash(welcome));
         ensure(named, Code::BadWelcome, "not the welcome of this entry")?;
         let welcome = framing::welcome(welcome)?;
         let tree = framing::ratchet_tree(ratchet_tree)?;
         let welcome = ProcessedWelcome::new_from_welcome(provider, &suite::join_config(), welcome)
             .map_err(|_| bad("welcome does not open"))?;
+        ensure(welcome.psks().is_empty(), Code::BadWelcome, "pre-shared keys")?;
         let sealed = welcome.unverified_group_info().extensions().unknown(suite::PRIVATE_STATE).cloned();
         let staged =
             welcome.into_staged_welcome(provider, Some(tree)).map_err(|_| bad("group info or tree"))?;
@@ -61,6 +62,7 @@ impl MemberRoom {
         ensure(Some(context.epoch().as_u64()) == header.epoch.checked_add(1), Code::BadWelcome, "epoch")?;
         let own = staged.own_leaf_node().map(|leaf| key_package::check_leaf(leaf, verify)).transpose()?;
         ensure(own.is_some_and(|own| own.device() == device), Code::BadWelcome, "not our leaf")?;
+        let signer = staged.welcome_sender_index();
         let private = sealed.and_then(|sealed| PrivateState::decode(&sealed.0, &state.private_hash).ok());
 
         let mls = staged.into_group(provider).map_err(|_| bad("group"))?;
@@ -70,7 +72,7 @@ impl MemberRoom {
         }
         let roster = room.roster()?;
         let inviter = header.sender.clone();
-        ensure(roster.find(&inviter).is_some(), Code::BadWelcome, "inviter is not in the room")?;
+        submission::check_author(&entry.header, roster.at(signer))?;
         ensure(roster.leaves().len() == distinct(&roster), Code::BadWelcome, "a device with two leaves")?;
         Ok(Joined { room, private, inviter })
     }

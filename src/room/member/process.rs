@@ -1,29 +1,33 @@
 //! Processing what the log brings.
 
-use bytes::Bytes;
-use openmls::prelude::{OpenMlsProvider, ProcessedMessageContent, Sender, StagedCommit};
+use openmls::prelude::{
+    LeafNodeIndex, OpenMlsProvider, ProcessedMessageContent, QueuedProposal, Sender, StagedCommit,
+};
 use zeroize::Zeroizing;
 
 use super::MemberRoom;
 use crate::{
     code::Code,
     error::{Error, Result, ensure, fault},
+    identity,
     ids::Device,
     room::{
         authority::{self, Change},
         commit, framing,
         key_package::Verify,
         private::PrivateState,
+        submission, suite,
     },
     time::Timestamp,
-    wire::log::SubmissionKind,
+    wire::log::LogEntry,
 };
 
 /// What an entry turned out to be.
 pub(crate) enum Incoming {
-    /// Content from another device.
+    /// Content from another device, which need not be the one that submitted it.
     Message { sender: Device, plaintext: Zeroizing<Vec<u8>> },
-    /// This device's own message, which it cannot and need not decrypt.
+    /// What says that it is this device's own message. Nobody can decrypt their own, so that
+    /// nothing of it is authenticated.
     Own,
     /// A device wants to leave.
     Leaving(Device),
@@ -33,57 +37,70 @@ pub(crate) enum Incoming {
 
 /// A commit that MLS and the room's authority accept; not yet applied.
 pub(crate) struct ReceivedCommit {
+    /// `None`: it is the pending one.
     staged: Option<StagedCommit>,
     pub(crate) change: Change,
     /// The private state that it brings; `None` if it brings none or not the one committed to.
     pub(crate) private: Option<PrivateState>,
 }
 
+impl ReceivedCommit {
+    /// Whether it is the one that this device has pending.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.staged.is_none()
+    }
+}
+
 impl MemberRoom {
-    /// Processes an entry's MLS message. A proposal is kept; a commit waits for [`Self::apply`].
+    /// Processes an entry of the log. A proposal is kept; a commit waits for [`Self::apply`].
     ///
-    /// `at` is the time of the entry's stamp; `verify` checks certificates at that stamp.
+    /// `verify` checks certificates at the entry's stamp. An error has changed nothing, except
+    /// that a message whose sender may not send is used up.
     pub(crate) fn process<P: OpenMlsProvider>(
         &mut self,
         provider: &P,
-        mls: &Bytes,
-        (kind, sender): (SubmissionKind, &Device),
-        at: Timestamp,
+        entry: &LogEntry,
         verify: &mut Verify<'_>,
     ) -> Result<Incoming> {
-        let message = framing::protocol_message(mls, &self.state.room, kind)?;
+        let header = entry.header.claimed();
+        let message = framing::protocol_message(&entry.mls, &self.state.room, header.kind)?;
         ensure(message.epoch() == self.mls.epoch(), Code::WrongEpoch, "entry")?;
+        // V-407
+        ensure(message.epoch().as_u64() == header.epoch, Code::BadSubmission, "epoch")?;
         let processed =
             self.mls.process_message(provider, message).map_err(|_| Error::new(Code::Mls, "entry"))?;
         let Sender::Member(leaf) = *processed.sender() else {
             return fault(Code::BadCommit, "from outside");
         };
-        // Everything that a member sends is from whom the submission says (V-406).
-        let node = self.mls.public_group().leaf(leaf).ok_or(Error::new(Code::Bug, "sender's leaf"))?;
-        let certificate = crate::room::suite::certificate(node.credential())?;
-        let from = crate::identity::read_certificate(&certificate)?.device;
-        ensure(from == *sender, Code::BadSubmission, "another device's message")?;
-
         let sealed = processed.aad().to_vec();
         match processed.into_content() {
             ProcessedMessageContent::ApplicationMessage(message) => {
-                authority::may_send(&self.state, &from)?;
-                Ok(Incoming::Message { sender: from, plaintext: Zeroizing::new(message.into_bytes()) })
+                // It is its MLS sender's, whoever submitted it. To refuse it here would use up
+                // the key with which its author's own submission would open.
+                let sender = self.device(leaf)?;
+                authority::may_send(&self.state, &sender)?;
+                Ok(Incoming::Message { sender, plaintext: Zeroizing::new(message.into_bytes()) })
             }
             ProcessedMessageContent::OwnPrivateMessage => Ok(Incoming::Own),
-            // The own commit is known by its submission and never comes this way.
-            ProcessedMessageContent::OwnPendingCommit => fault(Code::Bug, "own commit"),
             ProcessedMessageContent::ProposalMessage(queued) => {
-                let (_, leaving) = commit::standalone(&queued, &self.roster()?)?;
+                let leaving = self.leaving_by(entry, leaf, &queued)?;
                 self.mls
                     .store_pending_proposal(provider.storage(), *queued)
                     .map_err(|_| Error::new(Code::StoreFailed, "proposal"))?;
                 Ok(Incoming::Leaving(leaving))
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
-                let change = commit::judge(&staged, leaf, &self.state, &self.roster()?, at, verify)?;
+                let roster = self.roster()?;
+                submission::check_author(&entry.header, roster.at(leaf))?;
+                let change = commit::judge(&staged, leaf, &self.state, &roster, entry.stamp.at, verify)?;
                 let private = self.brought(provider, &change, &sealed);
                 Ok(Incoming::Commit(Box::new(ReceivedCommit { staged: Some(*staged), change, private })))
+            }
+            // openmls has compared it with what is pending, by the confirmation tag.
+            ProcessedMessageContent::OwnPendingCommit => {
+                submission::check_author(&entry.header, self.roster()?.at(leaf))?;
+                let change = self.judge_pending(entry.stamp.at, verify)?;
+                Ok(Incoming::Commit(Box::new(ReceivedCommit { staged: None, change, private: None })))
             }
             ProcessedMessageContent::ExternalJoinProposalMessage(_) => {
                 fault(Code::BadProposal, "from outside")
@@ -91,12 +108,11 @@ impl MemberRoom {
         }
     }
 
-    /// The device's own pending commit, judged as everybody else judges it.
-    pub(crate) fn own_commit(&self, at: Timestamp, verify: &mut Verify<'_>) -> Result<ReceivedCommit> {
+    /// The device's own pending commit, judged as everybody else will judge it.
+    pub(crate) fn judge_pending(&self, at: Timestamp, verify: &mut Verify<'_>) -> Result<Change> {
         let staged = self.mls.pending_commit().ok_or(Error::new(Code::Bug, "no pending commit"))?;
         let own = self.mls.own_leaf_index();
-        let change = commit::judge(staged, own, &self.state, &self.roster()?, at, verify)?;
-        Ok(ReceivedCommit { staged: None, change, private: None })
+        commit::judge(staged, own, &self.state, &self.roster()?, at, verify)
     }
 
     /// Moves to the next epoch.
@@ -113,6 +129,22 @@ impl MemberRoom {
         }
         self.state = commit.change.state.clone();
         Ok(commit.change)
+    }
+
+    /// Checks a proposal, and gives who would leave.
+    fn leaving_by(&self, entry: &LogEntry, by: LeafNodeIndex, queued: &QueuedProposal) -> Result<Device> {
+        let roster = self.roster()?;
+        submission::check_author(&entry.header, roster.at(by))?;
+        let (_, leaving) = commit::standalone(queued, &roster)?;
+        // V-443
+        ensure(!self.leaving()?.contains(&leaving), Code::PendingProposal, "proposed already")?;
+        Ok(leaving)
+    }
+
+    /// The device of a leaf that has sent something.
+    fn device(&self, leaf: LeafNodeIndex) -> Result<Device> {
+        let node = self.mls.public_group().leaf(leaf).ok_or(Error::new(Code::Bug, "sender's leaf"))?;
+        Ok(identity::read_certificate(&suite::certificate(node.credential())?)?.device)
     }
 
     /// Opens the private state in a commit's authenticated data, under the epoch that it ends.
