@@ -1,6 +1,8 @@
 //! A room as its servers see it: the public half of the MLS group. It holds no secret and
 //! can name none.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use openmls::prelude::{
     GroupId, ProcessedMessageContent, ProposalStore, PublicGroup, QueuedProposal, Sender, StagedCommit,
@@ -20,6 +22,7 @@ use crate::{
     code::Code,
     error::{Error, Result, ensure, fault},
     ids::{AgencyId, Device, RoomId},
+    limits,
     time::Timestamp,
     wire::log::SubmissionKind,
 };
@@ -28,6 +31,8 @@ use crate::{
 pub(crate) struct HubRoom {
     group: PublicGroup,
     state: RoomState,
+    /// Whose leaving is proposed in this epoch.
+    leaving: BTreeSet<Device>,
 }
 
 /// A commit that may stand in the log; merged when its entry is written.
@@ -39,7 +44,7 @@ pub(crate) struct AcceptedCommit {
 /// A standalone proposal that may stand in the log.
 pub(crate) struct AcceptedProposal {
     queued: QueuedProposal,
-    pub(crate) leaving: Device,
+    leaving: Device,
 }
 
 impl HubRoom {
@@ -55,6 +60,8 @@ impl HubRoom {
         let info = framing::group_info(group_info)?;
         ensure(info.epoch().as_u64() == 0, Code::BadRoomState, "a room begins at epoch 0")?;
         ensure(info.ciphersuite() == suite::SUITE, Code::UnknownSuite, "group info")?;
+        // A tree of one leaf is small; a large one is not even read.
+        ensure(ratchet_tree.len() <= limits::KEY_PACKAGE, Code::TooLong, "a room begins with one leaf")?;
         let tree = framing::ratchet_tree(ratchet_tree)?;
         let (group, _) = PublicGroup::from_external(crypto, storage, tree, info, ProposalStore::new())
             .map_err(|_| Error::new(Code::Mls, "group info"))?;
@@ -71,7 +78,7 @@ impl HubRoom {
         ensure(good, Code::BadRoomState, "founding state")?;
         let led = state.kind == RoomKind::Direct || state.role(&founder.user) >= Role::Admin;
         ensure(led, Code::BadRoomState, "a room begins with an admin")?;
-        Ok(HubRoom { group, state })
+        Ok(HubRoom { group, state, leaving: BTreeSet::new() })
     }
 
     /// Loads a room.
@@ -81,7 +88,16 @@ impl HubRoom {
             return Ok(None);
         };
         let state = suite::room_state(group.group_context().extensions())?;
-        Ok(Some(HubRoom { group, state }))
+        let proposals = group.queued_proposals(storage);
+        let proposals = proposals.map_err(|_| Error::new(Code::StoreCorrupt, "proposals"))?;
+        let mut leaving = BTreeSet::new();
+        if !proposals.is_empty() {
+            let roster = Roster::of(&group)?;
+            for (_, queued) in &proposals {
+                leaving.insert(commit::standalone(queued, &roster)?.1);
+            }
+        }
+        Ok(Some(HubRoom { group, state, leaving }))
     }
 
     pub(crate) fn state(&self) -> &RoomState {
@@ -134,6 +150,7 @@ impl HubRoom {
     ) -> Result<Change> {
         self.group.merge_commit(storage, accepted.staged).map_err(|_| Error::new(Code::Bug, "merge"))?;
         self.state = accepted.change.state.clone();
+        self.leaving.clear();
         Ok(accepted.change)
     }
 
@@ -153,6 +170,8 @@ impl HubRoom {
         };
         let (by, leaving) = commit::standalone(&queued, &self.roster()?)?;
         ensure(by == *sender, Code::BadSubmission, "another device's proposal")?;
+        // V-443
+        ensure(!self.leaving.contains(&leaving), Code::PendingProposal, "proposed already")?;
         Ok(AcceptedProposal { queued: *queued, leaving })
     }
 
@@ -164,6 +183,8 @@ impl HubRoom {
     ) -> Result<()> {
         self.group
             .add_proposal(storage, accepted.queued)
-            .map_err(|_| Error::new(Code::StoreFailed, "proposal"))
+            .map_err(|_| Error::new(Code::StoreFailed, "proposal"))?;
+        self.leaving.insert(accepted.leaving);
+        Ok(())
     }
 }
