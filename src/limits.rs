@@ -65,6 +65,8 @@ pub const ROOM_TOPIC: usize = 2_048;
 pub const ROOM_LABEL: usize = 253;
 /// Devices in one room.
 pub const MEMBERS: usize = 10_000;
+/// A leaf of the ratchet tree, certificate included.
+pub const LEAF: usize = 2 << 10;
 /// A key package.
 pub const KEY_PACKAGE: usize = 8 << 10;
 /// Key packages in one upload.

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use openmls::prelude::{
     Credential, CredentialType, CredentialWithKey, Extension, ExtensionType, Extensions, KeyPackage,
     MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider, ProtocolVersion, UnknownExtension,
-    tls_codec::{DeserializeBytes as _, Serialize as _},
+    tls_codec::{DeserializeBytes as _, Serialize as _, Size as _},
 };
+use openmls::treesync::LeafNodeSource;
 use openmls_traits::{crypto::OpenMlsCrypto, signatures::Signer};
 
 use super::suite::{self, SUITE};
@@ -92,18 +93,22 @@ pub(crate) fn check_parsed(
     verify: &mut Verify<'_>,
 ) -> Result<VerifiedDevice> {
     ensure(package.ciphersuite() == SUITE, Code::UnknownSuite, "key package")?;
-    ensure(*package.life_time() == suite::lifetime(), Code::BadCommit, "key package lifetime")?;
     let until = package.extensions().unknown(suite::FRESH_UNTIL).map(|e| <[u8; 8]>::try_from(e.0.as_slice()));
     let Some(Ok(until)) = until else { return Err(Error::new(Code::BadField, "fresh until")) };
     ensure(at < Timestamp::from_millis(u64::from_be_bytes(until)), Code::Expired, "key package")?;
     check_leaf(package.leaf_node(), verify)
 }
 
-/// A leaf that enters or changes: its certificate verifies and is for its key (V-422).
+/// A leaf that enters or changes: it has no lifetime that a clock would judge (V-421), its
+/// certificate verifies and is for its key (V-422), and it is small (V-420).
 pub(crate) fn check_leaf(
     leaf: &openmls::prelude::LeafNode,
     verify: &mut Verify<'_>,
 ) -> Result<VerifiedDevice> {
+    ensure(leaf.tls_serialized_len() <= limits::LEAF, Code::TooLong, "leaf")?;
+    if let LeafNodeSource::KeyPackage(lifetime) = leaf.leaf_node_source() {
+        ensure(*lifetime == suite::lifetime(), Code::BadCommit, "leaf lifetime")?;
+    }
     let device = verify(&suite::certificate(leaf.credential())?)?;
     let same = leaf.signature_key().as_slice() == device.key().as_bytes();
     ensure(same, Code::CertificateMismatch, "leaf has another key")?;
