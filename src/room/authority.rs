@@ -1,7 +1,7 @@
 //! Who may change what. The hub and every member judge each commit by the same function of
 //! the state before it (SPEC "Authority", V-43x).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     roster::Roster,
@@ -11,7 +11,7 @@ use crate::{
     code::Code,
     error::{Result, ensure},
     identity::VerifiedDevice,
-    ids::{Device, UserId},
+    ids::{Device, DeviceId, Hash, UserId},
     limits,
 };
 
@@ -66,18 +66,25 @@ pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> 
         let may = role >= policy.remove && role >= before.role(&device.user);
         ensure(own || may, Code::NotPermitted, "remove")?;
     }
+    let mut identities: BTreeMap<&UserId, &Hash> = BTreeMap::new();
     for new in &added {
         // V-433: one's own devices, or with the right, anybody's.
         let own = new.device().user == committer.user;
         ensure(own || role >= policy.invite, Code::NotPermitted, "invite")?;
-        // V-434: a user keeps the identity under which they are in the room.
-        let same = |leaf: &super::roster::Leaf| leaf.identity == *new.identity();
-        ensure(roster.leaves_of(&new.device().user).all(same), Code::NotPermitted, "another identity")?;
+        // V-434: a user has one identity in the room, and keeps it as long as they are there.
+        let there = roster.leaves_of(new.user()).next().map(|leaf| &leaf.identity);
+        let identity = identities.entry(new.user()).or_insert(there.unwrap_or(new.identity()));
+        ensure(*identity == new.identity(), Code::NotPermitted, "another identity")?;
         // V-435: a device has one leaf.
         ensure(devices.insert(new.device()), Code::AlreadyMember, "device")?;
     }
     // V-436: bounds.
     ensure(devices.len() <= limits::MEMBERS, Code::Quota, "members")?;
+    for user in identities.keys() {
+        let first = Device { user: (*user).clone(), id: DeviceId::from_bytes([0; 16]) };
+        let own = devices.range::<Device, _>(first..).take_while(|device| device.user == **user);
+        ensure(own.count() <= limits::DEVICES_PER_USER, Code::Quota, "devices of a user")?;
+    }
     let users: BTreeSet<&UserId> = devices.iter().map(|device| &device.user).collect();
     ensure(
         before.kind != RoomKind::Direct || users.len() <= 2,
@@ -90,11 +97,9 @@ pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> 
     judge_state(before, &after, role, &users)?;
 
     let before_users = roster.users();
+    let expelled: BTreeSet<&UserId> = removed.iter().map(|device| &device.user).collect();
     let joined = users.difference(&before_users).map(|u| (*u).clone()).collect();
-    let departed = before_users.difference(&users).map(|u| {
-        let asked = !removed.iter().any(|device| device.user == **u) || **u == committer.user;
-        ((*u).clone(), asked)
-    });
+    let departed = before_users.difference(&users).map(|u| ((*u).clone(), !expelled.contains(*u)));
     Ok(Change {
         departed: departed.collect(),
         joined,
@@ -133,8 +138,9 @@ fn judge_state(before: &RoomState, after: &RoomState, role: Role, users: &BTreeS
         && *retention == before.retention
         && *ends_at == before.ends_at;
     ensure(same || role >= before.policy.govern, Code::NotPermitted, "govern")?;
-    // Nobody grants a role above the own one.
-    ensure(same_roles || roles.values().all(|r| *r <= role), Code::NotPermitted, "grant")?;
+    // Nobody gives or takes a role above the own one.
+    let mut changed = users.iter().map(|user| (before.role(user), after.role(user))).filter(|(a, b)| a != b);
+    ensure(changed.all(|(a, b)| a.max(b) <= role), Code::NotPermitted, "grant")?;
     // V-440: what describes.
     let described = *private_hash != before.private_hash;
     ensure(!described || role >= before.policy.describe, Code::NotPermitted, "describe")
