@@ -12,7 +12,7 @@ use crate::{
     time::Timestamp,
     wire::{
         self, Signed,
-        log::{Head, LogEntry, Stamp, Submission},
+        log::{Head, LogEntry, Stamp, Submission, SubmissionKind},
     },
 };
 
@@ -61,11 +61,9 @@ impl Tail {
         ensure(entry.previous == self.hash, Code::BrokenLog, "previous hash")?;
         ensure(entry.stamp.follows(&self.stamp), Code::BadStamp, "stamp runs backwards")?;
         let header = entry.header.claimed();
-        ensure(
-            header.room == self.room && header.term == self.term,
-            Code::BadSubmission,
-            "another room or term",
-        )?;
+        ensure(header.term == self.term, Code::BadSubmission, "another term")?;
+        let creates = header.kind == SubmissionKind::Create;
+        ensure(creates == (entry.seq == 1), Code::BadSubmission, "a log begins with the room")?;
         submission::check_logged(&entry.header, &entry.mls)?;
         let hash = entry_hash(bytes);
         let tail = Tail {
