@@ -30,13 +30,20 @@ fn shapes(descriptors: &FileDescriptorSet) -> String {
         writeln!(code, "    const SHAPE: super::shape::Shape = super::shape::Shape::new({name:?}, &[")
             .unwrap();
         for field in field {
-            let message = field.type_name().strip_prefix(".verbund.v1.");
-            let message = match message.filter(|_| field.r#type() == Type::Message) {
-                Some(message) => format!("Some(&{message}::SHAPE)"),
-                None => "None".to_owned(),
+            let kind = match field.r#type() {
+                Type::Message => {
+                    format!("Message(&{}::SHAPE)", field.type_name().strip_prefix(".verbund.v1.").unwrap())
+                }
+                Type::Bytes | Type::String => "Bytes".to_owned(),
+                Type::Uint32 | Type::Uint64 | Type::Bool | Type::Enum => "Number".to_owned(),
+                other => panic!("SPEC knows no fields of type {other:?}"),
             };
             let (number, name) = (field.number(), field.name());
-            writeln!(code, "        super::shape::Field::new({number}, {name:?}, {message}),").unwrap();
+            writeln!(
+                code,
+                "        super::shape::Field::new({number}, {name:?}, super::shape::Kind::{kind}),"
+            )
+            .unwrap();
         }
         writeln!(code, "    ]);\n}}").unwrap();
     }

@@ -1689,430 +1689,430 @@ pub struct ChunkReply {
 }
 impl super::shape::Shaped for Frame {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Frame", &[
-        super::shape::Field::new(1, "nonce", None),
-        super::shape::Field::new(2, "seen_seq", None),
-        super::shape::Field::new(3, "seen_hash", None),
-        super::shape::Field::new(4, "kind", None),
-        super::shape::Field::new(5, "content", None),
+        super::shape::Field::new(1, "nonce", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "seen_seq", super::shape::Kind::Number),
+        super::shape::Field::new(3, "seen_hash", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "kind", super::shape::Kind::Number),
+        super::shape::Field::new(5, "content", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Text {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Text", &[
-        super::shape::Field::new(1, "body", None),
-        super::shape::Field::new(2, "markdown", None),
-        super::shape::Field::new(3, "reply_to", None),
+        super::shape::Field::new(1, "body", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "markdown", super::shape::Kind::Number),
+        super::shape::Field::new(3, "reply_to", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Reaction {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Reaction", &[
-        super::shape::Field::new(1, "target", None),
-        super::shape::Field::new(2, "symbol", None),
-        super::shape::Field::new(3, "withdrawn", None),
+        super::shape::Field::new(1, "target", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "symbol", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "withdrawn", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Attachment {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Attachment", &[
-        super::shape::Field::new(1, "file", Some(&FileRef::SHAPE)),
-        super::shape::Field::new(2, "name", None),
-        super::shape::Field::new(3, "media_type", None),
-        super::shape::Field::new(4, "caption", None),
-        super::shape::Field::new(5, "preview", Some(&Preview::SHAPE)),
-        super::shape::Field::new(6, "reply_to", None),
+        super::shape::Field::new(1, "file", super::shape::Kind::Message(&FileRef::SHAPE)),
+        super::shape::Field::new(2, "name", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "media_type", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "caption", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "preview", super::shape::Kind::Message(&Preview::SHAPE)),
+        super::shape::Field::new(6, "reply_to", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for FileRef {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("FileRef", &[
-        super::shape::Field::new(1, "blob", None),
-        super::shape::Field::new(2, "origin", None),
-        super::shape::Field::new(3, "expires_at", None),
-        super::shape::Field::new(4, "suite", None),
-        super::shape::Field::new(5, "key", None),
-        super::shape::Field::new(6, "root", None),
-        super::shape::Field::new(7, "size", None),
-        super::shape::Field::new(8, "padded_size", None),
+        super::shape::Field::new(1, "blob", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "origin", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "expires_at", super::shape::Kind::Number),
+        super::shape::Field::new(4, "suite", super::shape::Kind::Number),
+        super::shape::Field::new(5, "key", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "root", super::shape::Kind::Bytes),
+        super::shape::Field::new(7, "size", super::shape::Kind::Number),
+        super::shape::Field::new(8, "padded_size", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Preview {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Preview", &[
-        super::shape::Field::new(1, "media_type", None),
-        super::shape::Field::new(2, "data", None),
+        super::shape::Field::new(1, "media_type", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "data", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Federation {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Federation", &[
-        super::shape::Field::new(1, "name", None),
-        super::shape::Field::new(2, "roots", Some(&RootKey::SHAPE)),
-        super::shape::Field::new(3, "threshold", None),
+        super::shape::Field::new(1, "name", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "roots", super::shape::Kind::Message(&RootKey::SHAPE)),
+        super::shape::Field::new(3, "threshold", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for TrustList {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("TrustList", &[
-        super::shape::Field::new(1, "federation", None),
-        super::shape::Field::new(2, "version", None),
-        super::shape::Field::new(3, "issued_at", None),
-        super::shape::Field::new(4, "expires_at", None),
-        super::shape::Field::new(5, "roots", Some(&RootKey::SHAPE)),
-        super::shape::Field::new(6, "threshold", None),
-        super::shape::Field::new(7, "agencies", Some(&TrustedAgency::SHAPE)),
+        super::shape::Field::new(1, "federation", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "version", super::shape::Kind::Number),
+        super::shape::Field::new(3, "issued_at", super::shape::Kind::Number),
+        super::shape::Field::new(4, "expires_at", super::shape::Kind::Number),
+        super::shape::Field::new(5, "roots", super::shape::Kind::Message(&RootKey::SHAPE)),
+        super::shape::Field::new(6, "threshold", super::shape::Kind::Number),
+        super::shape::Field::new(7, "agencies", super::shape::Kind::Message(&TrustedAgency::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for RootKey {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("RootKey", &[
-        super::shape::Field::new(1, "holder", None),
-        super::shape::Field::new(2, "public_key", None),
+        super::shape::Field::new(1, "holder", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "public_key", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for TrustedAgency {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("TrustedAgency", &[
-        super::shape::Field::new(1, "agency", None),
-        super::shape::Field::new(2, "status", None),
-        super::shape::Field::new(3, "root_key", None),
+        super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "status", super::shape::Kind::Number),
+        super::shape::Field::new(3, "root_key", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for AgencyDescriptor {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("AgencyDescriptor", &[
-        super::shape::Field::new(1, "agency", None),
-        super::shape::Field::new(2, "version", None),
-        super::shape::Field::new(3, "issued_at", None),
-        super::shape::Field::new(4, "expires_at", None),
-        super::shape::Field::new(5, "keys", Some(&OperationalKey::SHAPE)),
-        super::shape::Field::new(6, "endpoints", None),
-        super::shape::Field::new(7, "versions", None),
-        super::shape::Field::new(8, "suites", None),
+        super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "version", super::shape::Kind::Number),
+        super::shape::Field::new(3, "issued_at", super::shape::Kind::Number),
+        super::shape::Field::new(4, "expires_at", super::shape::Kind::Number),
+        super::shape::Field::new(5, "keys", super::shape::Kind::Message(&OperationalKey::SHAPE)),
+        super::shape::Field::new(6, "endpoints", super::shape::Kind::Bytes),
+        super::shape::Field::new(7, "versions", super::shape::Kind::Number),
+        super::shape::Field::new(8, "suites", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for OperationalKey {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("OperationalKey", &[
-        super::shape::Field::new(1, "purpose", None),
-        super::shape::Field::new(2, "public_key", None),
-        super::shape::Field::new(3, "not_before", None),
-        super::shape::Field::new(4, "not_after", None),
+        super::shape::Field::new(1, "purpose", super::shape::Kind::Number),
+        super::shape::Field::new(2, "public_key", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "not_before", super::shape::Kind::Number),
+        super::shape::Field::new(4, "not_after", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for ChainLink {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("ChainLink", &[
-        super::shape::Field::new(1, "version", None),
-        super::shape::Field::new(2, "entry", None),
-        super::shape::Field::new(3, "signature", None),
-        super::shape::Field::new(4, "agency_key_id", None),
-        super::shape::Field::new(5, "countersignature", None),
+        super::shape::Field::new(1, "version", super::shape::Kind::Number),
+        super::shape::Field::new(2, "entry", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "signature", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "agency_key_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "countersignature", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for ChainEntry {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("ChainEntry", &[
-        super::shape::Field::new(1, "user", None),
-        super::shape::Field::new(2, "n", None),
-        super::shape::Field::new(3, "previous", None),
-        super::shape::Field::new(4, "at", None),
-        super::shape::Field::new(5, "signer", None),
-        super::shape::Field::new(6, "genesis", Some(&Genesis::SHAPE)),
-        super::shape::Field::new(7, "add_device", Some(&AddDevice::SHAPE)),
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "n", super::shape::Kind::Number),
+        super::shape::Field::new(3, "previous", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "at", super::shape::Kind::Number),
+        super::shape::Field::new(5, "signer", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "genesis", super::shape::Kind::Message(&Genesis::SHAPE)),
+        super::shape::Field::new(7, "add_device", super::shape::Kind::Message(&AddDevice::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Genesis {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Genesis", &[
-        super::shape::Field::new(1, "kind", None),
-        super::shape::Field::new(2, "device", Some(&DeviceKey::SHAPE)),
-        super::shape::Field::new(3, "recovery", Some(&RecoveryKey::SHAPE)),
+        super::shape::Field::new(1, "kind", super::shape::Kind::Number),
+        super::shape::Field::new(2, "device", super::shape::Kind::Message(&DeviceKey::SHAPE)),
+        super::shape::Field::new(3, "recovery", super::shape::Kind::Message(&RecoveryKey::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for DeviceKey {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceKey", &[
-        super::shape::Field::new(1, "device", None),
-        super::shape::Field::new(2, "public_key", None),
+        super::shape::Field::new(1, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "public_key", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for RecoveryKey {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("RecoveryKey", &[
-        super::shape::Field::new(1, "owner", None),
-        super::shape::Field::new(2, "public_key", None),
+        super::shape::Field::new(1, "owner", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "public_key", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for AddDevice {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("AddDevice", &[
-        super::shape::Field::new(1, "device", Some(&DeviceKey::SHAPE)),
+        super::shape::Field::new(1, "device", super::shape::Kind::Message(&DeviceKey::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for DeviceCertificate {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceCertificate", &[
-        super::shape::Field::new(1, "serial", None),
-        super::shape::Field::new(2, "agency", None),
-        super::shape::Field::new(3, "user", None),
-        super::shape::Field::new(4, "kind", None),
-        super::shape::Field::new(5, "device", Some(&DeviceKey::SHAPE)),
-        super::shape::Field::new(6, "identity", None),
-        super::shape::Field::new(7, "chain_n", None),
-        super::shape::Field::new(8, "not_before", None),
-        super::shape::Field::new(9, "not_after", None),
+        super::shape::Field::new(1, "serial", super::shape::Kind::Number),
+        super::shape::Field::new(2, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "kind", super::shape::Kind::Number),
+        super::shape::Field::new(5, "device", super::shape::Kind::Message(&DeviceKey::SHAPE)),
+        super::shape::Field::new(6, "identity", super::shape::Kind::Bytes),
+        super::shape::Field::new(7, "chain_n", super::shape::Kind::Number),
+        super::shape::Field::new(8, "not_before", super::shape::Kind::Number),
+        super::shape::Field::new(9, "not_after", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for DeviceOffer {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceOffer", &[
-        super::shape::Field::new(1, "user", None),
-        super::shape::Field::new(2, "device", Some(&DeviceKey::SHAPE)),
-        super::shape::Field::new(3, "at", None),
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "device", super::shape::Kind::Message(&DeviceKey::SHAPE)),
+        super::shape::Field::new(3, "at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for EnrolmentRequest {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("EnrolmentRequest", &[
-        super::shape::Field::new(1, "entry_version", None),
-        super::shape::Field::new(2, "entry", None),
-        super::shape::Field::new(3, "signature", None),
-        super::shape::Field::new(4, "offer", None),
+        super::shape::Field::new(1, "entry_version", super::shape::Kind::Number),
+        super::shape::Field::new(2, "entry", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "signature", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "offer", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Enrolment {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Enrolment", &[
-        super::shape::Field::new(1, "certificate", None),
-        super::shape::Field::new(2, "chain", None),
-        super::shape::Field::new(3, "descriptor", None),
-        super::shape::Field::new(4, "trust_lists", None),
+        super::shape::Field::new(1, "certificate", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "chain", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "descriptor", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "trust_lists", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Evidence {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Evidence", &[
-        super::shape::Field::new(1, "chain_link", None),
-        super::shape::Field::new(2, "descriptor", None),
+        super::shape::Field::new(1, "chain_link", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "descriptor", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for RoomState {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomState", &[
-        super::shape::Field::new(1, "room", None),
-        super::shape::Field::new(2, "kind", None),
-        super::shape::Field::new(3, "hub", None),
-        super::shape::Field::new(4, "term", None),
-        super::shape::Field::new(5, "replicas", None),
-        super::shape::Field::new(6, "policy", Some(&Policy::SHAPE)),
-        super::shape::Field::new(7, "roles", Some(&RoleGrant::SHAPE)),
-        super::shape::Field::new(8, "retention", None),
-        super::shape::Field::new(9, "ends_at", None),
-        super::shape::Field::new(10, "private_hash", None),
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "kind", super::shape::Kind::Number),
+        super::shape::Field::new(3, "hub", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "term", super::shape::Kind::Number),
+        super::shape::Field::new(5, "replicas", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "policy", super::shape::Kind::Message(&Policy::SHAPE)),
+        super::shape::Field::new(7, "roles", super::shape::Kind::Message(&RoleGrant::SHAPE)),
+        super::shape::Field::new(8, "retention", super::shape::Kind::Number),
+        super::shape::Field::new(9, "ends_at", super::shape::Kind::Number),
+        super::shape::Field::new(10, "private_hash", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Policy {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Policy", &[
-        super::shape::Field::new(1, "invite", None),
-        super::shape::Field::new(2, "remove", None),
-        super::shape::Field::new(3, "govern", None),
-        super::shape::Field::new(4, "describe", None),
-        super::shape::Field::new(5, "send", None),
+        super::shape::Field::new(1, "invite", super::shape::Kind::Number),
+        super::shape::Field::new(2, "remove", super::shape::Kind::Number),
+        super::shape::Field::new(3, "govern", super::shape::Kind::Number),
+        super::shape::Field::new(4, "describe", super::shape::Kind::Number),
+        super::shape::Field::new(5, "send", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for RoleGrant {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("RoleGrant", &[
-        super::shape::Field::new(1, "user", None),
-        super::shape::Field::new(2, "role", None),
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "role", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for PrivateState {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("PrivateState", &[
-        super::shape::Field::new(1, "salt", None),
-        super::shape::Field::new(2, "name", None),
-        super::shape::Field::new(3, "topic", None),
-        super::shape::Field::new(4, "purpose", None),
-        super::shape::Field::new(5, "label", None),
+        super::shape::Field::new(1, "salt", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "name", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "topic", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "purpose", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "label", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for SubmissionHeader {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("SubmissionHeader", &[
-        super::shape::Field::new(1, "room", None),
-        super::shape::Field::new(2, "term", None),
-        super::shape::Field::new(3, "epoch", None),
-        super::shape::Field::new(4, "submission_id", None),
-        super::shape::Field::new(5, "counter", None),
-        super::shape::Field::new(6, "user", None),
-        super::shape::Field::new(7, "device", None),
-        super::shape::Field::new(8, "kind", None),
-        super::shape::Field::new(9, "mls_hash", None),
-        super::shape::Field::new(10, "group_info_hash", None),
-        super::shape::Field::new(11, "welcome_hash", None),
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "term", super::shape::Kind::Number),
+        super::shape::Field::new(3, "epoch", super::shape::Kind::Number),
+        super::shape::Field::new(4, "submission_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "counter", super::shape::Kind::Number),
+        super::shape::Field::new(6, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(7, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(8, "kind", super::shape::Kind::Number),
+        super::shape::Field::new(9, "mls_hash", super::shape::Kind::Bytes),
+        super::shape::Field::new(10, "group_info_hash", super::shape::Kind::Bytes),
+        super::shape::Field::new(11, "welcome_hash", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Submission {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Submission", &[
-        super::shape::Field::new(1, "header", None),
-        super::shape::Field::new(2, "mls", None),
-        super::shape::Field::new(3, "group_info", None),
-        super::shape::Field::new(4, "welcome", None),
-        super::shape::Field::new(5, "ratchet_tree", None),
-        super::shape::Field::new(6, "evidence", Some(&Evidence::SHAPE)),
+        super::shape::Field::new(1, "header", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "mls", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "group_info", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "welcome", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "ratchet_tree", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "evidence", super::shape::Kind::Message(&Evidence::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Stamp {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Stamp", &[
-        super::shape::Field::new(1, "at", None),
-        super::shape::Field::new(2, "trust_version", None),
-        super::shape::Field::new(3, "revocations", Some(&RevocationVersion::SHAPE)),
+        super::shape::Field::new(1, "at", super::shape::Kind::Number),
+        super::shape::Field::new(2, "trust_version", super::shape::Kind::Number),
+        super::shape::Field::new(3, "revocations", super::shape::Kind::Message(&RevocationVersion::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for RevocationVersion {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("RevocationVersion", &[
-        super::shape::Field::new(1, "agency", None),
-        super::shape::Field::new(2, "version", None),
+        super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "version", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for LogEntry {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LogEntry", &[
-        super::shape::Field::new(1, "room", None),
-        super::shape::Field::new(2, "seq", None),
-        super::shape::Field::new(3, "term", None),
-        super::shape::Field::new(4, "previous", None),
-        super::shape::Field::new(5, "stamp", Some(&Stamp::SHAPE)),
-        super::shape::Field::new(6, "header", None),
-        super::shape::Field::new(7, "mls", None),
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "seq", super::shape::Kind::Number),
+        super::shape::Field::new(3, "term", super::shape::Kind::Number),
+        super::shape::Field::new(4, "previous", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "stamp", super::shape::Kind::Message(&Stamp::SHAPE)),
+        super::shape::Field::new(6, "header", super::shape::Kind::Bytes),
+        super::shape::Field::new(7, "mls", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Head {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Head", &[
-        super::shape::Field::new(1, "room", None),
-        super::shape::Field::new(2, "term", None),
-        super::shape::Field::new(3, "seq", None),
-        super::shape::Field::new(4, "hash", None),
-        super::shape::Field::new(5, "at", None),
-        super::shape::Field::new(6, "incarnation", None),
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "term", super::shape::Kind::Number),
+        super::shape::Field::new(3, "seq", super::shape::Kind::Number),
+        super::shape::Field::new(4, "hash", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "at", super::shape::Kind::Number),
+        super::shape::Field::new(6, "incarnation", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Refusal {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Refusal", &[
-        super::shape::Field::new(1, "room", None),
-        super::shape::Field::new(2, "submission_id", None),
-        super::shape::Field::new(3, "user", None),
-        super::shape::Field::new(4, "device", None),
-        super::shape::Field::new(5, "code", None),
-        super::shape::Field::new(6, "seq", None),
-        super::shape::Field::new(7, "retry_at", None),
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "submission_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "code", super::shape::Kind::Number),
+        super::shape::Field::new(6, "seq", super::shape::Kind::Number),
+        super::shape::Field::new(7, "retry_at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for LogItem {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LogItem", &[
-        super::shape::Field::new(1, "entry", None),
-        super::shape::Field::new(2, "evidence", Some(&Evidence::SHAPE)),
+        super::shape::Field::new(1, "entry", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "evidence", super::shape::Kind::Message(&Evidence::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for RoomMaterial {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomMaterial", &[
-        super::shape::Field::new(1, "ratchet_tree", None),
-        super::shape::Field::new(2, "evidence", Some(&Evidence::SHAPE)),
+        super::shape::Field::new(1, "ratchet_tree", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "evidence", super::shape::Kind::Message(&Evidence::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for DeviceMessage {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceMessage", &[
-        super::shape::Field::new(1, "request", None),
-        super::shape::Field::new(2, "submission", Some(&Submission::SHAPE)),
+        super::shape::Field::new(1, "request", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "submission", super::shape::Kind::Message(&Submission::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for DeviceRequest {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceRequest", &[
-        super::shape::Field::new(1, "user", None),
-        super::shape::Field::new(2, "device", None),
-        super::shape::Field::new(3, "agency", None),
-        super::shape::Field::new(4, "request_id", None),
-        super::shape::Field::new(5, "enrol", Some(&Enrol::SHAPE)),
-        super::shape::Field::new(6, "publish", Some(&PublishKeyPackages::SHAPE)),
-        super::shape::Field::new(7, "sync", Some(&Sync::SHAPE)),
-        super::shape::Field::new(8, "claim", Some(&Claim::SHAPE)),
-        super::shape::Field::new(9, "get_material", Some(&GetMaterial::SHAPE)),
-        super::shape::Field::new(10, "blob_begin", Some(&BlobBegin::SHAPE)),
-        super::shape::Field::new(11, "blob_put", Some(&BlobPut::SHAPE)),
-        super::shape::Field::new(12, "blob_open", Some(&BlobOpen::SHAPE)),
-        super::shape::Field::new(13, "blob_get", Some(&BlobGet::SHAPE)),
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "request_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "enrol", super::shape::Kind::Message(&Enrol::SHAPE)),
+        super::shape::Field::new(6, "publish", super::shape::Kind::Message(&PublishKeyPackages::SHAPE)),
+        super::shape::Field::new(7, "sync", super::shape::Kind::Message(&Sync::SHAPE)),
+        super::shape::Field::new(8, "claim", super::shape::Kind::Message(&Claim::SHAPE)),
+        super::shape::Field::new(9, "get_material", super::shape::Kind::Message(&GetMaterial::SHAPE)),
+        super::shape::Field::new(10, "blob_begin", super::shape::Kind::Message(&BlobBegin::SHAPE)),
+        super::shape::Field::new(11, "blob_put", super::shape::Kind::Message(&BlobPut::SHAPE)),
+        super::shape::Field::new(12, "blob_open", super::shape::Kind::Message(&BlobOpen::SHAPE)),
+        super::shape::Field::new(13, "blob_get", super::shape::Kind::Message(&BlobGet::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Enrol {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Enrol", &[
-        super::shape::Field::new(1, "certificate", None),
-        super::shape::Field::new(2, "chain", None),
+        super::shape::Field::new(1, "certificate", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "chain", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for PublishKeyPackages {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("PublishKeyPackages", &[
-        super::shape::Field::new(1, "packages", None),
-        super::shape::Field::new(2, "last_resort", None),
+        super::shape::Field::new(1, "packages", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "last_resort", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Sync {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Sync", &[
-        super::shape::Field::new(1, "cursors", Some(&Cursor::SHAPE)),
-        super::shape::Field::new(2, "inbox_done", None),
-        super::shape::Field::new(3, "trust_version", None),
-        super::shape::Field::new(4, "descriptors", Some(&KnownDescriptor::SHAPE)),
-        super::shape::Field::new(5, "counter", None),
+        super::shape::Field::new(1, "cursors", super::shape::Kind::Message(&Cursor::SHAPE)),
+        super::shape::Field::new(2, "inbox_done", super::shape::Kind::Number),
+        super::shape::Field::new(3, "trust_version", super::shape::Kind::Number),
+        super::shape::Field::new(4, "descriptors", super::shape::Kind::Message(&KnownDescriptor::SHAPE)),
+        super::shape::Field::new(5, "counter", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Cursor {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Cursor", &[
-        super::shape::Field::new(1, "room", None),
-        super::shape::Field::new(2, "seq", None),
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "seq", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for KnownDescriptor {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("KnownDescriptor", &[
-        super::shape::Field::new(1, "agency", None),
-        super::shape::Field::new(2, "version", None),
+        super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "version", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Claim {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Claim", &[
-        super::shape::Field::new(1, "claim_id", None),
-        super::shape::Field::new(2, "users", None),
+        super::shape::Field::new(1, "claim_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "users", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for GetMaterial {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("GetMaterial", &[
-        super::shape::Field::new(1, "room", None),
-        super::shape::Field::new(2, "seq", None),
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "seq", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for BlobBegin {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobBegin", &[
-        super::shape::Field::new(1, "blob", None),
-        super::shape::Field::new(2, "header", None),
-        super::shape::Field::new(3, "chunk_hashes", None),
-        super::shape::Field::new(4, "padded", None),
-        super::shape::Field::new(5, "capability_hash", None),
-        super::shape::Field::new(6, "expires_at", None),
+        super::shape::Field::new(1, "blob", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "header", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "chunk_hashes", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "padded", super::shape::Kind::Number),
+        super::shape::Field::new(5, "capability_hash", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "expires_at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for BlobPut {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobPut", &[
-        super::shape::Field::new(1, "blob", None),
-        super::shape::Field::new(2, "index", None),
+        super::shape::Field::new(1, "blob", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "index", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for BlobOpen {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobOpen", &[
-        super::shape::Field::new(1, "blob", None),
-        super::shape::Field::new(2, "origin", None),
-        super::shape::Field::new(3, "capability", None),
+        super::shape::Field::new(1, "blob", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "origin", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "capability", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for BlobGet {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobGet", &[
-        super::shape::Field::new(1, "blob", None),
-        super::shape::Field::new(2, "origin", None),
-        super::shape::Field::new(3, "capability", None),
-        super::shape::Field::new(4, "index", None),
+        super::shape::Field::new(1, "blob", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "origin", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "capability", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "index", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for ServerReply {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("ServerReply", &[
-        super::shape::Field::new(1, "request_id", None),
-        super::shape::Field::new(2, "failure", Some(&Failure::SHAPE)),
-        super::shape::Field::new(3, "done", Some(&Done::SHAPE)),
-        super::shape::Field::new(4, "stock", Some(&Stock::SHAPE)),
-        super::shape::Field::new(5, "delivery", Some(&Delivery::SHAPE)),
-        super::shape::Field::new(6, "material", Some(&RoomMaterial::SHAPE)),
-        super::shape::Field::new(7, "queued", Some(&Queued::SHAPE)),
-        super::shape::Field::new(8, "refusal", None),
-        super::shape::Field::new(9, "blob_info", Some(&BlobInfo::SHAPE)),
-        super::shape::Field::new(10, "blob_chunk", Some(&BlobChunk::SHAPE)),
-        super::shape::Field::new(11, "pending", Some(&Pending::SHAPE)),
+        super::shape::Field::new(1, "request_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "failure", super::shape::Kind::Message(&Failure::SHAPE)),
+        super::shape::Field::new(3, "done", super::shape::Kind::Message(&Done::SHAPE)),
+        super::shape::Field::new(4, "stock", super::shape::Kind::Message(&Stock::SHAPE)),
+        super::shape::Field::new(5, "delivery", super::shape::Kind::Message(&Delivery::SHAPE)),
+        super::shape::Field::new(6, "material", super::shape::Kind::Message(&RoomMaterial::SHAPE)),
+        super::shape::Field::new(7, "queued", super::shape::Kind::Message(&Queued::SHAPE)),
+        super::shape::Field::new(8, "refusal", super::shape::Kind::Bytes),
+        super::shape::Field::new(9, "blob_info", super::shape::Kind::Message(&BlobInfo::SHAPE)),
+        super::shape::Field::new(10, "blob_chunk", super::shape::Kind::Message(&BlobChunk::SHAPE)),
+        super::shape::Field::new(11, "pending", super::shape::Kind::Message(&Pending::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Failure {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Failure", &[
-        super::shape::Field::new(1, "code", None),
-        super::shape::Field::new(2, "retry_at", None),
+        super::shape::Field::new(1, "code", super::shape::Kind::Number),
+        super::shape::Field::new(2, "retry_at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Done {
@@ -2129,196 +2129,196 @@ impl super::shape::Shaped for Pending {
 }
 impl super::shape::Shaped for Stock {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Stock", &[
-        super::shape::Field::new(1, "left", None),
+        super::shape::Field::new(1, "left", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Delivery {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Delivery", &[
-        super::shape::Field::new(1, "rooms", Some(&RoomDelivery::SHAPE)),
-        super::shape::Field::new(2, "inbox", Some(&InboxItem::SHAPE)),
-        super::shape::Field::new(3, "trust_list", None),
-        super::shape::Field::new(4, "descriptors", None),
-        super::shape::Field::new(5, "more", None),
+        super::shape::Field::new(1, "rooms", super::shape::Kind::Message(&RoomDelivery::SHAPE)),
+        super::shape::Field::new(2, "inbox", super::shape::Kind::Message(&InboxItem::SHAPE)),
+        super::shape::Field::new(3, "trust_list", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "descriptors", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "more", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for RoomDelivery {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomDelivery", &[
-        super::shape::Field::new(1, "room", None),
-        super::shape::Field::new(2, "items", Some(&LogItem::SHAPE)),
-        super::shape::Field::new(3, "head", None),
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "items", super::shape::Kind::Message(&LogItem::SHAPE)),
+        super::shape::Field::new(3, "head", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for InboxItem {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("InboxItem", &[
-        super::shape::Field::new(1, "number", None),
-        super::shape::Field::new(2, "invitation", Some(&Invitation::SHAPE)),
-        super::shape::Field::new(3, "claimed", Some(&ClaimAnswer::SHAPE)),
-        super::shape::Field::new(4, "refusal", None),
-        super::shape::Field::new(5, "stock_low", Some(&Stock::SHAPE)),
+        super::shape::Field::new(1, "number", super::shape::Kind::Number),
+        super::shape::Field::new(2, "invitation", super::shape::Kind::Message(&Invitation::SHAPE)),
+        super::shape::Field::new(3, "claimed", super::shape::Kind::Message(&ClaimAnswer::SHAPE)),
+        super::shape::Field::new(4, "refusal", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "stock_low", super::shape::Kind::Message(&Stock::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Invitation {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Invitation", &[
-        super::shape::Field::new(1, "hub", None),
-        super::shape::Field::new(2, "entry", None),
-        super::shape::Field::new(3, "head", None),
-        super::shape::Field::new(4, "welcome", None),
+        super::shape::Field::new(1, "hub", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "entry", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "head", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "welcome", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for ClaimAnswer {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("ClaimAnswer", &[
-        super::shape::Field::new(1, "claim_id", None),
-        super::shape::Field::new(2, "agency", None),
-        super::shape::Field::new(3, "descriptor", None),
-        super::shape::Field::new(4, "users", Some(&ClaimedUser::SHAPE)),
+        super::shape::Field::new(1, "claim_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "descriptor", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "users", super::shape::Kind::Message(&ClaimedUser::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for ClaimedUser {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("ClaimedUser", &[
-        super::shape::Field::new(1, "user", None),
-        super::shape::Field::new(2, "code", None),
-        super::shape::Field::new(3, "chain", None),
-        super::shape::Field::new(4, "packages", None),
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "code", super::shape::Kind::Number),
+        super::shape::Field::new(3, "chain", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "packages", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for BlobInfo {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobInfo", &[
-        super::shape::Field::new(1, "header", None),
-        super::shape::Field::new(2, "chunk_hashes", None),
-        super::shape::Field::new(3, "padded", None),
+        super::shape::Field::new(1, "header", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "chunk_hashes", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "padded", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for BlobChunk {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobChunk", &[
-        super::shape::Field::new(1, "index", None),
+        super::shape::Field::new(1, "index", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Envelope {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Envelope", &[
-        super::shape::Field::new(1, "version", None),
-        super::shape::Field::new(2, "body", None),
+        super::shape::Field::new(1, "version", super::shape::Kind::Number),
+        super::shape::Field::new(2, "body", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for SignedEnvelope {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("SignedEnvelope", &[
-        super::shape::Field::new(1, "version", None),
-        super::shape::Field::new(2, "body", None),
-        super::shape::Field::new(3, "signatures", Some(&Signature::SHAPE)),
+        super::shape::Field::new(1, "version", super::shape::Kind::Number),
+        super::shape::Field::new(2, "body", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "signatures", super::shape::Kind::Message(&Signature::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Signature {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Signature", &[
-        super::shape::Field::new(1, "key_id", None),
-        super::shape::Field::new(2, "signature", None),
+        super::shape::Field::new(1, "key_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "signature", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for PeerMessage {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("PeerMessage", &[
-        super::shape::Field::new(1, "frame", None),
-        super::shape::Field::new(2, "ack", None),
-        super::shape::Field::new(3, "chunk_request", None),
-        super::shape::Field::new(4, "chunk_reply", Some(&ChunkReply::SHAPE)),
+        super::shape::Field::new(1, "frame", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "ack", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "chunk_request", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "chunk_reply", super::shape::Kind::Message(&ChunkReply::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LinkFrame {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkFrame", &[
-        super::shape::Field::new(1, "from", None),
-        super::shape::Field::new(2, "to", None),
-        super::shape::Field::new(3, "incarnation", None),
-        super::shape::Field::new(4, "number", None),
-        super::shape::Field::new(5, "previous", None),
-        super::shape::Field::new(6, "at", None),
-        super::shape::Field::new(7, "descriptor", None),
-        super::shape::Field::new(8, "items", Some(&LinkItem::SHAPE)),
+        super::shape::Field::new(1, "from", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "to", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "incarnation", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "number", super::shape::Kind::Number),
+        super::shape::Field::new(5, "previous", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "at", super::shape::Kind::Number),
+        super::shape::Field::new(7, "descriptor", super::shape::Kind::Bytes),
+        super::shape::Field::new(8, "items", super::shape::Kind::Message(&LinkItem::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LinkAck {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkAck", &[
-        super::shape::Field::new(1, "from", None),
-        super::shape::Field::new(2, "to", None),
-        super::shape::Field::new(3, "incarnation", None),
-        super::shape::Field::new(4, "number", None),
-        super::shape::Field::new(5, "hash", None),
-        super::shape::Field::new(6, "at", None),
+        super::shape::Field::new(1, "from", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "to", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "incarnation", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "number", super::shape::Kind::Number),
+        super::shape::Field::new(5, "hash", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for LinkItem {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkItem", &[
-        super::shape::Field::new(1, "submission", Some(&Submission::SHAPE)),
-        super::shape::Field::new(2, "entries", Some(&RoomEntries::SHAPE)),
-        super::shape::Field::new(3, "refusal", None),
-        super::shape::Field::new(4, "welcome", Some(&RoomWelcome::SHAPE)),
-        super::shape::Field::new(5, "claim", Some(&LinkClaim::SHAPE)),
-        super::shape::Field::new(6, "claim_answer", Some(&LinkClaimAnswer::SHAPE)),
-        super::shape::Field::new(7, "blob_open", Some(&BlobOpen::SHAPE)),
-        super::shape::Field::new(8, "blob_info", Some(&LinkBlobInfo::SHAPE)),
+        super::shape::Field::new(1, "submission", super::shape::Kind::Message(&Submission::SHAPE)),
+        super::shape::Field::new(2, "entries", super::shape::Kind::Message(&RoomEntries::SHAPE)),
+        super::shape::Field::new(3, "refusal", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "welcome", super::shape::Kind::Message(&RoomWelcome::SHAPE)),
+        super::shape::Field::new(5, "claim", super::shape::Kind::Message(&LinkClaim::SHAPE)),
+        super::shape::Field::new(6, "claim_answer", super::shape::Kind::Message(&LinkClaimAnswer::SHAPE)),
+        super::shape::Field::new(7, "blob_open", super::shape::Kind::Message(&BlobOpen::SHAPE)),
+        super::shape::Field::new(8, "blob_info", super::shape::Kind::Message(&LinkBlobInfo::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for RoomEntries {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomEntries", &[
-        super::shape::Field::new(1, "room", None),
-        super::shape::Field::new(2, "items", Some(&LogItem::SHAPE)),
-        super::shape::Field::new(3, "head", None),
-        super::shape::Field::new(4, "departures", Some(&Departure::SHAPE)),
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "items", super::shape::Kind::Message(&LogItem::SHAPE)),
+        super::shape::Field::new(3, "head", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "departures", super::shape::Kind::Message(&Departure::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Departure {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Departure", &[
-        super::shape::Field::new(1, "user", None),
-        super::shape::Field::new(2, "device", None),
-        super::shape::Field::new(3, "seq", None),
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "seq", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for RoomWelcome {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomWelcome", &[
-        super::shape::Field::new(1, "invitation", Some(&Invitation::SHAPE)),
-        super::shape::Field::new(2, "recipients", Some(&Recipient::SHAPE)),
-        super::shape::Field::new(3, "material", Some(&RoomMaterial::SHAPE)),
+        super::shape::Field::new(1, "invitation", super::shape::Kind::Message(&Invitation::SHAPE)),
+        super::shape::Field::new(2, "recipients", super::shape::Kind::Message(&Recipient::SHAPE)),
+        super::shape::Field::new(3, "material", super::shape::Kind::Message(&RoomMaterial::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Recipient {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Recipient", &[
-        super::shape::Field::new(1, "user", None),
-        super::shape::Field::new(2, "device", None),
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkClaim {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkClaim", &[
-        super::shape::Field::new(1, "user", None),
-        super::shape::Field::new(2, "device", None),
-        super::shape::Field::new(3, "claim", Some(&Claim::SHAPE)),
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "claim", super::shape::Kind::Message(&Claim::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LinkClaimAnswer {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkClaimAnswer", &[
-        super::shape::Field::new(1, "user", None),
-        super::shape::Field::new(2, "device", None),
-        super::shape::Field::new(3, "answer", Some(&ClaimAnswer::SHAPE)),
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "answer", super::shape::Kind::Message(&ClaimAnswer::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LinkBlobInfo {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkBlobInfo", &[
-        super::shape::Field::new(1, "blob", None),
-        super::shape::Field::new(2, "code", None),
-        super::shape::Field::new(3, "info", Some(&BlobInfo::SHAPE)),
-        super::shape::Field::new(4, "expires_at", None),
+        super::shape::Field::new(1, "blob", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "code", super::shape::Kind::Number),
+        super::shape::Field::new(3, "info", super::shape::Kind::Message(&BlobInfo::SHAPE)),
+        super::shape::Field::new(4, "expires_at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for ChunkRequest {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("ChunkRequest", &[
-        super::shape::Field::new(1, "from", None),
-        super::shape::Field::new(2, "to", None),
-        super::shape::Field::new(3, "blob", None),
-        super::shape::Field::new(4, "capability", None),
-        super::shape::Field::new(5, "index", None),
-        super::shape::Field::new(6, "at", None),
+        super::shape::Field::new(1, "from", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "to", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "blob", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "capability", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "index", super::shape::Kind::Number),
+        super::shape::Field::new(6, "at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for ChunkReply {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("ChunkReply", &[
-        super::shape::Field::new(1, "from", None),
-        super::shape::Field::new(2, "blob", None),
-        super::shape::Field::new(3, "index", None),
-        super::shape::Field::new(4, "code", None),
+        super::shape::Field::new(1, "from", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "blob", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "index", super::shape::Kind::Number),
+        super::shape::Field::new(4, "code", super::shape::Kind::Number),
     ]);
 }

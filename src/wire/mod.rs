@@ -16,6 +16,8 @@ pub(crate) mod log;
 pub(crate) mod proto;
 mod shape;
 mod signed;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use codec::{Wire, decode, decode_body, encode, encode_body, field, repeated};
 pub(crate) use fields::Reason;

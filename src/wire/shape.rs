@@ -8,8 +8,15 @@ use crate::{
 /// A message and its fields.
 pub(crate) struct Shape(&'static str, &'static [Field]);
 
-/// A field: its number, its name, and the message in it, if it is one.
-pub(crate) struct Field(u32, &'static str, Option<&'static Shape>);
+/// A field: its number, its name, and what is in it.
+pub(crate) struct Field(u32, &'static str, Kind);
+
+/// What is in a field.
+pub(crate) enum Kind {
+    Number,
+    Bytes,
+    Message(&'static Shape),
+}
 
 /// A generated message.
 pub(crate) trait Shaped {
@@ -52,15 +59,15 @@ impl Shape {
             };
             ensure(key >> 3 != 0, Code::Malformed, "field number")?;
             let known = self.1.iter().find(|field| u64::from(field.0) == key >> 3);
-            let Field(_, name, nested) = known.ok_or(Error::new(Code::NotCanonical, "unknown field"))?;
-            match (inside, nested) {
-                (None, None) => visit(depth, name, Part::Number(value))?,
-                (Some(inside), None) => visit(depth, name, Part::Bytes(inside.len()))?,
-                (Some(inside), Some(shape)) => {
+            let Field(_, name, kind) = known.ok_or(Error::new(Code::NotCanonical, "unknown field"))?;
+            match (kind, inside) {
+                (Kind::Number, None) => visit(depth, name, Part::Number(value))?,
+                (Kind::Bytes, Some(inside)) => visit(depth, name, Part::Bytes(inside.len()))?,
+                (Kind::Message(shape), Some(inside)) => {
                     visit(depth, name, Part::Message(inside.len()))?;
                     shape.walk(inside, depth.saturating_add(1), visit)?;
                 }
-                (None, Some(_)) => return fault(Code::Malformed, "wire type"),
+                _ => return fault(Code::Malformed, "wire type"),
             }
         }
         Ok(())
@@ -73,8 +80,8 @@ impl Shape {
 }
 
 impl Field {
-    pub(super) const fn new(number: u32, name: &'static str, message: Option<&'static Shape>) -> Self {
-        Field(number, name, message)
+    pub(super) const fn new(number: u32, name: &'static str, kind: Kind) -> Self {
+        Field(number, name, kind)
     }
 }
 

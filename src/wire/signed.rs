@@ -54,7 +54,7 @@ impl<T: Wire> Signed<T> {
     /// Joins a body with its signatures.
     pub(crate) fn assemble(value: T, body: Bytes, mut signatures: Vec<RawSignature>) -> Self {
         signatures.sort_by_key(|s| s.key);
-        signatures.dedup_by(|a, b| a.key == b.key);
+        signatures.dedup_by_key(|s| s.key);
         let raw = |s: &RawSignature| proto::Signature {
             key_id: Bytes::copy_from_slice(s.key.as_bytes()),
             signature: Bytes::copy_from_slice(&s.signature),

@@ -1,0 +1,454 @@
+//! Arbitrary values of every message.
+
+use core::fmt::Debug;
+
+use bytes::Bytes;
+use proptest::{
+    collection::{btree_map, btree_set, vec},
+    option,
+    prelude::*,
+};
+
+use crate::{
+    code::Code,
+    ids::{
+        AgencyId, BlobId, Device, DeviceId, Hash, IncarnationId, KeyId, RequestId, RoomId, SubmissionId,
+        UserId,
+    },
+    time::Timestamp,
+    wire::{RawSignature, Reason, Signed, Wire, device::*, encode_body, link::*, log::*},
+};
+
+pub(super) fn agency() -> BoxedStrategy<AgencyId> {
+    "[a-z0-9]([a-z0-9-]{0,5}[a-z0-9])?\\.(de|example)".prop_map(|s| AgencyId::parse(&s).unwrap()).boxed()
+}
+
+pub(super) fn user() -> BoxedStrategy<UserId> {
+    ("[a-z0-9._-]{1,8}", agency()).prop_map(|(local, agency)| user_of(&local, &agency)).boxed()
+}
+
+fn user_of(local: &str, agency: &AgencyId) -> UserId {
+    UserId::parse(&format!("{local}@{agency}")).unwrap()
+}
+
+pub(super) fn device() -> BoxedStrategy<Device> {
+    (user(), any::<[u8; 16]>()).prop_map(|(user, id)| Device { user, id: DeviceId::from_bytes(id) }).boxed()
+}
+
+fn ends() -> BoxedStrategy<(AgencyId, AgencyId)> {
+    (agency(), agency()).prop_filter("different ends", |(from, to)| from != to).boxed()
+}
+
+fn bytes() -> BoxedStrategy<Bytes> {
+    vec(any::<u8>(), 1..40).prop_map(Bytes::from).boxed()
+}
+
+fn room() -> BoxedStrategy<RoomId> {
+    any::<[u8; 16]>().prop_map(RoomId::from_bytes).boxed()
+}
+
+fn hash() -> BoxedStrategy<Hash> {
+    any::<[u8; 32]>().prop_map(Hash::from_bytes).boxed()
+}
+
+fn time() -> BoxedStrategy<Timestamp> {
+    prop_oneof![Just(0), any::<u64>()].prop_map(Timestamp::from_millis).boxed()
+}
+
+/// A number that counts from 1; small ones are as likely as large ones.
+fn count() -> BoxedStrategy<u64> {
+    prop_oneof![1..4_u64, 1..=u64::MAX].boxed()
+}
+
+fn number() -> BoxedStrategy<u64> {
+    prop_oneof![Just(0), count()].boxed()
+}
+
+/// A code that is known here, or one that is not.
+fn reason() -> BoxedStrategy<Reason> {
+    let known = proptest::sample::select(Code::ALL).prop_map(Reason::from);
+    prop_oneof![known, (1..=u32::from(u16::MAX)).prop_map(|n| Reason::parse(n).unwrap())].boxed()
+}
+
+/// Signed by keys and signatures that nobody checks here.
+fn signed<T: Wire + Debug + 'static>(value: BoxedStrategy<T>) -> BoxedStrategy<Signed<T>> {
+    let signature = any::<(u8, u8)>().prop_map(|(key, signature)| RawSignature {
+        key: KeyId::from_bytes([key; 32]),
+        signature: [signature; 64],
+    });
+    (value, vec(signature, 1..3))
+        .prop_map(|(value, signatures)| {
+            let body = encode_body(&value);
+            Signed::assemble(value, body, signatures)
+        })
+        .boxed()
+}
+
+pub(super) fn evidence() -> BoxedStrategy<Evidence> {
+    prop_oneof![bytes().prop_map(Evidence::ChainLink), bytes().prop_map(Evidence::Descriptor)].boxed()
+}
+
+pub(super) fn submission_header() -> BoxedStrategy<SubmissionHeader> {
+    use SubmissionKind::{Commit, Create, Message, Proposal};
+    let kind = prop_oneof![
+        hash().prop_map(|h| (Create, Some(h), None)),
+        (option::of(hash()), option::of(hash())).prop_map(|(g, w)| (Commit, g, w)),
+        Just((Proposal, None, None)),
+        Just((Message, None, None)),
+    ];
+    (room(), count(), number(), any::<[u8; 16]>(), count(), device(), kind, hash())
+        .prop_map(
+            |(room, term, epoch, id, counter, sender, (kind, group_info_hash, welcome_hash), mls_hash)| {
+                let submission_id = SubmissionId::from_bytes(id);
+                SubmissionHeader {
+                    room,
+                    term,
+                    epoch,
+                    submission_id,
+                    counter,
+                    sender,
+                    kind,
+                    mls_hash,
+                    group_info_hash,
+                    welcome_hash,
+                }
+            },
+        )
+        .boxed()
+}
+
+pub(super) fn submission() -> BoxedStrategy<Submission> {
+    let parts = (bytes(), bytes(), bytes(), bytes(), vec(evidence(), 0..3));
+    (signed(submission_header()), parts)
+        .prop_map(|(header, (mls, group_info, welcome, ratchet_tree, mut evidence))| {
+            let claimed = header.claimed();
+            let creates = claimed.kind == SubmissionKind::Create;
+            let group_info = claimed.group_info_hash.map(|_| group_info);
+            let welcome = claimed.welcome_hash.map(|_| welcome);
+            if !creates && claimed.kind != SubmissionKind::Commit {
+                evidence.clear();
+            }
+            let mls = if creates { Bytes::new() } else { mls };
+            Submission {
+                header,
+                mls,
+                group_info,
+                welcome,
+                ratchet_tree: creates.then_some(ratchet_tree),
+                evidence,
+            }
+        })
+        .boxed()
+}
+
+pub(super) fn stamp() -> BoxedStrategy<Stamp> {
+    (time(), count(), btree_map(agency(), count(), 0..4))
+        .prop_map(|(at, trust_version, versions)| {
+            let revocations =
+                versions.into_iter().map(|(agency, version)| RevocationVersion { agency, version }).collect();
+            Stamp { at, trust_version, revocations }
+        })
+        .boxed()
+}
+
+pub(super) fn log_entry() -> BoxedStrategy<LogEntry> {
+    (count(), count(), hash(), stamp(), signed(submission_header()), bytes())
+        .prop_map(|(seq, term, previous, stamp, header, mls)| {
+            let creates = header.claimed().kind == SubmissionKind::Create;
+            let mls = if creates { Bytes::new() } else { mls };
+            let room = header.claimed().room;
+            LogEntry { room, seq, term, previous: (seq > 1).then_some(previous), stamp, header, mls }
+        })
+        .boxed()
+}
+
+pub(super) fn log_item() -> BoxedStrategy<LogItem> {
+    (bytes(), vec(evidence(), 0..3)).prop_map(|(entry, evidence)| LogItem { entry, evidence }).boxed()
+}
+
+pub(super) fn room_material() -> BoxedStrategy<RoomMaterial> {
+    (bytes(), vec(evidence(), 0..3))
+        .prop_map(|(ratchet_tree, evidence)| RoomMaterial { ratchet_tree, evidence })
+        .boxed()
+}
+
+pub(super) fn head() -> BoxedStrategy<Head> {
+    (room(), count(), count(), hash(), time(), any::<[u8; 16]>())
+        .prop_map(|(room, term, seq, hash, at, incarnation)| {
+            let incarnation = IncarnationId::from_bytes(incarnation);
+            Head { room, term, seq, hash, at, incarnation }
+        })
+        .boxed()
+}
+
+pub(super) fn refusal() -> BoxedStrategy<Refusal> {
+    (room(), any::<[u8; 16]>(), device(), reason(), number(), time())
+        .prop_map(|(room, id, sender, reason, seq, retry_at)| {
+            let submission_id = SubmissionId::from_bytes(id);
+            Refusal { room, submission_id, sender, reason, seq, retry_at }
+        })
+        .boxed()
+}
+
+fn blob() -> BoxedStrategy<BlobId> {
+    any::<[u8; 16]>().prop_map(BlobId::from_bytes).boxed()
+}
+
+fn capability() -> BoxedStrategy<ShownCapability> {
+    any::<[u8; 32]>().prop_map(|bytes| ShownCapability::from_bytes(bytes.into())).boxed()
+}
+
+fn request_id() -> BoxedStrategy<RequestId> {
+    any::<[u8; 16]>().prop_map(RequestId::from_bytes).boxed()
+}
+
+pub(super) fn blob_info() -> BoxedStrategy<BlobInfo> {
+    (bytes(), vec(any::<[u8; 32]>(), 1..4), 0..=1_u64 << 40)
+        .prop_map(|(header, hashes, padded)| BlobInfo {
+            header,
+            chunk_hashes: hashes.concat().into(),
+            padded,
+        })
+        .boxed()
+}
+
+pub(super) fn blob_open() -> BoxedStrategy<BlobOpen> {
+    (blob(), agency(), capability())
+        .prop_map(|(blob, origin, capability)| BlobOpen { blob, origin, capability })
+        .boxed()
+}
+
+pub(super) fn claim() -> BoxedStrategy<Claim> {
+    (request_id(), btree_set(user(), 1..5))
+        .prop_map(|(claim_id, users)| Claim { claim_id, users: users.into_iter().collect() })
+        .boxed()
+}
+
+pub(super) fn claim_answer() -> BoxedStrategy<ClaimAnswer> {
+    let keys =
+        (vec(bytes(), 1..3), vec(bytes(), 1..3)).prop_map(|(chain, packages)| Keys { chain, packages });
+    let keys = prop_oneof![keys.prop_map(Ok), reason().prop_map(Err)];
+    let users = btree_map("[a-z0-9]{1,8}", keys, 1..4);
+    (request_id(), agency(), option::of(bytes()), users)
+        .prop_map(|(claim_id, agency, descriptor, users)| {
+            let user = |(local, keys): (String, _)| ClaimedUser { user: user_of(&local, &agency), keys };
+            let mut users: Vec<_> = users.into_iter().map(user).collect();
+            users.sort_by(|a, b| a.user.cmp(&b.user));
+            ClaimAnswer { claim_id, agency, descriptor, users }
+        })
+        .boxed()
+}
+
+fn sync() -> BoxedStrategy<Sync> {
+    let cursors = btree_map(room(), number(), 0..4);
+    let descriptors = btree_map(agency(), count(), 0..4);
+    (cursors, number(), number(), descriptors)
+        .prop_map(|(cursors, inbox_done, trust_version, descriptors)| {
+            let cursor = |(room, seq)| Cursor { room, seq };
+            let known = |(agency, version)| KnownDescriptor { agency, version };
+            Sync {
+                cursors: cursors.into_iter().map(cursor).collect(),
+                inbox_done,
+                trust_version,
+                descriptors: descriptors.into_iter().map(known).collect(),
+            }
+        })
+        .boxed()
+}
+
+fn request_body() -> BoxedStrategy<RequestBody> {
+    let index = 0..65_536_u64;
+    prop_oneof![
+        (bytes(), vec(bytes(), 1..4))
+            .prop_map(|(certificate, chain)| RequestBody::Enrol(Enrol { certificate, chain })),
+        (vec(bytes(), 0..4), option::of(bytes()))
+            .prop_map(|(packages, last_resort)| RequestBody::Publish(Publish { packages, last_resort })),
+        sync().prop_map(RequestBody::Sync),
+        claim().prop_map(RequestBody::Claim),
+        (room(), count()).prop_map(|(room, seq)| RequestBody::GetMaterial(GetMaterial { room, seq })),
+        (blob(), blob_info(), hash(), time()).prop_map(|(blob, info, capability_hash, expires_at)| {
+            RequestBody::BlobBegin(BlobBegin { blob, info, capability_hash, expires_at })
+        }),
+        (blob(), index.clone()).prop_map(|(blob, index)| RequestBody::BlobPut(BlobPut { blob, index })),
+        blob_open().prop_map(RequestBody::BlobOpen),
+        (blob_open(), index).prop_map(|(BlobOpen { blob, origin, capability }, index)| {
+            RequestBody::BlobGet(BlobGet { blob, origin, capability, index })
+        }),
+    ]
+    .boxed()
+}
+
+pub(super) fn device_request() -> BoxedStrategy<DeviceRequest> {
+    (device(), request_id(), request_body())
+        .prop_map(|(device, request_id, body)| {
+            let agency = device.user.agency().clone();
+            DeviceRequest { device, agency, request_id, body }
+        })
+        .boxed()
+}
+
+pub(super) fn device_message() -> BoxedStrategy<DeviceMessage> {
+    prop_oneof![
+        signed(device_request()).prop_map(|r| DeviceMessage::Request(r.into())),
+        submission().prop_map(|s| DeviceMessage::Submission(s.into())),
+    ]
+    .boxed()
+}
+
+pub(super) fn room_delivery() -> BoxedStrategy<RoomDelivery> {
+    (vec(log_item(), 0..3), signed(head()))
+        .prop_map(|(items, head)| RoomDelivery { room: head.claimed().room, items, head })
+        .boxed()
+}
+
+pub(super) fn invitation() -> BoxedStrategy<Invitation> {
+    (agency(), bytes(), signed(head()), bytes())
+        .prop_map(|(hub, entry, head, welcome)| Invitation { hub, entry, head, welcome })
+        .boxed()
+}
+
+fn inbox_body() -> BoxedStrategy<InboxBody> {
+    prop_oneof![
+        invitation().prop_map(|i| InboxBody::Invitation(i.into())),
+        claim_answer().prop_map(InboxBody::Claimed),
+        signed(refusal()).prop_map(|r| InboxBody::Refusal(r.into())),
+        any::<u32>().prop_map(InboxBody::StockLow),
+    ]
+    .boxed()
+}
+
+pub(super) fn delivery() -> BoxedStrategy<Delivery> {
+    let rooms = vec(room_delivery(), 0..3).prop_map(|mut rooms| {
+        rooms.sort_by_key(|r| r.room);
+        rooms.dedup_by_key(|r| r.room);
+        rooms
+    });
+    let inbox = btree_map(count(), inbox_body(), 0..3);
+    (rooms, inbox, option::of(bytes()), vec(bytes(), 0..3), any::<bool>())
+        .prop_map(|(rooms, inbox, trust_list, descriptors, more)| {
+            let inbox = inbox.into_iter().map(|(number, body)| InboxItem { number, body }).collect();
+            Delivery { rooms, inbox, trust_list, descriptors, more }
+        })
+        .boxed()
+}
+
+pub(super) fn server_reply() -> BoxedStrategy<ServerReply> {
+    let failure = (reason(), time()).prop_map(|(reason, retry_at)| Failure { reason, retry_at });
+    let body = prop_oneof![
+        failure.prop_map(ReplyBody::Failure),
+        Just(ReplyBody::Done),
+        any::<u32>().prop_map(ReplyBody::Stock),
+        delivery().prop_map(ReplyBody::Delivery),
+        room_material().prop_map(ReplyBody::Material),
+        Just(ReplyBody::Queued),
+        signed(refusal()).prop_map(|r| ReplyBody::Refusal(r.into())),
+        blob_info().prop_map(ReplyBody::BlobInfo),
+        (0..65_536_u64).prop_map(ReplyBody::BlobChunk),
+        Just(ReplyBody::Pending),
+    ];
+    (request_id(), body).prop_map(|(request_id, body)| ServerReply { request_id, body }).boxed()
+}
+
+pub(super) fn room_entries() -> BoxedStrategy<RoomEntries> {
+    (room_delivery(), btree_set((count(), device()), 0..3))
+        .prop_map(|(RoomDelivery { room, items, head }, departures)| {
+            let departures = departures.into_iter().map(|(seq, device)| Departure { device, seq }).collect();
+            RoomEntries { room, items, head, departures }
+        })
+        .boxed()
+}
+
+pub(super) fn room_welcome() -> BoxedStrategy<RoomWelcome> {
+    (invitation(), btree_set(device(), 1..4), room_material())
+        .prop_map(|(invitation, recipients, material)| RoomWelcome {
+            invitation,
+            recipients: recipients.into_iter().collect(),
+            material,
+        })
+        .boxed()
+}
+
+fn link_blob_info() -> BoxedStrategy<LinkBlobInfo> {
+    let shared = (blob_info(), time()).prop_map(|(info, expires_at)| Ok(SharedBlob { info, expires_at }));
+    (blob(), prop_oneof![shared, reason().prop_map(Err)])
+        .prop_map(|(blob, outcome)| LinkBlobInfo { blob, outcome })
+        .boxed()
+}
+
+pub(super) fn link_item() -> BoxedStrategy<LinkItem> {
+    prop_oneof![
+        submission().prop_map(|s| LinkItem::Submission(s.into())),
+        room_entries().prop_map(|e| LinkItem::Entries(e.into())),
+        signed(refusal()).prop_map(|r| LinkItem::Refusal(r.into())),
+        room_welcome().prop_map(|w| LinkItem::Welcome(w.into())),
+        (device(), claim()).prop_map(|(device, claim)| LinkItem::Claim(LinkClaim { device, claim })),
+        (device(), claim_answer())
+            .prop_map(|(device, answer)| LinkItem::ClaimAnswer(LinkClaimAnswer { device, answer })),
+        blob_open().prop_map(LinkItem::BlobOpen),
+        link_blob_info().prop_map(LinkItem::BlobInfo),
+    ]
+    .boxed()
+}
+
+pub(super) fn link_frame() -> BoxedStrategy<LinkFrame> {
+    let life = any::<[u8; 16]>().prop_map(IncarnationId::from_bytes);
+    let place = prop_oneof![
+        bytes().prop_map(|descriptor| (1, None, Some(descriptor))),
+        (2..=u64::MAX, hash(), option::of(bytes())).prop_map(|(n, hash, descriptor)| (
+            n,
+            Some(hash),
+            descriptor
+        )),
+    ];
+    (ends(), life, place, time(), vec(link_item(), 1..4))
+        .prop_map(|((from, to), incarnation, (number, previous, descriptor), at, items)| LinkFrame {
+            from,
+            to,
+            incarnation,
+            number,
+            previous,
+            at,
+            descriptor,
+            items,
+        })
+        .boxed()
+}
+
+pub(super) fn link_ack() -> BoxedStrategy<LinkAck> {
+    let life = any::<[u8; 16]>().prop_map(IncarnationId::from_bytes);
+    (ends(), life, number(), hash(), time())
+        .prop_map(|((from, to), incarnation, number, hash, at)| LinkAck {
+            from,
+            to,
+            incarnation,
+            number,
+            hash: (number > 0).then_some(hash),
+            at,
+        })
+        .boxed()
+}
+
+pub(super) fn chunk_request() -> BoxedStrategy<ChunkRequest> {
+    (ends(), blob(), capability(), 0..65_536_u64, time())
+        .prop_map(|((from, to), blob, capability, index, at)| ChunkRequest {
+            from,
+            to,
+            blob,
+            capability,
+            index,
+            at,
+        })
+        .boxed()
+}
+
+pub(super) fn peer_message() -> BoxedStrategy<PeerMessage> {
+    let reply = (agency(), blob(), 0..65_536_u64, option::of(reason()))
+        .prop_map(|(from, blob, index, refused)| ChunkReply { from, blob, index, refused });
+    prop_oneof![
+        signed(link_frame()).prop_map(|f| PeerMessage::Frame(f.into())),
+        signed(link_ack()).prop_map(|a| PeerMessage::Ack(a.into())),
+        signed(chunk_request()).prop_map(|r| PeerMessage::ChunkRequest(r.into())),
+        reply.prop_map(PeerMessage::ChunkReply),
+    ]
+    .boxed()
+}
