@@ -242,8 +242,8 @@ pub(super) fn claim_answer() -> BoxedStrategy<ClaimAnswer> {
 fn sync() -> BoxedStrategy<Sync> {
     let cursors = btree_map(room(), number(), 0..4);
     let descriptors = btree_map(agency(), count(), 0..4);
-    (cursors, number(), number(), descriptors)
-        .prop_map(|(cursors, inbox_done, trust_version, descriptors)| {
+    (cursors, number(), number(), descriptors, number())
+        .prop_map(|(cursors, inbox_done, trust_version, descriptors, counter)| {
             let cursor = |(room, seq)| Cursor { room, seq };
             let known = |(agency, version)| KnownDescriptor { agency, version };
             Sync {
@@ -251,6 +251,7 @@ fn sync() -> BoxedStrategy<Sync> {
                 inbox_done,
                 trust_version,
                 descriptors: descriptors.into_iter().map(known).collect(),
+                counter,
             }
         })
         .boxed()
