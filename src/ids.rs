@@ -191,6 +191,7 @@ mod tests {
 
     #[test]
     fn agency_names() {
+        // V-101
         for good in ["a.b", "police.hessen.example", "xn--mnchen-3ya.example", "1.2"] {
             assert!(AgencyId::parse(good).is_ok(), "{good}");
         }
@@ -205,6 +206,7 @@ mod tests {
 
     #[test]
     fn user_names() {
+        // V-102
         let user = UserId::parse("anna.k-1_2@police.example.org").unwrap();
         assert_eq!(user.agency().as_str(), "police.example.org");
         let long = format!("{}@a.b", "a".repeat(65));
@@ -215,6 +217,7 @@ mod tests {
 
     #[test]
     fn byte_ids_have_one_length() {
+        // V-103
         assert!(RoomId::from_slice(&[0; 16]).is_ok());
         assert!(RoomId::from_slice(&[0; 15]).is_err());
         assert_eq!(DeviceId::from_bytes([0xab; 16]).to_string(), "ab".repeat(16));

@@ -4,8 +4,6 @@
 //! Sources are read as tokens, so that paths in comments and strings do not count and no
 //! spelling of a path (`use` groups, `super`, `$crate`, expressions, types) hides one.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -222,7 +222,7 @@ impl From<&Device> for DeviceRow {
 }
 
 impl TryFrom<&DeviceRow> for Device {
-    type Error = crate::Error;
+    type Error = crate::error::Error;
 
     fn try_from(row: &DeviceRow) -> Result<Self> {
         Ok(Device { user: UserId::parse(&row.user)?, id: DeviceId::from_slice(&row.id)? })

@@ -15,9 +15,9 @@ use crate::{
 
 /// A symbol that somebody puts under a message, or takes away again.
 ///
-/// A sender has each symbol at most once under a message; of several reactions with the same
-/// sender, target and symbol, the last one in the room's log holds. Symbols are the same if
-/// their bytes are.
+/// A user has each symbol at most once under a message: of several reactions with the same
+/// user, target and symbol, the last one in the room's log holds. Symbols are the same if their
+/// bytes are.
 ///
 /// ```
 /// use verbund::{content::Reaction, ids::MessageId};

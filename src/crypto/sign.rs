@@ -159,6 +159,7 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
+    use crate::crypto::vectors::unhex;
 
     fn key(byte: u8) -> SigningKey {
         SigningKey::from_seed(&[byte; 32])
@@ -185,6 +186,35 @@ mod tests {
     }
 
     #[test]
+    fn a_second_form_of_a_good_signature_is_refused() {
+        // V-122: S + L is S modulo the group order L.
+        let order = unhex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+        let mut signature = key(1).sign_raw(b"message");
+        key(1).verify_key().verify_raw(b"message", &signature).unwrap();
+        let mut carry = 0;
+        for (s, l) in signature.0[32..].iter_mut().zip(order) {
+            let sum = u16::from(*s) + u16::from(l) + carry;
+            (*s, carry) = (sum.to_le_bytes()[0], sum >> 8);
+        }
+        assert_eq!(carry, 0);
+        let refused = key(1).verify_key().verify_raw(b"message", &signature);
+        assert_eq!(refused.unwrap_err().code(), Code::BadSignature);
+    }
+
+    #[test]
+    fn a_signature_whose_r_is_of_small_order_is_refused() {
+        // V-122: R is the neutral element and S = k a, so that the equation holds.
+        let mut signature = Signature([0; 64]);
+        signature.0[0] = 1;
+        let s = unhex("95c0fdcc54fccad1f2b8bc9b96aa6837c82f86349e6576ad29ca3ece7b7ea905");
+        signature.0[32..].copy_from_slice(&s);
+        let public = key(1).verify_key();
+        let lax = ed25519_dalek::Signature::from_bytes(&signature.0);
+        ed25519_dalek::Verifier::verify(&public.0, b"message", &lax).unwrap();
+        assert_eq!(public.verify_raw(b"message", &signature).unwrap_err().code(), Code::BadSignature);
+    }
+
+    #[test]
     fn what_is_signed_is_domain_and_hash() {
         let signed = [&DOMAIN[..], hash(Label::HEAD, &[b"x"]).as_bytes()].concat();
         key(3).verify_key().verify_raw(&signed, &key(3).sign(Label::HEAD, &[b"x"])).unwrap();
@@ -200,6 +230,7 @@ mod tests {
 
     #[test]
     fn bad_keys_are_refused() {
+        // V-121
         let y = |low: u8, rest: u8, high: u8| {
             let mut bytes = [rest; 32];
             (bytes[0], bytes[31]) = (low, high);
@@ -218,6 +249,7 @@ mod tests {
 
     #[test]
     fn a_second_encoding_of_a_good_point_is_refused() {
+        // V-121
         // y = 3 is on the curve and of large order; p + 3 encodes the same point.
         let mut canonical = [0; 32];
         canonical[0] = 3;

@@ -19,6 +19,7 @@ fn changed<T: core::fmt::Debug>(result: Result<T>) {
 
 #[test]
 fn a_shorter_or_longer_source_is_refused() {
+    // V-640
     for (announced, found) in [(10, 9), (10, 11), (0, 1), (1, 0), (65_536, 65_535), (65_536, 65_537)] {
         let mut sealer = Sealer::new(announced, &mut rng(1)).unwrap();
         let mut chunk = content(found);
@@ -82,6 +83,7 @@ fn going_on_gives_the_same_file() {
 
 #[test]
 fn a_source_that_changed_meanwhile_never_leaves() {
+    // V-641
     let mut content = content(200_000);
     let mut first = Sealer::new(200_000, &mut rng(1)).unwrap();
     let hashes = feed(&mut first, &content).unwrap();

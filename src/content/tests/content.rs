@@ -85,6 +85,17 @@ fn kind_zero_and_long_content_are_refused() {
 }
 
 #[test]
+fn the_registry_is_the_one_in_spec() {
+    let spec = include_str!("../../../proto/SPEC.content.md");
+    let registered =
+        |kind: u32, name: &str| assert!(spec.contains(&format!("| {kind} | `{name}` | 1 |")), "{name}");
+    registered(TEXT, "Text");
+    registered(REACTION, "Reaction");
+    registered(ATTACHMENT, "Attachment");
+    assert_eq!(spec.matches("` | 1 |").count(), 3);
+}
+
+#[test]
 fn known_content_that_is_not_canonical_is_refused() {
     // V-709
     let (_, good) = Content::from(Text::plain("abc").unwrap()).encode();

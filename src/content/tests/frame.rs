@@ -15,7 +15,7 @@ fn envelope(version: u32, body: Vec<u8>) -> Bytes {
 
 #[test]
 fn bad_frames_are_refused() {
-    // V-703, V-704
+    // V-703, V-704, and of every message V-112 to V-114
     assert!(Frame::open(&sealed(|_| ())).is_ok());
     let refused = |bytes: &Bytes, code| assert_eq!(Frame::open(bytes).unwrap_err().code(), code);
     for nonce in [0, 15, 17] {
@@ -29,6 +29,14 @@ fn bad_frames_are_refused() {
     refused(&envelope(1, vec![0x32, 1, 0]), Code::NotCanonical); // an unknown field
     refused(&Bytes::new(), Code::NotCanonical);
     refused(&vec![0; 512].into(), Code::NotCanonical);
+}
+
+#[test]
+fn a_long_frame_is_not_even_decoded() {
+    // V-111
+    let long = Bytes::from(vec![0xff; Frame::MAX + 1]);
+    assert_eq!(crate::wire::decode::<Frame>(&long).unwrap_err().code(), Code::TooLong);
+    assert_eq!(crate::wire::decode::<Frame>(&long.slice(1..)).unwrap_err().code(), Code::Malformed);
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn head_with(field: usize, bytes: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn messages() {
+    // V-112, V-113
     let plus = |bytes: &[u8]| [&head().concat(), bytes].concat();
     let mut swapped = head();
     swapped.swap(1, 2);
@@ -90,6 +91,7 @@ fn messages() {
 
 #[test]
 fn envelopes() {
+    // V-111, V-114
     let body = head().concat();
     let good = [number(1, 1), part(2, &body)].concat();
     assert_eq!(encode(&decode::<Head>(&good.clone().into()).unwrap()), good);
@@ -112,6 +114,7 @@ fn envelopes() {
 
 #[test]
 fn signed_envelopes() {
+    // V-115
     let key = |n: u8| part(1, &[n; 32]);
     let signature = |n: u8| part(3, &[key(n), part(2, &[n; 64])].concat());
     let signed = |signatures: &[Vec<u8>]| {
@@ -146,7 +149,7 @@ fn signed_envelopes() {
     }
 }
 
-/// Two bytes of an empty list item would take hundreds in memory.
+/// V-111: two bytes of an empty list item would take hundreds in memory.
 #[test]
 fn fields_are_counted_before_they_are_built() {
     let material = |items: usize| Bytes::from([part(1, b"tree"), part(2, &[]).repeat(items)].concat());

@@ -1,4 +1,4 @@
-//! What messages demand of their fields: each rule broken once, by name.
+//! What messages demand of their fields (V-119): each rule broken once, by name.
 
 use bytes::Bytes;
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
