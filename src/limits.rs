@@ -153,6 +153,15 @@ pub const DELIVERY_BYTES: usize = 4 << 20;
 /// Rows addressed to one device alone that wait for it.
 pub const DEVICE_INBOX: usize = 4_096;
 
+/// Submission counters of a device that its server remembers.
+pub const COUNTERS: u64 = 1_024;
+/// How long a server keeps what a joiner needs beside its Welcome.
+pub const INVITATION_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How long the refusal of a submission is repeated.
+pub const REFUSAL_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How long a key package claim is answered in the same way.
+pub const CLAIM_KEPT: Duration = Duration::from_secs(86_400);
+
 /// A link frame.
 pub const FRAME: usize = 32 << 20;
 /// Items in one frame.
@@ -163,6 +172,10 @@ pub const FRAME_BYTES: usize = 4 << 20;
 pub const FRAMES_IN_FLIGHT: u64 = 64;
 /// A signed acknowledgement.
 pub const ACK: usize = 1_024;
+/// After how long a frame that is not acknowledged is sent again: at first; the time doubles.
+pub const FRAME_RETRY: Duration = Duration::from_secs(2);
+/// After how long a frame that is not acknowledged is sent again: at most.
+pub const FRAME_RETRY_MAX: Duration = Duration::from_secs(300);
 
 /// Rows in one batch.
 pub const BATCH_ROWS: usize = 100_000;

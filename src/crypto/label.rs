@@ -110,6 +110,8 @@ labels! {
     ACK = "verbund 1 acknowledgement";
     /// Signature of a server that asks another for a chunk.
     CHUNK_REQUEST = "verbund 1 chunk request";
+    /// Hash by which a server remembers a key package.
+    KEY_PACKAGE = "verbund 1 key package";
     /// Signature of a device on a request to its own server.
     DEVICE_REQUEST = "verbund 1 device request";
 

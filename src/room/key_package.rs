@@ -64,6 +64,7 @@ pub(crate) struct CheckedPackage {
     pub(crate) package: KeyPackage,
     pub(crate) device: VerifiedDevice,
     pub(crate) last_resort: bool,
+    pub(crate) fresh_until: Timestamp,
 }
 
 /// Checks everything about a key package (V-423 to V-427): its signatures, suite and
@@ -83,7 +84,8 @@ pub(crate) fn check(
     let package =
         package.validate(crypto, ProtocolVersion::Mls10).map_err(|_| Error::new(Code::Mls, "key package"))?;
     let device = check_parsed(&package, at, verify)?;
-    Ok(CheckedPackage { last_resort: package.last_resort(), package, device })
+    let (last_resort, fresh_until) = (package.last_resort(), fresh_until(&package)?);
+    Ok(CheckedPackage { package, device, last_resort, fresh_until })
 }
 
 /// The part of [`check`] that MLS leaves to us; also for key packages inside commits.
@@ -93,10 +95,15 @@ pub(crate) fn check_parsed(
     verify: &mut Verify<'_>,
 ) -> Result<VerifiedDevice> {
     ensure(package.ciphersuite() == SUITE, Code::UnknownSuite, "key package")?;
+    ensure(at < fresh_until(package)?, Code::Expired, "key package")?;
+    check_leaf(package.leaf_node(), verify)
+}
+
+/// Until when a key package may be used, as its extension says.
+fn fresh_until(package: &KeyPackage) -> Result<Timestamp> {
     let until = package.extensions().unknown(suite::FRESH_UNTIL).map(|e| <[u8; 8]>::try_from(e.0.as_slice()));
     let Some(Ok(until)) = until else { return Err(Error::new(Code::BadField, "fresh until")) };
-    ensure(at < Timestamp::from_millis(u64::from_be_bytes(until)), Code::Expired, "key package")?;
-    check_leaf(package.leaf_node(), verify)
+    Ok(Timestamp::from_millis(u64::from_be_bytes(until)))
 }
 
 /// A leaf that enters or changes: it has no lifetime that a clock would judge (V-421), its

@@ -1,1 +1,198 @@
-//! server
+//! An agency's server: it takes in what its devices submit, orders the logs of the rooms
+//! whose hub it is, follows the logs of the others, and speaks with the servers of other
+//! agencies. It holds no key that opens a message and can name none.
+//!
+//! Like every engine here it does no input or output. The host brings each message that
+//! arrives, applies the [`Transition`] that comes back, and only then has the reply and the
+//! [`Output`]s:
+//!
+//! ```text
+//!             device message             peer message
+//!                   │                          │
+//!      Server::device(ctx, ..)     Server::peer(ctx, ..)      Server::pump(ctx, peer)
+//!                   │                          │                          │
+//!                   ▼                          ▼                          ▼
+//!      ┌─ who asks: an enrolled      ┌─ which frame: signed,      ┌─ what waits for a peer,
+//!      │  device, by its key         │  numbered, chained         │  as one numbered frame
+//!      ▼                             ▼                            │
+//!   hub: fate, signature,         follow: entries, heads          │
+//!   epoch, rules, log entry       hub: others' submissions        │
+//!      │                             │                            │
+//!      └──────────► rows: log, inbox, what waits for peers ───────┘
+//! ```
+//!
+//! - Accepting an entry and queueing it for other agencies is one transition. An entry is
+//!   stored once, however many devices read it: a device has cursors into logs, a link has
+//!   references to entries.
+//! - Every message may be brought twice, late or never. A submission meets the same fate
+//!   each time, a frame is taken once, a request has the same effect.
+//! - Many processes may serve one store. Each aggregate (room, device, direction of a link)
+//!   has a guard row; who loses the race calls again.
+//! - An `Err` is the host's concern: the store, a defect, or bytes that are no message, and
+//!   for peers a frame that cannot be taken. What a device does wrong, it is told in the
+//!   reply. Neither changes anything.
+//!
+//! [`Transition`]: crate::store::Transition
+
+mod call;
+mod deliver;
+mod device;
+mod enrol;
+mod follow;
+mod hub;
+mod inbox;
+mod keys;
+mod link;
+mod log;
+mod members;
+mod packages;
+mod rows;
+mod setup;
+#[cfg(test)]
+mod tests;
+mod tick;
+
+pub use setup::Setup;
+
+use call::{Cache, Call};
+
+use crate::{
+    error::Result,
+    ids::{AgencyId, BlobId, Device, RoomId},
+    store::{Ctx, Store, Transition},
+};
+
+/// The engine. It holds nothing but what it can read again from the store.
+#[derive(Default)]
+pub struct Server {
+    cache: Cache,
+}
+
+/// What the host does once a transition is applied. Losing one is harmless: what matters is
+/// stored, devices ask again, and [`Server::tick`] names links again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Output {
+    /// Something waits for this agency: call [`Server::pump`] until it gives nothing.
+    LinkReady(AgencyId),
+    /// There is something new in this room; [`Server::readers`] says for whom.
+    RoomReady(RoomId),
+    /// There is something new for this device.
+    DeviceReady(Device),
+    /// This device has few key packages left; it is told as well.
+    PackagesLow(Device),
+}
+
+/// What a server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reply {
+    /// The message.
+    pub bytes: Vec<u8>,
+    /// The chunk whose bytes go beside it, from the host's own storage.
+    pub chunk: Option<ChunkRef>,
+}
+
+/// A chunk of an attachment, as the host keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct ChunkRef {
+    /// The agency to which the attachment was uploaded. Its name is unique only there.
+    pub origin: AgencyId,
+    /// The attachment.
+    pub blob: BlobId,
+    /// Which chunk, from 0.
+    pub index: u64,
+}
+
+impl Server {
+    /// An engine on a store that is set up, or will be with [`Server::setup`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says whose server this is. Called again, it changes the key and keeps everything else.
+    ///
+    /// # Errors
+    /// [`Code::UnknownKey`](crate::code::Code::UnknownKey) and the like unless the descriptor
+    /// names the key for servers, now; those of the documents;
+    /// [`Code::BadArgument`](crate::code::Code::BadArgument) for another agency than before.
+    pub fn setup(&mut self, ctx: Ctx<'_>, setup: &Setup) -> Result<Transition<(), Output>> {
+        setup::set_up(ctx, setup)
+    }
+
+    /// Takes a newer trust list from the operators.
+    ///
+    /// # Errors
+    /// Those of the list.
+    pub fn trust_list(&mut self, ctx: Ctx<'_>, bytes: &[u8]) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.directory.accept_trust_list(&mut call.draft, &bytes.to_vec().into())?;
+        call.finish(())
+    }
+
+    /// Takes a newer descriptor from the operators: the own one or another agency's.
+    ///
+    /// # Errors
+    /// Those of the descriptor.
+    pub fn descriptor(&mut self, ctx: Ctx<'_>, bytes: &[u8]) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.directory.accept_descriptor(&mut call.draft, &bytes.to_vec().into())?;
+        call.finish(())
+    }
+
+    /// Answers a message of a device.
+    ///
+    /// # Errors
+    /// Those of decoding for bytes that are no message; those of the store. What the device
+    /// did wrong is in the reply.
+    pub fn device(&mut self, ctx: Ctx<'_>, message: &[u8]) -> Result<Transition<Reply, Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        let reply = call.device(message)?;
+        call.finish(reply)
+    }
+
+    /// Takes a message from another agency's server. A frame is answered with an
+    /// acknowledgement.
+    ///
+    /// # Errors
+    /// Those of decoding, and whatever keeps a frame or acknowledgement from being taken;
+    /// those of the store. A single item that cannot be taken does not stop the link.
+    pub fn peer(&mut self, ctx: Ctx<'_>, message: &[u8]) -> Result<Transition<Option<Reply>, Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        let reply = call.peer(message)?;
+        call.finish(reply)
+    }
+
+    /// The next frame for an agency, if there is one to send now: what waits, as one new
+    /// frame, or one that was not acknowledged in time.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn pump(&mut self, ctx: Ctx<'_>, peer: &AgencyId) -> Result<Transition<Option<Vec<u8>>, Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        let frame = call.pump(peer)?;
+        call.finish(frame)
+    }
+
+    /// Does what time brings: at most `max` things at once. Called at the time that a
+    /// transition's `wake` names, and after a restart.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn tick(&mut self, ctx: Ctx<'_>, max: usize) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.tick(max)?;
+        call.finish(())
+    }
+
+    /// Own devices in a room, in order, at most `limit` after `after`: to whom
+    /// [`Output::RoomReady`] matters.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn readers(store: &dyn Store, room: &RoomId, after: Option<&Device>, limit: usize) -> Result<Vec<Device>> {
+        members::readers(store, room, after, limit)
+    }
+}

@@ -233,6 +233,17 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// What a part of the call sees that wants a store of its own: the call's writes too.
+impl Store for Draft<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>> {
+        Draft::get(self, key)
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Row>> {
+        Draft::scan(self, prefix, after, limit)
+    }
+}
+
 /// A guard's stamp before and after the call. A cache made under `new` is good
 /// exactly while the store still holds `new`.
 pub(crate) struct Stamps {

@@ -1,0 +1,108 @@
+//! One call of the engine: what it reads and writes, who we are, what will be said after it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use prost::Message;
+
+use super::{Output, hub::CachedRoom, rows, setup};
+use crate::{
+    code::Kind,
+    crypto::SigningKey,
+    error::{Error, Result},
+    identity::Directory,
+    ids::{AgencyId, IncarnationId, RoomId},
+    store::{Ctx, Draft, Key, Transition, Value},
+    time::Timestamp,
+};
+
+/// What the engine keeps between calls. All of it could be read again.
+#[derive(Default)]
+pub(super) struct Cache {
+    /// With the stamp of the row that it was read from.
+    pub(super) own: Option<(Value, Arc<Own>)>,
+    pub(super) rooms: BTreeMap<RoomId, CachedRoom>,
+}
+
+/// Who we are.
+pub(super) struct Own {
+    pub(super) agency: AgencyId,
+    pub(super) key: SigningKey,
+    pub(super) incarnation: IncarnationId,
+}
+
+/// A call in the making.
+pub(super) struct Call<'a, 'c> {
+    pub(super) draft: Draft<'a>,
+    pub(super) own: Arc<Own>,
+    pub(super) directory: Directory,
+    pub(super) cache: &'c mut Cache,
+    outputs: BTreeSet<Output>,
+    wake: Option<Timestamp>,
+}
+
+impl<'a, 'c> Call<'a, 'c> {
+    /// # Errors
+    /// [`Code::NotReady`](crate::code::Code::NotReady) before the server is set up.
+    pub(super) fn begin(ctx: Ctx<'a>, cache: &'c mut Cache) -> Result<Self> {
+        let draft = Draft::new(ctx);
+        let own = setup::own(&draft, cache)?;
+        Ok(Call { draft, own, directory: Directory, cache, outputs: BTreeSet::new(), wake: None })
+    }
+
+    pub(super) fn finish<T>(self, value: T) -> Result<Transition<T, Output>> {
+        let transition = self.draft.finish(value)?;
+        Ok(transition.with_outputs(self.outputs.into_iter().collect()).with_wake(self.wake))
+    }
+
+    /// Runs a part of the call that may be refused: then nothing of it remains. What is not
+    /// a refusal but a failure fails the call.
+    pub(super) fn attempt<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<Result<T>> {
+        let savepoint = self.draft.savepoint();
+        let (outputs, wake) = (self.outputs.clone(), self.wake);
+        match part(self) {
+            Ok(value) => Ok(Ok(value)),
+            Err(error) if fails_the_call(&error) => Err(error),
+            Err(error) => {
+                self.draft.go_back(savepoint);
+                (self.outputs, self.wake) = (outputs, wake);
+                Ok(Err(error))
+            }
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.draft.now()
+    }
+
+    pub(super) fn output(&mut self, output: Output) {
+        self.outputs.insert(output);
+    }
+
+    /// The host has to call again at this time.
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
+    pub(super) fn read<M: Message + Default>(&self, key: &[u8]) -> Result<Option<M>> {
+        self.draft.get(key)?.map(rows::read).transpose()
+    }
+
+    pub(super) fn write(&mut self, key: Key, row: &impl Message) {
+        self.draft.put(key, row.encode_to_vec());
+    }
+
+    pub(super) fn random(&mut self) -> [u8; 16] {
+        use rand_core::Rng as _;
+        let mut bytes = [0; 16];
+        self.draft.rng().fill_bytes(&mut bytes);
+        bytes
+    }
+}
+
+/// Whether an error is about the host or the engine, and not about what somebody sent.
+pub(super) fn fails_the_call(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Store | Kind::Bug)
+}

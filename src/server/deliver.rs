@@ -1,0 +1,217 @@
+//! What is new for a device: log entries past its cursors, its inbox, documents.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use rand_core::Rng as _;
+
+use super::{
+    call::Call,
+    keys::{DeviceKeys, RoomKeys},
+    rows::{DeviceState, InboxRow, unreadable},
+};
+use crate::{
+    code::Code,
+    error::{Result, ensure},
+    ids::{AgencyId, Device, RoomId},
+    limits,
+    room::log::entry_hash,
+    store::corrupt,
+    wire::{
+        Signed, decode_body,
+        device::{Cursor, Delivery, InboxBody, InboxItem, KnownDescriptor, ReplyBody, RoomDelivery, Sync},
+        log::{Head, LogItem},
+    },
+};
+
+/// How much more fits. Whatever comes first always fits, or it would never come.
+struct Budget {
+    entries: usize,
+    bytes: usize,
+    empty: bool,
+    /// Whether something had to stay.
+    more: bool,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Budget { entries: limits::DELIVERY_ENTRIES, bytes: limits::DELIVERY_BYTES, empty: true, more: false }
+    }
+
+    /// Takes room for something; says whether there is room.
+    fn take(&mut self, bytes: usize) -> bool {
+        let fits = self.empty || bytes <= self.bytes;
+        if fits {
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.empty = false;
+        } else {
+            self.more = true;
+        }
+        fits
+    }
+
+    fn take_entry(&mut self, bytes: usize) -> bool {
+        if self.entries == 0 {
+            self.more = true;
+            return false;
+        }
+        let fits = self.take(bytes);
+        self.entries = self.entries.saturating_sub(usize::from(fits));
+        fits
+    }
+}
+
+impl Call<'_, '_> {
+    pub(super) fn sync(&mut self, device: &Device, sync: &Sync) -> Result<ReplyBody> {
+        let state = self.inbox_done(device, sync.inbox_done)?;
+        // V-541: a device that has forgotten what it submitted has an old store.
+        ensure(sync.counter >= state.counter, Code::StoreRolledBack, "sync")?;
+
+        let mut budget = Budget::new();
+        let trust_list = self.newer_trust_list(sync.trust_version, &mut budget)?;
+        let inbox = self.inbox(device, &state, &mut budget)?;
+        let mut rooms = Vec::new();
+        // Rooms take turns in being first, so that a busy one keeps no other waiting.
+        for cursor in in_turn(&sync.cursors, self.draft.rng().next_u64()) {
+            rooms.extend(self.room_delivery(device, cursor, &mut budget)?);
+        }
+        rooms.sort_by(|a, b| a.room.cmp(&b.room));
+        let descriptors = self.newer_descriptors(&sync.descriptors, &rooms, &mut budget)?;
+        let more = budget.more;
+        Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, more }))
+    }
+
+    /// Entries that a device may read after its cursor, up to one for which there is a head.
+    fn room_delivery(
+        &mut self,
+        device: &Device,
+        cursor: &Cursor,
+        budget: &mut Budget,
+    ) -> Result<Option<RoomDelivery>> {
+        let spans = self.spans(&cursor.room, device)?;
+        if spans.joining > 0 && cursor.seq >= spans.joining {
+            self.joined(&cursor.room, device)?;
+        }
+        let Some(last) = spans.readable_after(cursor.seq) else { return Ok(None) };
+        let Some(place) = self.place(&cursor.room)? else { return Ok(None) };
+        let last = last.min(place.tail.seq);
+        if cursor.seq >= last {
+            return Ok(None);
+        }
+        let row = self.room(&cursor.room)?.ok_or(corrupt("room"))?;
+        let own = row.hub == self.own.agency.as_str();
+
+        let mut items: Vec<LogItem> = Vec::new();
+        for seq in cursor.seq.saturating_add(1)..=last {
+            let entry = self.entry_row(&cursor.room, seq)?;
+            if !budget.take_entry(entry.len()) {
+                break;
+            }
+            items.push(decode_body(&entry).map_err(unreadable)?);
+        }
+        let term = place.tail.term;
+        let head = if own {
+            let Some(item) = items.last() else { return Ok(None) };
+            let seq = cursor.seq.saturating_add(items.len() as u64);
+            self.head(&cursor.room, term, seq, entry_hash(&item.entry)).into_signed()
+        } else {
+            match self.last_head(&cursor.room, cursor.seq, &mut items)? {
+                Some(head) => head,
+                None => {
+                    budget.more = true;
+                    return Ok(None);
+                }
+            }
+        };
+        Ok(Some(RoomDelivery { room: cursor.room, items, head }))
+    }
+
+    /// Where the log is followed: the hub's last head within these entries; those after it stay.
+    fn last_head(
+        &self,
+        room: &RoomId,
+        cursor: u64,
+        items: &mut Vec<LogItem>,
+    ) -> Result<Option<Signed<Head>>> {
+        let keys = RoomKeys::of(room);
+        while !items.is_empty() {
+            let seq = cursor.saturating_add(items.len() as u64);
+            if let Some(head) = self.draft.get(&keys.head(seq))? {
+                return Signed::decode(&Bytes::from(head)).map(Some).map_err(unreadable);
+            }
+            items.pop();
+        }
+        Ok(None)
+    }
+
+    /// What lies in a device's inbox, oldest first.
+    fn inbox(&mut self, device: &Device, state: &DeviceState, budget: &mut Budget) -> Result<Vec<InboxItem>> {
+        let keys = DeviceKeys::of(device);
+        let mut items = Vec::new();
+        for number in state.inbox_done.saturating_add(1)..=state.inbox_last {
+            let row: InboxRow = self.read(&keys.inbox(number))?.ok_or(corrupt("inbox item is missing"))?;
+            let bytes = if row.seq == 0 {
+                row.item
+            } else {
+                let room = RoomId::from_slice(&row.room).map_err(unreadable)?;
+                // Made use of, or too old.
+                let Some(row) = self.draft.get(&RoomKeys::of(&room).invitation(row.seq))? else { continue };
+                row.into()
+            };
+            if !budget.take(bytes.len()) {
+                break;
+            }
+            items.push(match row.seq {
+                0 => decode_body(&bytes).map_err(unreadable)?,
+                _ => InboxItem { number, body: InboxBody::Invitation(Box::new(decode_body(&bytes).map_err(unreadable)?)) },
+            });
+        }
+        Ok(items)
+    }
+
+    fn newer_trust_list(&self, known: u64, budget: &mut Budget) -> Result<Option<Bytes>> {
+        let list = self.directory.trust_list_after(&self.draft, known)?;
+        let Some(list) = list.filter(|_| known < u64::MAX) else { return Ok(None) };
+        if known > 0 && self.directory.trust_version(&self.draft)? > known.saturating_add(1) {
+            budget.more = true;
+        }
+        Ok(budget.take(list.len()).then_some(list))
+    }
+
+    /// Descriptors that are newer than those that the device has, and those that it lacks of
+    /// the agencies in the rooms that it is given something of.
+    fn newer_descriptors(
+        &self,
+        known: &[KnownDescriptor],
+        rooms: &[RoomDelivery],
+        budget: &mut Budget,
+    ) -> Result<Vec<Bytes>> {
+        let mut wanted: BTreeSet<AgencyId> = known.iter().map(|known| known.agency.clone()).collect();
+        wanted.insert(self.own.agency.clone());
+        for room in rooms {
+            let Some(row) = self.room(&room.room)? else { continue };
+            wanted.insert(row.hub()?);
+            wanted.extend(row.other_agencies()?);
+        }
+        let mut newer = Vec::new();
+        for (agency, version) in self.directory.descriptor_versions(&self.draft)? {
+            let place = known.binary_search_by(|known| known.agency.cmp(&agency));
+            let has = place.ok().and_then(|place| known.get(place)).map_or(0, |known| known.version);
+            if !wanted.contains(&agency) || version <= has {
+                continue;
+            }
+            let Some(descriptor) = self.directory.descriptor(&self.draft, &agency)? else { continue };
+            if budget.take(descriptor.bytes().len()) {
+                newer.push(descriptor.bytes().clone());
+            }
+        }
+        Ok(newer)
+    }
+}
+
+/// All of them, beginning somewhere.
+fn in_turn(cursors: &[Cursor], start: u64) -> impl Iterator<Item = &Cursor> {
+    let start = start.checked_rem(cursors.len() as u64).and_then(|start| usize::try_from(start).ok());
+    let (before, after) = cursors.split_at_checked(start.unwrap_or(0)).unwrap_or((cursors, &[]));
+    after.iter().chain(before)
+}

@@ -1,0 +1,177 @@
+//! Messages of our devices: who asks, what for, and the answer.
+
+use bytes::Bytes;
+
+use super::{
+    Reply,
+    call::Call,
+    hub::{Fate, Submitted},
+    keys::{self, DeviceKeys, RoomKeys},
+    rows::{DeviceRow, DeviceState, Pending, unreadable},
+};
+use crate::{
+    code::Code,
+    crypto::{VerifyKey, verify},
+    error::{Error, Result, Retry, ensure},
+    ids::{Device, RequestId},
+    limits,
+    room::submission,
+    time::Timestamp,
+    wire::{
+        Signed, decode, encode, encode_body,
+        device::{DeviceMessage, DeviceRequest, Failure, ReplyBody, RequestBody, ServerReply},
+        link::LinkItem,
+        log::{Submission, SubmissionHeader, SubmissionKind},
+    },
+};
+
+impl Call<'_, '_> {
+    pub(super) fn device(&mut self, message: &[u8]) -> Result<Reply> {
+        let message: DeviceMessage = decode(&Bytes::copy_from_slice(message))?;
+        let (request_id, answer) = match message {
+            DeviceMessage::Request(request) => {
+                (request.claimed().request_id, self.attempt(|call| call.request(*request))?)
+            }
+            DeviceMessage::Submission(submission) => {
+                let id = RequestId::from_bytes(*submission.header.claimed().submission_id.as_bytes());
+                (id, self.attempt(|call| call.submission(*submission))?)
+            }
+        };
+        let body = answer.unwrap_or_else(|error| ReplyBody::Failure(failure(&error)));
+        Ok(Reply { bytes: encode(&ServerReply { request_id, body }).to_vec(), chunk: None })
+    }
+
+    fn request(&mut self, request: Signed<DeviceRequest>) -> Result<ReplyBody> {
+        ensure(request.claimed().agency == self.own.agency, Code::NotForUs, "request")?;
+        if matches!(request.claimed().body, RequestBody::Enrol(_)) {
+            return self.enrol(request);
+        }
+        let key = self.known_device(&request.claimed().device)?;
+        let DeviceRequest { device, body, .. } = verify(request, &key)?.into_inner();
+        match body {
+            RequestBody::Publish(publish) => self.publish(&device, &publish),
+            RequestBody::Sync(sync) => self.sync(&device, &sync),
+            RequestBody::Claim(claim) => self.claim(&device, claim),
+            RequestBody::GetMaterial(wanted) => self.get_material(&device, &wanted),
+            RequestBody::BlobBegin(_)
+            | RequestBody::BlobPut(_)
+            | RequestBody::BlobOpen(_)
+            | RequestBody::BlobGet(_)
+            | RequestBody::Enrol(_) => Err(Error::new(Code::UnknownBlob, "request")),
+        }
+    }
+
+    /// A device that is enrolled here.
+    pub(super) fn enrolled(&self, device: &Device) -> Result<Option<DeviceRow>> {
+        self.read(&keys::enrolled(device))
+    }
+
+    /// The key of a device that is enrolled here and whose certificate is valid.
+    fn known_device(&self, device: &Device) -> Result<VerifyKey> {
+        let row = self.enrolled(device)?.ok_or(Error::new(Code::UnknownDevice, "request"))?;
+        ensure(self.now() < Timestamp::from_millis(row.not_after), Code::Expired, "device certificate")?;
+        VerifyKey::parse(&row.key).map_err(unreadable)
+    }
+
+    /// Takes a submission into the log of a room that is ordered here, or passes it on to
+    /// the hub.
+    fn submission(&mut self, submission: Submission) -> Result<ReplyBody> {
+        let header = submission.header.claimed();
+        ensure(*header.sender.user.agency() == self.own.agency, Code::NotForUs, "submission")?;
+        let key = self.known_device(&header.sender)?;
+        let room = self.room(&header.room)?;
+        match room {
+            Some(room) if room.hub != self.own.agency.as_str() => {
+                submission::verify(&submission, &key)?;
+                let hub = room.hub()?;
+                let spans = self.spans(&header.room, &header.sender)?;
+                ensure(spans.is_open(), Code::NotMember, "submission")?;
+                if self.count(header)? {
+                    let order = (self.now(), &header.room, header.counter);
+                    let (unique, item) = (*header.submission_id.as_bytes(), submission.clone());
+                    let item = encode_body(&LinkItem::Submission(Box::new(item)));
+                    self.queue(&hub, order, unique, Pending::Item(item));
+                }
+                Ok(ReplyBody::Queued)
+            }
+            Some(_) => self.submit_here(&submission, key),
+            None => {
+                ensure(header.kind == SubmissionKind::Create, Code::UnknownRoom, "submission")?;
+                self.submit_here(&submission, key)
+            }
+        }
+    }
+
+    fn submit_here(&mut self, submission: &Submission, key: VerifyKey) -> Result<ReplyBody> {
+        let header = submission.header.claimed();
+        let fate = match self.fate(header)? {
+            Some(fate) => fate,
+            None => {
+                self.count(header)?;
+                self.decide(&Submitted { submission, own_key: Some(key) })?
+            }
+        };
+        match fate {
+            Fate::Accepted => Ok(ReplyBody::Done),
+            Fate::Refused(refusal) => Ok(ReplyBody::Refusal(Box::new(Signed::decode(&refusal)?))),
+        }
+    }
+
+    /// Notes the counter of a submission; says whether it is new. A counter that was used
+    /// for another submission, or one long past, shows that the device's store has been put
+    /// back to an earlier state.
+    fn count(&mut self, header: &SubmissionHeader) -> Result<bool> {
+        let keys = DeviceKeys::of(&header.sender);
+        let id = header.submission_id.as_bytes().as_slice();
+        if let Some(used) = self.draft.get(&keys.counter(header.counter))? {
+            ensure(used == id, Code::StoreRolledBack, "counter")?;
+            return Ok(false);
+        }
+        let mut state: DeviceState = self.read(&keys.state())?.unwrap_or_default();
+        ensure(header.counter > state.counter_done, Code::StoreRolledBack, "counter")?;
+        self.draft.guard(keys.guard())?;
+        self.draft.put(keys.counter(header.counter), id.to_vec());
+        if header.counter > state.counter {
+            state.counter = header.counter;
+            self.forget_counters(&keys, &mut state)?;
+            self.write(keys.state(), &state);
+        }
+        Ok(true)
+    }
+
+    /// Forgets counters long past, many at once so that most submissions do not.
+    fn forget_counters(&mut self, keys: &DeviceKeys, state: &mut DeviceState) -> Result<()> {
+        let done = state.counter.saturating_sub(limits::COUNTERS);
+        if done < state.counter_done.saturating_add(limits::COUNTERS / 8) {
+            return Ok(());
+        }
+        let most = usize::try_from(limits::COUNTERS).unwrap_or(usize::MAX).saturating_mul(2);
+        for (key, _) in self.draft.scan(&keys.counters(), None, most)? {
+            if key >= keys.counter(done.saturating_add(1)) {
+                break;
+            }
+            self.draft.delete(key);
+        }
+        state.counter_done = done;
+        Ok(())
+    }
+
+    /// What goes with an invitation: for a device that has it and has not joined yet.
+    fn get_material(&mut self, device: &Device, wanted: &crate::wire::device::GetMaterial) -> Result<ReplyBody> {
+        let spans = self.spans(&wanted.room, device)?;
+        let invited = spans.spans.iter().any(|span| span.from == wanted.seq);
+        ensure(invited, Code::UnknownRoom, "material")?;
+        let row = self.draft.get(&RoomKeys::of(&wanted.room).material(wanted.seq))?;
+        let row = row.ok_or(Error::new(Code::Expired, "material"))?;
+        Ok(ReplyBody::Material(super::rows::read_wire(row)?))
+    }
+}
+
+/// What the device is told.
+fn failure(error: &Error) -> Failure {
+    let retry_at = match error.retry() {
+        Retry::After(at) => *at,
+        _ => Timestamp::ZERO,
+    };
+    Failure { reason: error.code().into(), retry_at }
+}

@@ -1,0 +1,48 @@
+//! Making a device known.
+
+use prost::Message as _;
+
+use super::{call::Call, keys, keys::DeviceKeys, rows::DeviceRow};
+use crate::{
+    code::Code,
+    crypto::verify,
+    error::{Error, Result, ensure},
+    limits,
+    wire::{
+        Signed,
+        device::{DeviceRequest, ReplyBody, RequestBody},
+    },
+};
+
+impl Call<'_, '_> {
+    /// Enrols a device whose certificate the agency has signed; the request itself is signed
+    /// with the key in it. A device comes again to renew its certificate.
+    pub(super) fn enrol(&mut self, request: Signed<DeviceRequest>) -> Result<ReplyBody> {
+        let DeviceRequest { device, body: RequestBody::Enrol(enrol), .. } = request.claimed().clone() else {
+            return Err(Error::new(Code::Bug, "not an enrolment"));
+        };
+        self.directory.accept_chain(&mut self.draft, &enrol.chain)?;
+        let version = self.directory.trust_version(&self.draft)?;
+        let now = self.now();
+        let verified = self.directory.verify_device(&self.draft, &enrol.certificate, now, version)?;
+        ensure(*verified.device() == device, Code::CertificateMismatch, "another device's certificate")?;
+        verify(request, verified.key())?;
+
+        let row = DeviceRow {
+            certificate: enrol.certificate,
+            key: verified.key().as_bytes().to_vec().into(),
+            not_after: verified.validity().1.as_millis(),
+        };
+        let before = self.enrolled(&device)?;
+        if before.as_ref() == Some(&row) {
+            return Ok(ReplyBody::Done);
+        }
+        if before.is_none() {
+            let others = self.draft.scan(&keys::devices_of(&device.user), None, limits::DEVICES_PER_USER)?;
+            ensure(others.len() < limits::DEVICES_PER_USER, Code::Quota, "devices of a user")?;
+        }
+        self.draft.guard(DeviceKeys::of(&device).guard())?;
+        self.draft.put(keys::enrolled(&device), row.encode_to_vec());
+        Ok(ReplyBody::Done)
+    }
+}

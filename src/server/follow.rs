@@ -1,0 +1,149 @@
+//! Following the log of a room that another agency's server orders.
+
+use super::{
+    Output,
+    call::Call,
+    keys::RoomKeys,
+    log::Place,
+    rows::RoomRow,
+};
+use crate::{
+    code::Code,
+    crypto::{VerifyKey, signer},
+    error::{Error, Result, ensure},
+    ids::{AgencyId, RoomId},
+    limits,
+    room::{
+        log::{Tail, entry_hash},
+        submission,
+    },
+    store::corrupt,
+    wire::{
+        Signed,
+        device::{InboxBody, Invitation},
+        link::{RoomEntries, RoomWelcome},
+        log::{Head, LogItem, Refusal, SubmissionKind},
+    },
+};
+
+impl Call<'_, '_> {
+    /// Takes new entries from a room's hub: each has to continue what is here, and the hub's
+    /// signed head has to be the last.
+    pub(super) fn entries(&mut self, from: &AgencyId, entries: RoomEntries) -> Result<()> {
+        let RoomEntries { room, items, head, departures } = entries;
+        let mut row = self.followed(&room, from)?;
+        ensure(row.present > 0, Code::NotMember, "entries for nobody")?;
+        let mut place = self.place(&room)?.ok_or(corrupt("tail"))?;
+        let keys = RoomKeys::of(&room);
+        self.draft.guard(keys.guard())?;
+        for LogItem { entry, evidence } in items {
+            let (tail, chained) = place.tail.extend(&entry)?;
+            place.tail = tail;
+            // Documents in it may be of use for other things too; devices check them anyway.
+            let _ = self.attempt(|call| call.directory.accept_evidence(&mut call.draft, &evidence))?;
+            self.put_entry(&chained, evidence);
+        }
+        self.confirm(from, &place.tail, head.clone())?;
+        for departure in departures {
+            let ours = *departure.device.user.agency() == self.own.agency;
+            ensure(ours && departure.seq <= place.tail.seq, Code::BadField, "departure")?;
+            self.depart(&mut row, &room, &departure.device, departure.seq)?;
+        }
+        self.put_room(&room, &row);
+        self.draft.put(keys.head(place.tail.seq), head.bytes().to_vec());
+        self.put_place(&place)?;
+        self.output(Output::RoomReady(room));
+        Ok(())
+    }
+
+    /// Takes an invitation of our devices into a room. With it the log begins here, or begins
+    /// anew if nobody of ours was in the room meanwhile.
+    pub(super) fn welcome_from(&mut self, from: &AgencyId, welcome: RoomWelcome) -> Result<()> {
+        let RoomWelcome { invitation, recipients, material } = welcome;
+        ensure(invitation.hub == *from, Code::NotHub, "invitation")?;
+        let (tail, chained) = Tail::at(&invitation.entry)?;
+        self.confirm(from, &tail, invitation.head.clone())?;
+        let header = chained.entry.header.claimed();
+        let named = header.kind == SubmissionKind::Commit
+            && header.welcome_hash == Some(submission::welcome_hash(&invitation.welcome));
+        ensure(named, Code::BadWelcome, "not the welcome of this entry")?;
+        let ours = recipients.iter().all(|device| *device.user.agency() == self.own.agency);
+        ensure(ours, Code::NotForUs, "recipients")?;
+
+        let room = tail.room;
+        self.draft.guard(RoomKeys::of(&room).guard())?;
+        let mut row = match self.room(&room)? {
+            Some(_) => self.followed(&room, from)?,
+            None => RoomRow { hub: from.to_string(), ..Default::default() },
+        };
+        self.begin_at(&row, &invitation, tail)?;
+        let seq = chained.entry.seq;
+        self.keep_joining(&room, seq, &invitation, &material);
+        for device in &recipients {
+            if self.enrolled(device)?.is_some() {
+                self.enter(&mut row, &room, device, seq, true)?;
+            }
+        }
+        self.put_room(&room, &row);
+        Ok(())
+    }
+
+    /// Puts the log at the entry of an invitation, unless it is past that already.
+    fn begin_at(&mut self, row: &RoomRow, invitation: &Invitation, tail: Tail) -> Result<()> {
+        let keys = RoomKeys::of(&tail.room);
+        match self.place(&tail.room)? {
+            Some(place) if tail.seq <= place.tail.seq => {
+                // What is here has to be the same history.
+                let here = match tail.seq == place.tail.seq {
+                    true => place.tail.hash,
+                    false => match self.draft.get(&keys.entry(tail.seq))? {
+                        Some(item) => Some(entry_hash(&super::rows::read_wire::<LogItem>(item)?.entry)),
+                        None => None,
+                    },
+                };
+                ensure(here == tail.hash, Code::BrokenLog, "invitation")
+            }
+            // V-512: nobody of ours has a gap in what they read.
+            Some(_) if row.present > 0 => Err(Error::new(Code::BrokenLog, "invitation past the log")),
+            _ => {
+                self.draft.put(keys.head(tail.seq), invitation.head.bytes().to_vec());
+                self.put_place(&Place { tail, epoch: 0 })
+            }
+        }
+    }
+
+    /// Takes a hub's refusal of what one of our devices submitted.
+    pub(super) fn refusal(&mut self, from: &AgencyId, refusal: Signed<Refusal>) -> Result<()> {
+        let (room, device) = (refusal.claimed().room, refusal.claimed().sender.clone());
+        self.followed(&room, from)?;
+        let key = self.server_key(from, &refusal, self.now())?;
+        crate::crypto::verify(refusal.clone(), &key)?;
+        ensure(*device.user.agency() == self.own.agency, Code::NotForUs, "refusal")?;
+        self.put_inbox(&device, InboxBody::Refusal(Box::new(refusal)))
+    }
+
+    /// A room whose hub is this agency.
+    fn followed(&self, room: &RoomId, hub: &AgencyId) -> Result<RoomRow> {
+        let row = self.room(room)?.ok_or(Error::new(Code::UnknownRoom, "link item"))?;
+        ensure(row.hub == hub.as_str() && *hub != self.own.agency, Code::NotHub, "link item")?;
+        Ok(row)
+    }
+
+    /// That the hub's signed head is this tail.
+    fn confirm(&self, hub: &AgencyId, tail: &Tail, head: Signed<Head>) -> Result<()> {
+        let at = head.claimed().at;
+        ensure(at <= self.now().plus(limits::CLOCK_SKEW), Code::BadStamp, "head")?;
+        let key = self.server_key(hub, &head, at)?;
+        tail.confirm(head, &key).map(|_| ())
+    }
+
+    /// The key of an agency's server that has signed, valid at a time.
+    pub(super) fn server_key<T: crate::crypto::SignedAs>(
+        &self,
+        agency: &AgencyId,
+        signed: &Signed<T>,
+        at: crate::time::Timestamp,
+    ) -> Result<VerifyKey> {
+        self.directory.server_key(&self.draft, agency, &signer(signed)?, at)
+    }
+}

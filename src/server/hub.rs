@@ -1,0 +1,220 @@
+//! The hub of a room: takes submissions into the log, or refuses them, once and for all.
+//!
+//! A message is taken on the room's summary rows alone; only commits, proposals and new
+//! rooms need the public MLS group.
+
+use super::{
+    Output,
+    call::{Call, fails_the_call},
+    keys::{LinkKeys, RoomKeys},
+    log::Place,
+    rows::{DeviceName, FateRow, Pending, PendingEntry, PendingRow, RoomRow, unreadable},
+};
+use crate::{
+    code::Code,
+    crypto::{VerifyKey, sign},
+    error::{Error, Result, ensure},
+    ids::{AgencyId, Device, RoomId},
+    limits,
+    room::{self, RoomState, log::Chained, submission},
+    store::Value,
+    time::Timestamp,
+    wire::{
+        log::{Evidence, Refusal, Stamp, Submission, SubmissionHeader, SubmissionKind},
+    },
+};
+
+mod change;
+mod group;
+
+pub(super) use group::CachedRoom;
+
+/// What became of a submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Accepted,
+    /// A signed refusal.
+    Refused(bytes::Bytes),
+}
+
+/// Somebody's submission to a room that is ordered here.
+pub(super) struct Submitted<'s> {
+    pub(super) submission: &'s Submission,
+    /// The sender's key, if it is one of our devices.
+    pub(super) own_key: Option<VerifyKey>,
+}
+
+impl Call<'_, '_> {
+    /// What became of a submission before; whatever happened since, it is the same.
+    pub(super) fn fate(&self, header: &SubmissionHeader) -> Result<Option<Fate>> {
+        let key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
+        let row = self.read::<FateRow>(&key)?;
+        Ok(row.map(|fate| if fate.seq > 0 { Fate::Accepted } else { Fate::Refused(fate.refusal) }))
+    }
+
+    /// Decides about a submission that has no fate yet.
+    ///
+    /// # Errors
+    /// What fails the call, and, from an own device, a signature that is not its own.
+    pub(super) fn decide(&mut self, submitted: &Submitted<'_>) -> Result<Fate> {
+        let header = submitted.submission.header.claimed();
+        let fate_key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
+        let place = self.place(&header.room)?;
+        let key = match self.sender_key(submitted, place.is_some()) {
+            Ok(key) => key,
+            Err(error) => return self.refuse(submitted, place.as_ref(), &error),
+        };
+        if let Err(error) = submission::verify(submitted.submission, &key) {
+            ensure(submitted.own_key.is_none(), error.code(), "submission")?;
+            return self.refuse(submitted, place.as_ref(), &error);
+        }
+
+        // From here on it is the device's own word, and its fate is kept.
+        self.guard_room(&header.room)?;
+        let accepted = self.attempt(|call| match &place {
+            Some(place) => call.next_entry(submitted.submission, place),
+            None => call.first_entry(submitted.submission),
+        })?;
+        let row = match accepted {
+            Ok(seq) => FateRow { seq, refusal: bytes::Bytes::new() },
+            Err(error) => {
+                let Fate::Refused(refusal) = self.refuse(submitted, place.as_ref(), &error)? else {
+                    return Err(Error::new(Code::Bug, "refusal"));
+                };
+                let at = self.now().plus(limits::REFUSAL_KEPT);
+                self.drop_later(at, &fate_key);
+                FateRow { seq: 0, refusal }
+            }
+        };
+        self.write(fate_key, &row);
+        Ok(if row.seq > 0 { Fate::Accepted } else { Fate::Refused(row.refusal) })
+    }
+
+    /// The key that the sender has in the room; for a new room, that of its certificate.
+    fn sender_key(&self, submitted: &Submitted<'_>, known: bool) -> Result<VerifyKey> {
+        let header = submitted.submission.header.claimed();
+        if !known {
+            let creates = header.kind == SubmissionKind::Create;
+            ensure(creates, Code::UnknownRoom, "submission")?;
+            return submitted.own_key.clone().ok_or(Error::new(Code::NotPermitted, "room of a foreign device"));
+        }
+        let member = self.draft.get(&RoomKeys::of(&header.room).member(&header.sender))?;
+        let member = member.ok_or(Error::new(Code::NotMember, "submission"))?;
+        VerifyKey::parse(&member).map_err(unreadable)
+    }
+
+    /// Signs that a submission was not taken.
+    fn refuse(&self, submitted: &Submitted<'_>, place: Option<&Place>, error: &Error) -> Result<Fate> {
+        if fails_the_call(error) {
+            return Err(error.clone());
+        }
+        let header = submitted.submission.header.claimed();
+        let refusal = Refusal {
+            room: header.room,
+            submission_id: header.submission_id,
+            sender: header.sender.clone(),
+            reason: error.code().into(),
+            seq: place.map_or(0, |place| place.tail.seq),
+            retry_at: Timestamp::ZERO,
+        };
+        Ok(Fate::Refused(sign(refusal, &[&self.own.key]).bytes().clone()))
+    }
+
+    /// Takes a submission of a member of a room into its log. Gives the place.
+    fn next_entry(&mut self, submission: &Submission, place: &Place) -> Result<u64> {
+        let header = submission.header.claimed();
+        let row = self.room(&header.room)?.ok_or(crate::store::corrupt("room"))?;
+        ensure(row.hub == self.own.agency.as_str(), Code::NotHub, "submission")?;
+        ensure(header.kind != SubmissionKind::Create, Code::RoomExists, "submission")?;
+        ensure(header.term == place.tail.term, Code::NotHub, "another term")?;
+        ensure(header.epoch == place.epoch, Code::WrongEpoch, "submission")?;
+        let stamp = self.stamp(Some(&place.tail.stamp))?;
+        match header.kind {
+            SubmissionKind::Message => self.message(submission, place, &row, stamp),
+            SubmissionKind::Proposal => self.proposal(submission, place, &row, stamp),
+            SubmissionKind::Commit | SubmissionKind::Create => self.commit(submission, place, row, stamp),
+        }
+    }
+
+    fn message(&mut self, submission: &Submission, place: &Place, row: &RoomRow, stamp: Stamp) -> Result<u64> {
+        let header = submission.header.claimed();
+        let epoch = room::epoch_of(&submission.mls, &header.room, header.kind)?;
+        ensure(epoch == header.epoch, Code::BadSubmission, "epoch")?;
+        let state = RoomState::decode(&row.state).map_err(unreadable)?;
+        room::may_send(&state, &header.sender)?;
+        let chained = self.append(submission, place, place.epoch, stamp, Vec::new())?;
+        self.pass_on(&chained, row, &row.other_agencies()?, &[])?;
+        Ok(chained.entry.seq)
+    }
+
+    /// The circumstances of the next entry: nothing in them runs backwards.
+    fn stamp(&self, before: Option<&Stamp>) -> Result<Stamp> {
+        let trust_version = self.directory.trust_version(&self.draft)?;
+        let now = self.now();
+        Ok(match before {
+            Some(before) => Stamp {
+                at: now.max(before.at),
+                trust_version: trust_version.max(before.trust_version),
+                revocations: before.revocations.clone(),
+            },
+            None => Stamp { at: now, trust_version, revocations: Vec::new() },
+        })
+    }
+
+    /// Writes the next entry.
+    fn append(
+        &mut self,
+        submission: &Submission,
+        place: &Place,
+        epoch: u64,
+        stamp: Stamp,
+        evidence: Vec<Evidence>,
+    ) -> Result<Chained> {
+        let (tail, chained) = place.tail.append(submission, stamp)?;
+        self.put_place(&Place { tail, epoch })?;
+        self.put_entry(&chained, evidence);
+        Ok(chained)
+    }
+
+    /// Queues an entry for other agencies: a reference for each, with those of its devices
+    /// that the entry removes. Says that there is news.
+    fn pass_on(&mut self, chained: &Chained, row: &RoomRow, to: &[AgencyId], gone: &[Device]) -> Result<()> {
+        let (room, seq) = (chained.entry.room, chained.entry.seq);
+        for agency in to {
+            let departing = gone.iter().filter(|device| device.user.agency() == agency).map(DeviceName::of).collect();
+            let entry = PendingEntry { room: room_bytes(&room), seq, departing };
+            self.queue(agency, (chained.entry.stamp.at, &room, seq), [0; 16], Pending::Entry(entry));
+        }
+        if row.present > 0 {
+            self.output(Output::RoomReady(room));
+        }
+        Ok(())
+    }
+
+    /// Queues something for another agency. The order in which it goes is time, room, `order`.
+    pub(super) fn queue(
+        &mut self,
+        agency: &AgencyId,
+        (at, room, order): (Timestamp, &RoomId, u64),
+        unique: [u8; 16],
+        what: Pending,
+    ) {
+        let key = LinkKeys::with(agency).pending_at(at, room, order, &unique);
+        self.write(key, &PendingRow { what: Some(what) });
+        self.output(Output::LinkReady(agency.clone()));
+    }
+
+    /// Takes the room's guard. A message leaves the public group as it is, so what is cached
+    /// of it stays good under the new stamp.
+    fn guard_room(&mut self, room: &RoomId) -> Result<Value> {
+        let stamps = self.draft.guard(RoomKeys::of(room).guard())?;
+        if let Some(cached) = self.cache.rooms.get_mut(room) {
+            cached.renew(stamps.old.as_ref(), &stamps.new);
+        }
+        Ok(stamps.new)
+    }
+}
+
+pub(super) fn room_bytes(room: &RoomId) -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(room.as_bytes())
+}

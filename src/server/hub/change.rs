@@ -1,0 +1,241 @@
+//! Taking what changes a room's group: its founding, commits, proposals to leave.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::{
+    super::{
+        call::Call,
+        keys::RoomKeys,
+        log::Place,
+        rows::{DeviceName, Pending, PendingWelcome, RoomRow},
+    },
+    group::Tools,
+    room_bytes,
+};
+use crate::{
+    code::Code,
+    crypto::VerifyKey,
+    error::{Error, Result, ensure},
+    ids::{AgencyId, Device, RoomId},
+    limits,
+    room::{Change, RoomState, hub::HubRoom, log::{Chained, Tail}},
+    store::corrupt,
+    wire::{
+        device::Invitation,
+        encode_body,
+        log::{Evidence, RoomMaterial, Stamp, Submission},
+    },
+};
+
+/// What a commit made of a room.
+struct Committed {
+    change: Change,
+    epoch: u64,
+    state: RoomState,
+    /// Keys of the devices whose leaf the commit brings or renews.
+    keys: BTreeMap<Device, VerifyKey>,
+    /// What joiners need; if there are some.
+    material: Option<RoomMaterial>,
+}
+
+impl Call<'_, '_> {
+    /// Founds a room, with one of our devices as its only member.
+    pub(super) fn first_entry(&mut self, submission: &Submission) -> Result<u64> {
+        let header = submission.header.claimed();
+        let (room, founder) = (header.room, header.sender.clone());
+        let missing = || Error::new(Code::BadSubmission, "founding");
+        let info = submission.group_info.as_ref().ok_or_else(missing)?;
+        let tree = submission.ratchet_tree.as_ref().ok_or_else(missing)?;
+        ensure(header.term == 1 && header.epoch == 0, Code::BadSubmission, "a room begins at term 1 and epoch 0")?;
+        self.directory.accept_evidence(&mut self.draft, &submission.evidence)?;
+        let stamp = self.stamp(None)?;
+
+        let (own, directory) = (self.own.clone(), self.directory);
+        let (state, key) = self.with_group(&room, |tools, before| {
+            ensure(before.is_none(), Code::RoomExists, "founding")?;
+            let mut key = None;
+            let mut view = directory.view(tools.draft, stamp.trust_version)?;
+            let mut verify = |certificate: &Bytes| {
+                let device = view.device(certificate, stamp.at)?;
+                key = Some(device.key().clone());
+                Ok(device)
+            };
+            let by = (&own.agency, &founder);
+            let group = HubRoom::found(&tools.storage, &tools.crypto, (info, tree), by, &mut verify)?;
+            ensure(group.state().room == room, Code::BadSubmission, "another room")?;
+            Ok(((group.state().clone(), key), group))
+        })?;
+
+        let key = key.ok_or(Error::new(Code::Bug, "founder's leaf"))?;
+        self.draft.put(RoomKeys::of(&room).member(&founder), key.as_bytes().to_vec());
+        let mut row = RoomRow { hub: own.agency.to_string(), state: state.encode(), ..Default::default() };
+        self.enter(&mut row, &room, &founder, 0, false)?;
+        self.put_room(&room, &row);
+        let before = Place { tail: Tail::begin(room, 1), epoch: 0 };
+        let chained = self.append(submission, &before, 0, stamp, submission.evidence.clone())?;
+        self.pass_on(&chained, &row, &[], &[])?;
+        Ok(chained.entry.seq)
+    }
+
+    /// Takes a proposal of somebody who wants to leave, for whoever commits it.
+    pub(super) fn proposal(
+        &mut self,
+        submission: &Submission,
+        place: &Place,
+        row: &RoomRow,
+        stamp: Stamp,
+    ) -> Result<u64> {
+        let header = submission.header.claimed();
+        self.with_group(&header.room, |tools, group| {
+            let mut group = group.ok_or(corrupt("room without group"))?;
+            let accepted = group.proposal(&tools.crypto, &submission.mls, &header.sender)?;
+            group.keep(&tools.storage, accepted)?;
+            Ok(((), group))
+        })?;
+        let chained = self.append(submission, place, place.epoch, stamp, Vec::new())?;
+        self.pass_on(&chained, row, &row.other_agencies()?, &[])?;
+        Ok(chained.entry.seq)
+    }
+
+    /// Takes a commit: the first for its epoch.
+    pub(super) fn commit(
+        &mut self,
+        submission: &Submission,
+        place: &Place,
+        mut row: RoomRow,
+        stamp: Stamp,
+    ) -> Result<u64> {
+        let header = submission.header.claimed();
+        self.directory.accept_evidence(&mut self.draft, &submission.evidence)?;
+        let committed = self.enter_epoch(submission, &stamp)?;
+        // V-521: a Welcome goes with a commit exactly if it adds somebody.
+        let adds = !committed.change.added.is_empty();
+        ensure(adds == header.welcome_hash.is_some(), Code::BadSubmission, "welcome")?;
+
+        let before = row.other_agencies()?;
+        let chained = self.append(submission, place, committed.epoch, stamp, submission.evidence.clone())?;
+        self.change_members(&chained, &mut row, &committed)?;
+        row.state = committed.state.encode();
+        self.put_room(&header.room, &row);
+        self.pass_on(&chained, &row, &before, &committed.change.removed)?;
+        if let (Some(material), Some(welcome)) = (&committed.material, &submission.welcome) {
+            self.welcome(&chained, &committed.change.added, welcome, material)?;
+        }
+        Ok(chained.entry.seq)
+    }
+
+    /// Checks the commit and applies it to the public group.
+    fn enter_epoch(&mut self, submission: &Submission, stamp: &Stamp) -> Result<Committed> {
+        let header = submission.header.claimed();
+        let directory = self.directory;
+        self.with_group(&header.room, |tools, group| {
+            let mut group = group.ok_or(corrupt("room without group"))?;
+            let mut keys = BTreeMap::new();
+            let mut view = directory.view(tools.draft, stamp.trust_version)?;
+            let mut verify = |certificate: &Bytes| {
+                let device = view.device(certificate, stamp.at)?;
+                keys.insert(device.device().clone(), device.key().clone());
+                Ok(device)
+            };
+            let accepted = group.commit(&tools.crypto, &submission.mls, &header.sender, stamp.at, &mut verify)?;
+            let change = group.merge(&tools.storage, accepted)?;
+            let material = match change.added.is_empty() {
+                true => None,
+                false => Some(material(tools, directory, &group, stamp)?),
+            };
+            let (epoch, state) = (group.epoch(), group.state().clone());
+            Ok((Committed { change, epoch, state, keys, material }, group))
+        })
+    }
+
+    /// Notes who is in the room after a commit.
+    fn change_members(&mut self, chained: &Chained, row: &mut RoomRow, committed: &Committed) -> Result<()> {
+        let (room, seq) = (chained.entry.room, chained.entry.seq);
+        let keys = RoomKeys::of(&room);
+        let own = self.own.clone();
+        for device in &committed.change.removed {
+            self.draft.delete(keys.member(device));
+            match *device.user.agency() == own.agency {
+                true => self.depart(row, &room, device, seq)?,
+                false => row.count(device.user.agency(), false),
+            }
+        }
+        for device in &committed.change.added {
+            match *device.user.agency() == own.agency {
+                true => self.enter(row, &room, device, seq, true)?,
+                false => row.count(device.user.agency(), true),
+            }
+        }
+        ensure(row.others.len() <= limits::ROOM_AGENCIES, Code::Quota, "agencies in a room")?;
+        let removed: BTreeSet<&Device> = committed.change.removed.iter().collect();
+        let added: BTreeSet<&Device> = committed.change.added.iter().collect();
+        for (device, key) in &committed.keys {
+            if added.contains(device) || !removed.contains(device) {
+                self.draft.put(keys.member(device), key.as_bytes().to_vec());
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what joiners need, once for all of them, and queues it for their agencies.
+    fn welcome(
+        &mut self,
+        chained: &Chained,
+        added: &[Device],
+        welcome: &Bytes,
+        material: &RoomMaterial,
+    ) -> Result<()> {
+        let entry = &chained.entry;
+        let invitation = Invitation {
+            hub: self.own.agency.clone(),
+            entry: chained.bytes.clone(),
+            head: self.head(&entry.room, entry.term, entry.seq, chained.hash).into_signed(),
+            welcome: welcome.clone(),
+        };
+        self.keep_joining(&entry.room, entry.seq, &invitation, material);
+        let mut others: BTreeMap<&AgencyId, Vec<&Device>> = BTreeMap::new();
+        for device in added.iter().filter(|device| *device.user.agency() != self.own.agency) {
+            others.entry(device.user.agency()).or_default().push(device);
+        }
+        for (agency, mut devices) in others {
+            devices.sort();
+            let recipients = devices.into_iter().map(DeviceName::of).collect();
+            let pending = PendingWelcome { room: room_bytes(&entry.room), seq: entry.seq, recipients };
+            let place = (entry.stamp.at, &entry.room, entry.seq);
+            let mut after_the_entry = [0; 16];
+            after_the_entry[0] = 1;
+            self.queue(agency, place, after_the_entry, Pending::Welcome(pending));
+            self.draft.put(RoomKeys::of(&entry.room).waiting_agency(entry.seq, agency), Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Keeps an invitation and its material until all have made use of it, or it is too late.
+    pub(in crate::server) fn keep_joining(
+        &mut self,
+        room: &RoomId,
+        seq: u64,
+        invitation: &Invitation,
+        material: &RoomMaterial,
+    ) {
+        let keys = RoomKeys::of(room);
+        self.draft.put(keys.invitation(seq), encode_body(invitation).to_vec());
+        self.draft.put(keys.material(seq), encode_body(material).to_vec());
+        let at = self.now().plus(limits::INVITATION_KEPT);
+        self.drop_later(at, &keys.joining(seq));
+    }
+}
+
+/// The tree after a commit, and what proves everybody in it.
+fn material(
+    tools: &Tools<'_>,
+    directory: crate::identity::Directory,
+    group: &HubRoom,
+    stamp: &Stamp,
+) -> Result<RoomMaterial> {
+    let roster = group.roster()?;
+    let evidence: Vec<Evidence> = directory.evidence_for(tools.draft, roster.users(), stamp.at)?;
+    Ok(RoomMaterial { ratchet_tree: group.ratchet_tree()?, evidence })
+}

@@ -1,0 +1,273 @@
+//! Where the server's rows lie.
+//!
+//! ```text
+//! self/     a | k | i                        agency, key seed, incarnation
+//! user/     user, device                     enrolled devices
+//! device/   user, device, table, ...         what is kept for one device
+//! room/     room, table, ...                 what is kept of one room
+//! link/     peer, table, ...                 what goes to and comes from one agency
+//! claim/    agency, claim                    answers given to other agencies
+//! due/      time, row                        what `tick` has to look at
+//! ```
+//!
+//! Tables are single letters. All rows of a device, room, link or blob lie under one prefix.
+
+use crate::{
+    error::Result,
+    ids::{AgencyId, Device, DeviceId, Hash, RequestId, RoomId, SubmissionId, UserId},
+    store::{Key, KeyBuilder, corrupt},
+    time::Timestamp,
+};
+
+pub(super) fn own(part: &'static [u8; 1]) -> Key {
+    KeyBuilder::table("self/").fixed(part).build()
+}
+
+/// All enrolled devices of a user.
+pub(super) fn devices_of(user: &UserId) -> Key {
+    KeyBuilder::table("user/").name(user.as_str().as_bytes()).build()
+}
+
+/// An enrolled device: [`super::rows::DeviceRow`].
+pub(super) fn enrolled(device: &Device) -> Key {
+    KeyBuilder::table("user/").name(device.user.as_str().as_bytes()).fixed(device.id.as_bytes()).build()
+}
+
+/// The device id at the end of a key.
+pub(super) fn device_id(key: &[u8]) -> Result<DeviceId> {
+    let id = key.last_chunk::<16>().ok_or(corrupt("device in a key"))?;
+    Ok(DeviceId::from_bytes(*id))
+}
+
+/// What is kept for one device.
+pub(super) struct DeviceKeys(KeyBuilder);
+
+impl DeviceKeys {
+    pub(super) fn of(device: &Device) -> Self {
+        DeviceKeys(with_device(KeyBuilder::table("device/"), device))
+    }
+
+    pub(super) fn guard(&self) -> Key {
+        self.table(b"g").build()
+    }
+
+    /// [`super::rows::DeviceState`].
+    pub(super) fn state(&self) -> Key {
+        self.table(b"s").build()
+    }
+
+    /// Submissions by counter.
+    pub(super) fn counters(&self) -> Key {
+        self.table(b"c").build()
+    }
+
+    /// The submission that used a counter: its id.
+    pub(super) fn counter(&self, counter: u64) -> Key {
+        self.table(b"c").number(counter).build()
+    }
+
+    /// [`super::rows::InboxRow`].
+    pub(super) fn inbox(&self, number: u64) -> Key {
+        self.table(b"i").number(number).build()
+    }
+
+    /// One-time key packages: [`super::rows::PackageRow`].
+    pub(super) fn packages(&self) -> Key {
+        self.table(b"k").build()
+    }
+
+    pub(super) fn package(&self, hash: &Hash) -> Key {
+        self.table(b"k").fixed(hash.as_bytes()).build()
+    }
+
+    /// A one-time key package that was given out; empty.
+    pub(super) fn used(&self, hash: &Hash) -> Key {
+        self.table(b"u").fixed(hash.as_bytes()).build()
+    }
+
+    /// The key package for when no other is left.
+    pub(super) fn last_resort(&self) -> Key {
+        self.table(b"l").build()
+    }
+
+    /// A claim of the device that was passed on; empty.
+    pub(super) fn claim(&self, claim: &RequestId) -> Key {
+        self.table(b"q").fixed(claim.as_bytes()).build()
+    }
+
+    fn table(&self, table: &'static [u8; 1]) -> KeyBuilder {
+        self.0.clone().fixed(table)
+    }
+}
+
+/// What is kept of one room.
+pub(super) struct RoomKeys(KeyBuilder);
+
+impl RoomKeys {
+    pub(super) fn of(room: &RoomId) -> Self {
+        RoomKeys(KeyBuilder::table("room/").fixed(room.as_bytes()))
+    }
+
+    pub(super) fn guard(&self) -> Key {
+        self.table(b"g").build()
+    }
+
+    /// [`super::rows::TailRow`].
+    pub(super) fn tail(&self) -> Key {
+        self.table(b"t").build()
+    }
+
+    /// [`super::rows::RoomRow`].
+    pub(super) fn state(&self) -> Key {
+        self.table(b"s").build()
+    }
+
+    /// An encoded `LogItem`.
+    pub(super) fn entry(&self, seq: u64) -> Key {
+        self.table(b"l").number(seq).build()
+    }
+
+    /// The hub's signed head at an entry, where a follower was given one.
+    pub(super) fn head(&self, seq: u64) -> Key {
+        self.table(b"h").number(seq).build()
+    }
+
+    /// At the hub: the signature key of a device in the room, 32 bytes.
+    pub(super) fn member(&self, device: &Device) -> Key {
+        with_device(self.table(b"m"), device).build()
+    }
+
+    /// Own devices that are or were in the room.
+    pub(super) fn readers(&self) -> Key {
+        self.table(b"d").build()
+    }
+
+    /// What an own device may read: [`super::rows::SpanRow`].
+    pub(super) fn reader(&self, device: &Device) -> Key {
+        with_device(self.table(b"d"), device).build()
+    }
+
+    /// What became of a submission: [`super::rows::FateRow`].
+    pub(super) fn fate(&self, device: &Device, submission: &SubmissionId) -> Key {
+        with_device(self.table(b"f"), device).fixed(submission.as_bytes()).build()
+    }
+
+    /// What joiners of an entry need: the next four.
+    pub(super) fn joining(&self, seq: u64) -> Key {
+        self.table(b"w").number(seq).build()
+    }
+
+    /// The encoded `Invitation`.
+    pub(super) fn invitation(&self, seq: u64) -> Key {
+        self.table(b"w").number(seq).fixed(b"i").build()
+    }
+
+    /// The encoded `RoomMaterial`.
+    pub(super) fn material(&self, seq: u64) -> Key {
+        self.table(b"w").number(seq).fixed(b"m").build()
+    }
+
+    /// Who still needs them; empty.
+    pub(super) fn waiting(&self, seq: u64) -> Key {
+        self.table(b"w").number(seq).fixed(b"w").build()
+    }
+
+    pub(super) fn waiting_device(&self, seq: u64, device: &Device) -> Key {
+        with_device(self.table(b"w").number(seq).fixed(b"wd"), device).build()
+    }
+
+    pub(super) fn waiting_agency(&self, seq: u64, agency: &AgencyId) -> Key {
+        self.table(b"w").number(seq).fixed(b"wa").name(agency.as_str().as_bytes()).build()
+    }
+
+    /// At the hub: the public MLS group.
+    pub(super) fn group(&self) -> Key {
+        self.table(b"p").build()
+    }
+
+    fn table(&self, table: &'static [u8; 1]) -> KeyBuilder {
+        self.0.clone().fixed(table)
+    }
+}
+
+/// All links.
+pub(super) fn links() -> Key {
+    KeyBuilder::table("link/").build()
+}
+
+/// The agency to whose link a row belongs.
+pub(super) fn peer_of(key: &[u8]) -> Result<AgencyId> {
+    let peer = key.get(links().len()..).and_then(<[u8]>::split_first_chunk).and_then(|(length, rest)| {
+        let name = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+        AgencyId::parse(core::str::from_utf8(name).ok()?).ok()
+    });
+    peer.ok_or(corrupt("agency in a key"))
+}
+
+/// What goes to and comes from one agency.
+pub(super) struct LinkKeys(KeyBuilder);
+
+impl LinkKeys {
+    pub(super) fn with(peer: &AgencyId) -> Self {
+        LinkKeys(KeyBuilder::table("link/").name(peer.as_str().as_bytes()))
+    }
+
+    /// Sorts after all rows of the link.
+    pub(super) fn end(&self) -> Key {
+        self.table(&[u8::MAX]).build()
+    }
+
+    pub(super) fn guard_out(&self) -> Key {
+        self.table(b"g").build()
+    }
+
+    pub(super) fn guard_in(&self) -> Key {
+        self.table(b"h").build()
+    }
+
+    /// [`super::rows::OutRow`].
+    pub(super) fn outgoing(&self) -> Key {
+        self.table(b"o").build()
+    }
+
+    /// [`super::rows::InRow`].
+    pub(super) fn incoming(&self) -> Key {
+        self.table(b"i").build()
+    }
+
+    /// The encoded body of a frame that is not acknowledged yet.
+    pub(super) fn frame(&self, number: u64) -> Key {
+        self.table(b"f").number(number).build()
+    }
+
+    /// What is to go into frames: [`super::rows::PendingRow`], in the order in which it goes.
+    pub(super) fn pending(&self) -> Key {
+        self.table(b"p").build()
+    }
+
+    pub(super) fn pending_at(&self, at: Timestamp, room: &RoomId, order: u64, unique: &[u8; 16]) -> Key {
+        self.table(b"p").number(at.as_millis()).fixed(room.as_bytes()).number(order).fixed(unique).build()
+    }
+
+    fn table(&self, table: &'static [u8; 1]) -> KeyBuilder {
+        self.0.clone().fixed(table)
+    }
+}
+
+/// The answer that another agency was given: an encoded `ClaimAnswer`.
+pub(super) fn claim(agency: &AgencyId, claim: &RequestId) -> Key {
+    KeyBuilder::table("claim/").name(agency.as_str().as_bytes()).fixed(claim.as_bytes()).build()
+}
+
+pub(super) fn dues() -> Key {
+    KeyBuilder::table("due/").build()
+}
+
+/// Something that `tick` has to look at, from a time on: [`super::rows::DueRow`].
+pub(super) fn due(at: Timestamp, row: &[u8]) -> Key {
+    KeyBuilder::table("due/").number(at.as_millis()).name(row).build()
+}
+
+fn with_device(key: KeyBuilder, device: &Device) -> KeyBuilder {
+    key.name(device.user.as_str().as_bytes()).fixed(device.id.as_bytes())
+}

@@ -1,0 +1,116 @@
+//! What comes from another agency: each frame once and in order, each item by itself.
+
+use super::{
+    super::{
+        call::Call,
+        hub::{Fate, Submitted},
+        keys::LinkKeys,
+        rows::{InRow, Pending, unreadable},
+    },
+    frame_hash,
+};
+use crate::{
+    code::Code,
+    crypto::{sign, verify},
+    error::{Result, ensure, fault},
+    ids::{AgencyId, Hash, IncarnationId},
+    limits,
+    wire::{
+        Signed, encode, encode_body,
+        fields::raw,
+        link::{LinkAck, LinkFrame, LinkItem, PeerMessage},
+        log::Submission,
+    },
+};
+
+impl Call<'_, '_> {
+    /// Takes a frame, if it is the next one; acknowledges what was taken so far.
+    pub(super) fn frame(&mut self, frame: Signed<LinkFrame>) -> Result<Vec<u8>> {
+        let claimed = frame.claimed();
+        // V-531: no open relay.
+        ensure(claimed.to == self.own.agency, Code::NotForUs, "frame")?;
+        let from = claimed.from.clone();
+        if let Some(descriptor) = &claimed.descriptor {
+            self.directory.accept_descriptor(&mut self.draft, descriptor)?;
+        }
+        // V-532: by a key for servers, now, of an agency that takes part.
+        let key = self.server_key(&from, &frame, self.now())?;
+        let hash = frame_hash(&frame);
+        let frame = verify(frame, &key)?.into_inner();
+        ensure(frame.at <= self.now().plus(limits::CLOCK_SKEW), Code::BadStamp, "frame")?;
+
+        let link = LinkKeys::with(&from);
+        let mut row: InRow = self.read(&link.incoming())?.unwrap_or_default();
+        let incarnation = frame.incarnation;
+        if row.incarnation != incarnation.as_bytes().as_slice() && frame.number == 1 {
+            // V-533: a new life of the sender's store begins at 1, later than the one before.
+            ensure(row.number == 0 || frame.at.as_millis() > row.at, Code::RolledBack, "an earlier life")?;
+            row = InRow { incarnation: raw(incarnation.as_bytes()), refused: row.refused, ..Default::default() };
+        }
+        if row.incarnation != incarnation.as_bytes().as_slice() {
+            return self.acknowledge(&from, incarnation, 0, None);
+        }
+        let last = (row.number > 0).then(|| Hash::from_slice(&row.hash).map_err(unreadable)).transpose()?;
+        if frame.number <= row.number {
+            // V-535: again, and the same; only the last one's hash is known.
+            ensure(frame.number < row.number || Some(hash) == last, Code::LinkFork, "frame")?;
+        } else if frame.number == row.number.saturating_add(1) {
+            ensure(frame.previous == last, Code::LinkFork, "frame before")?;
+            self.draft.guard(link.guard_in())?;
+            for item in frame.items {
+                // V-536: an item that cannot be taken is counted, and does not stop the link.
+                if self.attempt(|call| call.item(&from, item))?.is_err() {
+                    row.refused = row.refused.saturating_add(1);
+                }
+            }
+            row.number = frame.number;
+            row.hash = raw(hash.as_bytes());
+            row.at = frame.at.as_millis();
+            self.write(link.incoming(), &row);
+            return self.acknowledge(&from, incarnation, row.number, Some(hash));
+        }
+        self.acknowledge(&from, incarnation, row.number, last)
+    }
+
+    fn acknowledge(
+        &self,
+        to: &AgencyId,
+        incarnation: IncarnationId,
+        number: u64,
+        hash: Option<Hash>,
+    ) -> Result<Vec<u8>> {
+        let (from, at) = (self.own.agency.clone(), self.now());
+        let ack = LinkAck { from, to: to.clone(), incarnation, number, hash, at };
+        let ack = sign(ack, &[&self.own.key]).into_signed();
+        Ok(encode(&PeerMessage::Ack(Box::new(ack))).to_vec())
+    }
+
+    fn item(&mut self, from: &AgencyId, item: LinkItem) -> Result<()> {
+        match item {
+            LinkItem::Submission(submission) => self.peer_submission(from, &submission),
+            LinkItem::Entries(entries) => self.entries(from, *entries),
+            LinkItem::Refusal(refusal) => self.refusal(from, *refusal),
+            LinkItem::Welcome(welcome) => self.welcome_from(from, *welcome),
+            LinkItem::Claim(claim) => self.peer_claim(from, claim),
+            LinkItem::ClaimAnswer(answer) => self.peer_claim_answer(from, answer),
+            LinkItem::BlobOpen(_) | LinkItem::BlobInfo(_) => fault(Code::UnknownBlob, "link item"),
+        }
+    }
+
+    /// What a device of another agency submits to a room that is ordered here. A refusal goes
+    /// back; what is taken comes back as an entry of the log.
+    fn peer_submission(&mut self, from: &AgencyId, submission: &Submission) -> Result<()> {
+        let header = submission.header.claimed();
+        ensure(header.sender.user.agency() == from, Code::ForeignAgencyUser, "submission")?;
+        let fate = match self.fate(header)? {
+            Some(fate) => fate,
+            None => self.decide(&Submitted { submission, own_key: None })?,
+        };
+        if let Fate::Refused(refusal) = fate {
+            let item = LinkItem::Refusal(Box::new(Signed::decode(&refusal)?));
+            let order = (self.now(), &header.room, header.counter);
+            self.queue(from, order, *header.submission_id.as_bytes(), Pending::Item(encode_body(&item)));
+        }
+        Ok(())
+    }
+}

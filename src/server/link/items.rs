@@ -1,0 +1,163 @@
+//! Filling a frame with what waits.
+
+use std::collections::BTreeMap;
+
+use super::super::{
+    call::Call,
+    keys::{LinkKeys, RoomKeys},
+    rows::{self, DeviceName, Pending, PendingEntry, PendingRow, PendingWelcome, unreadable},
+};
+use crate::{
+    error::Result,
+    ids::{AgencyId, Device, RoomId},
+    limits,
+    room::log::entry_hash,
+    store::corrupt,
+    wire::{
+        Signed, decode_body,
+        device::Invitation,
+        link::{Departure, LinkItem, RoomEntries, RoomWelcome},
+        log::{Head, LogItem, RoomMaterial},
+    },
+};
+
+/// Rows read at one time: few, for a row may be large.
+const PAGE: usize = 16;
+
+/// A frame that is being filled. Entries of one room that follow each other go together,
+/// under one head.
+#[derive(Default)]
+pub(super) struct Filling {
+    items: Vec<Item>,
+    /// Where in `items` a room's entries are still being added to.
+    open: BTreeMap<RoomId, usize>,
+    rows: usize,
+    bytes: usize,
+}
+
+enum Item {
+    Entries(Group),
+    Other(Box<LinkItem>),
+}
+
+/// Consecutive entries of one room.
+struct Group {
+    room: RoomId,
+    last: u64,
+    items: Vec<LogItem>,
+    departures: Vec<Departure>,
+}
+
+impl Filling {
+    /// Takes what waits for an agency, as far as it fits, and deletes its rows.
+    pub(super) fn fill(call: &mut Call<'_, '_>, peer: &AgencyId) -> Result<Option<Vec<LinkItem>>> {
+        let mut filling = Filling::default();
+        let prefix = LinkKeys::with(peer).pending();
+        'full: loop {
+            let page = call.draft.scan(&prefix, None, PAGE)?;
+            let last_page = page.len() < PAGE;
+            for (key, row) in page {
+                let what = rows::read::<PendingRow>(row)?.what.ok_or(corrupt("pending row"))?;
+                if !filling.take(call, peer, what)? {
+                    break 'full;
+                }
+                call.draft.delete(key);
+            }
+            if last_page {
+                break;
+            }
+        }
+        let items = filling.items.into_iter().map(|item| item.close(call)).collect::<Result<Vec<_>>>()?;
+        Ok((!items.is_empty()).then_some(items))
+    }
+
+    /// Adds one thing; says whether it fits.
+    fn take(&mut self, call: &mut Call<'_, '_>, peer: &AgencyId, what: Pending) -> Result<bool> {
+        match what {
+            Pending::Entry(entry) => self.entry(call, &entry),
+            Pending::Welcome(welcome) => self.welcome(call, peer, &welcome),
+            Pending::Item(bytes) => {
+                let fits = self.fits(bytes.len());
+                if fits {
+                    self.items.push(Item::Other(Box::new(decode_body(&bytes).map_err(unreadable)?)));
+                }
+                Ok(fits)
+            }
+        }
+    }
+
+    /// Whether there is room for another row; the first always fits.
+    fn fits(&mut self, bytes: usize) -> bool {
+        let sum = self.bytes.saturating_add(bytes);
+        let fits = self.rows == 0 || (self.rows < limits::FRAME_ITEMS && sum <= limits::FRAME_BYTES);
+        if fits {
+            self.rows = self.rows.saturating_add(1);
+            self.bytes = sum;
+        }
+        fits
+    }
+
+    fn entry(&mut self, call: &Call<'_, '_>, entry: &PendingEntry) -> Result<bool> {
+        let room = RoomId::from_slice(&entry.room).map_err(unreadable)?;
+        let row = call.entry_row(&room, entry.seq)?;
+        if !self.fits(row.len()) {
+            return Ok(false);
+        }
+        let item: LogItem = decode_body(&row).map_err(unreadable)?;
+        let place = match self.open.get(&room) {
+            Some(place) => *place,
+            None => {
+                self.items.push(Item::Entries(Group { room, last: 0, items: Vec::new(), departures: Vec::new() }));
+                self.items.len().saturating_sub(1)
+            }
+        };
+        self.open.insert(room, place);
+        if let Some(Item::Entries(group)) = self.items.get_mut(place) {
+            group.last = entry.seq;
+            group.items.push(item);
+            for device in &entry.departing {
+                group.departures.push(Departure { device: device.device()?, seq: entry.seq });
+            }
+        }
+        if !entry.departing.is_empty() {
+            // Whoever leaves needs a head at the last entry that they see.
+            self.open.remove(&room);
+        }
+        Ok(true)
+    }
+
+    fn welcome(&mut self, call: &mut Call<'_, '_>, peer: &AgencyId, welcome: &PendingWelcome) -> Result<bool> {
+        let room = RoomId::from_slice(&welcome.room).map_err(unreadable)?;
+        let keys = RoomKeys::of(&room);
+        let invitation = call.draft.get(&keys.invitation(welcome.seq))?;
+        let material = call.draft.get(&keys.material(welcome.seq))?;
+        let (Some(invitation), Some(material)) = (invitation, material) else {
+            return Ok(true); // too late
+        };
+        if !self.fits(invitation.len().saturating_add(material.len())) {
+            return Ok(false);
+        }
+        let recipients = welcome.recipients.iter().map(DeviceName::device).collect::<Result<Vec<Device>>>()?;
+        let invitation: Invitation = rows::read_wire(invitation)?;
+        let material: RoomMaterial = rows::read_wire(material)?;
+        call.no_longer_waiting(&room, welcome.seq, keys.waiting_agency(welcome.seq, peer))?;
+        // Entries after it have to come after it.
+        self.open.remove(&room);
+        let item = LinkItem::Welcome(Box::new(RoomWelcome { invitation, recipients, material }));
+        self.items.push(Item::Other(Box::new(item)));
+        Ok(true)
+    }
+}
+
+impl Item {
+    fn close(self, call: &Call<'_, '_>) -> Result<LinkItem> {
+        let Group { room, last, items, departures } = match self {
+            Item::Other(item) => return Ok(*item),
+            Item::Entries(group) => group,
+        };
+        let hash = items.last().map(|item| entry_hash(&item.entry)).ok_or(corrupt("no entries"))?;
+        let term = call.place(&room)?.ok_or(corrupt("tail"))?.tail.term;
+        let head: Signed<Head> = call.head(&room, term, last, hash).into_signed();
+        Ok(LinkItem::Entries(Box::new(RoomEntries { room, items, head, departures })))
+    }
+}

@@ -1,0 +1,147 @@
+//! What goes to another agency: frames made, given to the host, given again, acknowledged.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::{
+    super::{
+        call::Call,
+        keys::{self, LinkKeys},
+        rows::{Due, DueRow, OutRow},
+    },
+    frame_hash,
+    items::Filling,
+};
+use crate::{
+    code::Code,
+    crypto::{sign, verify},
+    error::{Result, ensure},
+    ids::{AgencyId, Hash},
+    limits,
+    store::corrupt,
+    time::Timestamp,
+    wire::{
+        Signed, encode,
+        link::{LinkAck, LinkFrame, PeerMessage},
+    },
+};
+
+impl Call<'_, '_> {
+    /// The next frame to send: one that was made and not given since the last rewind, else
+    /// a new one, else nothing. What is not acknowledged in time is given again from the
+    /// oldest on.
+    pub(in crate::server) fn pump(&mut self, peer: &AgencyId) -> Result<Option<Vec<u8>>> {
+        let link = LinkKeys::with(peer);
+        let mut out = self.out(&link)?;
+        if out.acked < out.made && Timestamp::from_millis(out.retry_at) <= self.now() {
+            out.given = out.acked;
+            out.retries = out.retries.saturating_add(1);
+        }
+        let frame = if out.given < out.made {
+            self.draft.guard(link.guard_out())?;
+            out.given = out.given.saturating_add(1);
+            let row = self.draft.get(&link.frame(out.given))?.ok_or(corrupt("frame is missing"))?;
+            Some(frame_of(row)?.1)
+        } else if out.made.saturating_sub(out.acked) < limits::FRAMES_IN_FLIGHT {
+            self.new_frame(peer, &link, &mut out)?
+        } else {
+            None
+        };
+        if frame.is_some() {
+            let wait = wait(out.retries);
+            self.retry_at(peer, &link, &mut out, Some(wait));
+            self.write(link.outgoing(), &out);
+        } else if out.retry_at > 0 {
+            self.wake_at(Timestamp::from_millis(out.retry_at));
+        }
+        Ok(frame)
+    }
+
+    /// Makes a frame of what waits, if something does.
+    fn new_frame(&mut self, peer: &AgencyId, link: &LinkKeys, out: &mut OutRow) -> Result<Option<Vec<u8>>> {
+        let Some(items) = Filling::fill(self, peer)? else { return Ok(None) };
+        self.draft.guard(link.guard_out())?;
+        let own = self.own.clone();
+        let number = out.made.saturating_add(1);
+        let descriptor = self.directory.descriptor_at(&self.draft, &own.agency, self.now())?;
+        let tell = number == 1 || descriptor.version > out.descriptor;
+        let frame = LinkFrame {
+            from: own.agency.clone(),
+            to: peer.clone(),
+            incarnation: own.incarnation,
+            number,
+            previous: (number > 1).then(|| Hash::from_slice(&out.hash)).transpose()?,
+            at: self.now(),
+            descriptor: tell.then(|| descriptor.bytes().clone()),
+            items,
+        };
+        let frame = sign(frame, &[&own.key]).into_signed();
+        let hash = frame_hash(&frame);
+        let bytes = encode(&PeerMessage::Frame(Box::new(frame))).to_vec();
+        out.made = number;
+        out.given = number;
+        out.hash = Bytes::copy_from_slice(hash.as_bytes());
+        out.descriptor = out.descriptor.max(descriptor.version);
+        self.draft.put(link.frame(number), [hash.as_bytes().as_slice(), &bytes].concat());
+        Ok(Some(bytes))
+    }
+
+    /// Takes an acknowledgement: the frames up to it are done with.
+    pub(super) fn acknowledged(&mut self, ack: Signed<LinkAck>) -> Result<()> {
+        ensure(ack.claimed().to == self.own.agency, Code::NotForUs, "acknowledgement")?;
+        let key = self.server_key(&ack.claimed().from, &ack, self.now())?;
+        let ack = verify(ack, &key)?.into_inner();
+        ensure(ack.incarnation == self.own.incarnation, Code::NotForUs, "another life of the store")?;
+        let link = LinkKeys::with(&ack.from);
+        let mut out = self.out(&link)?;
+        ensure(ack.number <= out.made, Code::LinkFork, "acknowledges what was never sent")?;
+        if ack.number <= out.acked {
+            return Ok(());
+        }
+        let row = self.draft.get(&link.frame(ack.number))?.ok_or(corrupt("frame is missing"))?;
+        ensure(ack.hash == Some(frame_of(row)?.0), Code::LinkFork, "acknowledges another frame")?;
+
+        self.draft.guard(link.guard_out())?;
+        for number in out.acked.saturating_add(1)..=ack.number {
+            self.draft.delete(link.frame(number));
+        }
+        out.acked = ack.number;
+        out.given = out.given.max(out.acked);
+        out.retries = 0;
+        let wait = (out.acked < out.made).then(|| wait(0));
+        self.retry_at(&ack.from, &link, &mut out, wait);
+        self.write(link.outgoing(), &out);
+        Ok(())
+    }
+
+    fn out(&self, link: &LinkKeys) -> Result<OutRow> {
+        Ok(self.read(&link.outgoing())?.unwrap_or_default())
+    }
+
+    /// Sets when the link is looked at again.
+    fn retry_at(&mut self, peer: &AgencyId, link: &LinkKeys, out: &mut OutRow, wait: Option<Duration>) {
+        if out.retry_at > 0 {
+            self.draft.delete(keys::due(Timestamp::from_millis(out.retry_at), &link.outgoing()));
+        }
+        out.retry_at = 0;
+        if let Some(wait) = wait {
+            let at = self.now().plus(wait);
+            out.retry_at = at.as_millis();
+            self.write(keys::due(at, &link.outgoing()), &DueRow { what: Some(Due::Link(peer.to_string())) });
+            self.wake_at(at);
+        }
+    }
+}
+
+/// How long an acknowledgement is waited for.
+fn wait(retries: u32) -> Duration {
+    let doubled = limits::FRAME_RETRY.saturating_mul(1_u32.checked_shl(retries.min(16)).unwrap_or(u32::MAX));
+    doubled.min(limits::FRAME_RETRY_MAX)
+}
+
+/// A frame's row: its hash, and the message that carries it.
+fn frame_of(mut row: Vec<u8>) -> Result<(Hash, Vec<u8>)> {
+    let hash = row.first_chunk::<32>().map(|hash| Hash::from_bytes(*hash)).ok_or(corrupt("frame"))?;
+    Ok((hash, row.split_off(32)))
+}

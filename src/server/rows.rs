@@ -1,0 +1,329 @@
+//! What the server's rows hold. Signed documents and wire messages are kept as the bytes
+//! that they are; the rest is laid out here, in Protocol Buffers of its own.
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::{
+    error::{Error, Result},
+    ids::{Device, DeviceId, UserId},
+    store::{Value, corrupt},
+    wire::{Wire, decode_body, fields::raw},
+};
+
+/// A row that is there has to be readable: if not, the store is corrupt.
+pub(super) fn read<M: Message + Default>(row: Value) -> Result<M> {
+    M::decode(Bytes::from(row)).map_err(|_| corrupt("server row"))
+}
+
+/// As [`read`], for a row that holds a bare wire message.
+pub(super) fn read_wire<T: Wire>(row: Value) -> Result<T> {
+    decode_body(&Bytes::from(row)).map_err(unreadable)
+}
+
+/// For what was checked before it was stored.
+pub(super) fn unreadable(_: Error) -> Error {
+    corrupt("server row")
+}
+
+/// An enrolled device.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DeviceRow {
+    /// The signed certificate.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) certificate: Bytes,
+    /// The public key in it, 32 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) key: Bytes,
+    /// Until when it is valid, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(super) not_after: u64,
+}
+
+/// What changes about a device.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DeviceState {
+    /// The number of the last inbox item.
+    #[prost(uint64, tag = "1")]
+    pub(super) inbox_last: u64,
+    /// Inbox items up to this number are gone.
+    #[prost(uint64, tag = "2")]
+    pub(super) inbox_done: u64,
+    /// The highest submission counter seen.
+    #[prost(uint64, tag = "3")]
+    pub(super) counter: u64,
+    /// Submission counters up to this one are forgotten.
+    #[prost(uint64, tag = "4")]
+    pub(super) counter_done: u64,
+    /// One-time key packages that are left.
+    #[prost(uint32, tag = "5")]
+    pub(super) packages: u32,
+    /// Whether the device was told that few are left.
+    #[prost(bool, tag = "6")]
+    pub(super) told_low: bool,
+}
+
+/// A one-time key package.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PackageRow {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) package: Bytes,
+    /// Until when it may be given out, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(super) fresh_until: u64,
+}
+
+/// Something for one device alone.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct InboxRow {
+    /// An encoded `InboxItem`; empty where the item is an invitation.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) item: Bytes,
+    /// The room of an invitation, which lies there once for all who are invited.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) room: Bytes,
+    /// The entry of an invitation.
+    #[prost(uint64, tag = "3")]
+    pub(super) seq: u64,
+}
+
+/// Where a room's log stands.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TailRow {
+    #[prost(uint64, tag = "1")]
+    pub(super) term: u64,
+    #[prost(uint64, tag = "2")]
+    pub(super) seq: u64,
+    /// The hash of the last entry.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(super) hash: Bytes,
+    /// The encoded stamp of the last entry.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(super) stamp: Bytes,
+    /// At the hub: the MLS epoch.
+    #[prost(uint64, tag = "5")]
+    pub(super) epoch: u64,
+}
+
+/// What kind of place a room is, and who takes part.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RoomRow {
+    /// The agency whose server is the hub.
+    #[prost(string, tag = "1")]
+    pub(super) hub: String,
+    /// Own devices in the room.
+    #[prost(uint64, tag = "2")]
+    pub(super) present: u64,
+    /// At the hub: the encoded room state.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(super) state: Bytes,
+    /// At the hub: the other agencies with devices in the room, ordered.
+    #[prost(message, repeated, tag = "4")]
+    pub(super) others: Vec<AgencyCount>,
+}
+
+/// How many devices of an agency are in a room.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AgencyCount {
+    #[prost(string, tag = "1")]
+    pub(super) agency: String,
+    #[prost(uint64, tag = "2")]
+    pub(super) devices: u64,
+}
+
+/// What a device may read of a room's log.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SpanRow {
+    /// In order; at most [`SpanRow::KEPT`]. Only the last can be open.
+    #[prost(message, repeated, tag = "1")]
+    pub(super) spans: Vec<Span>,
+    /// The entry whose invitation the device has not made use of yet; 0: none.
+    #[prost(uint64, tag = "2")]
+    pub(super) joining: u64,
+}
+
+/// A stay in a room.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Span {
+    /// The entry that added the device, which it was given with the invitation; 0 for the founder.
+    #[prost(uint64, tag = "1")]
+    pub(super) from: u64,
+    /// The entry that removed it, the last that it may read; 0: it is still there.
+    #[prost(uint64, tag = "2")]
+    pub(super) until: u64,
+}
+
+impl SpanRow {
+    /// Stays that are remembered: so often may a device come and go before it reads.
+    const KEPT: usize = 8;
+
+    /// Begins a stay.
+    pub(super) fn open(&mut self, from: u64) {
+        self.spans.push(Span { from, until: 0 });
+        let surplus = self.spans.len().saturating_sub(Self::KEPT);
+        self.spans.drain(..surplus);
+    }
+
+    /// Ends the stay that is open; says whether there was one.
+    pub(super) fn close(&mut self, until: u64) -> bool {
+        match self.spans.last_mut() {
+            Some(span) if span.is_open() => {
+                span.until = until;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.spans.last().is_some_and(Span::is_open)
+    }
+
+    /// The last entry that may be read by a device that has processed `cursor`;
+    /// `None` if there is nothing for it after that.
+    pub(super) fn readable_after(&self, cursor: u64) -> Option<u64> {
+        let span = self.spans.iter().find(|s| s.from <= cursor && (s.is_open() || cursor < s.until))?;
+        Some(if span.is_open() { u64::MAX } else { span.until })
+    }
+}
+
+impl Span {
+    fn is_open(&self) -> bool {
+        self.until == 0
+    }
+}
+
+/// What became of a submission.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FateRow {
+    /// The entry that it became; 0 if it was refused.
+    #[prost(uint64, tag = "1")]
+    pub(super) seq: u64,
+    /// The signed refusal.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) refusal: Bytes,
+}
+
+/// The link to an agency.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct OutRow {
+    /// The last frame made.
+    #[prost(uint64, tag = "1")]
+    pub(super) made: u64,
+    /// Its hash; empty if none was made.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) hash: Bytes,
+    /// Frames up to this one have been given to the host since the last rewind.
+    #[prost(uint64, tag = "3")]
+    pub(super) given: u64,
+    /// Frames up to this one are acknowledged.
+    #[prost(uint64, tag = "4")]
+    pub(super) acked: u64,
+    /// When what is not acknowledged is given again, in milliseconds; 0: all is acknowledged.
+    #[prost(uint64, tag = "5")]
+    pub(super) retry_at: u64,
+    /// How often it was given again without an acknowledgement between.
+    #[prost(uint32, tag = "6")]
+    pub(super) retries: u32,
+    /// The version of the own descriptor that went last.
+    #[prost(uint64, tag = "7")]
+    pub(super) descriptor: u64,
+}
+
+/// The link from an agency.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct InRow {
+    /// The life of the peer's store.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) incarnation: Bytes,
+    /// The last frame taken.
+    #[prost(uint64, tag = "2")]
+    pub(super) number: u64,
+    /// Its hash.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(super) hash: Bytes,
+    /// When it was signed, in milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub(super) at: u64,
+    /// Items that were refused, in all.
+    #[prost(uint64, tag = "5")]
+    pub(super) refused: u64,
+}
+
+/// Something that is to go into a frame. Entries and welcomes lie in their room, once for
+/// all agencies; here stands where.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PendingRow {
+    #[prost(oneof = "Pending", tags = "1, 2, 3")]
+    pub(super) what: Option<Pending>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Pending {
+    #[prost(message, tag = "1")]
+    Entry(PendingEntry),
+    #[prost(message, tag = "2")]
+    Welcome(PendingWelcome),
+    /// An encoded `LinkItem`.
+    #[prost(bytes = "bytes", tag = "3")]
+    Item(Bytes),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PendingEntry {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) room: Bytes,
+    #[prost(uint64, tag = "2")]
+    pub(super) seq: u64,
+    /// The peer's devices that the entry removes, ordered.
+    #[prost(message, repeated, tag = "3")]
+    pub(super) departing: Vec<DeviceName>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PendingWelcome {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) room: Bytes,
+    #[prost(uint64, tag = "2")]
+    pub(super) seq: u64,
+    /// The peer's devices that the entry adds, ordered.
+    #[prost(message, repeated, tag = "3")]
+    pub(super) recipients: Vec<DeviceName>,
+}
+
+/// What `tick` does when a time has come.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DueRow {
+    #[prost(oneof = "Due", tags = "1, 2")]
+    pub(super) what: Option<Due>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Due {
+    /// Deletes the rows under this prefix.
+    #[prost(bytes = "bytes", tag = "1")]
+    Rows(Bytes),
+    /// Gives the frames to this agency again.
+    #[prost(string, tag = "2")]
+    Link(String),
+}
+
+/// A device as rows hold it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DeviceName {
+    #[prost(string, tag = "1")]
+    user: String,
+    #[prost(bytes = "bytes", tag = "2")]
+    id: Bytes,
+}
+
+impl DeviceName {
+    pub(super) fn of(device: &Device) -> Self {
+        DeviceName { user: device.user.to_string(), id: raw(device.id.as_bytes()) }
+    }
+
+    pub(super) fn device(&self) -> Result<Device> {
+        let user = UserId::parse(&self.user).map_err(unreadable)?;
+        Ok(Device { user, id: DeviceId::from_slice(&self.id).map_err(unreadable)? })
+    }
+}

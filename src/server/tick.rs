@@ -1,0 +1,67 @@
+//! What time brings: rows whose time has passed go, links are named that have something to do.
+
+use bytes::Bytes;
+
+use super::{
+    Output,
+    call::Call,
+    keys::{self, LinkKeys},
+    rows::{self, Due, DueRow, unreadable},
+};
+use crate::{
+    error::Result,
+    ids::AgencyId,
+    store::{Key, corrupt},
+    time::Timestamp,
+};
+
+impl Call<'_, '_> {
+    /// Deletes the rows under a prefix when the time comes.
+    pub(super) fn drop_later(&mut self, at: Timestamp, prefix: &[u8]) {
+        let row = DueRow { what: Some(Due::Rows(Bytes::copy_from_slice(prefix))) };
+        self.write(keys::due(at, prefix), &row);
+    }
+
+    pub(super) fn tick(&mut self, max: usize) -> Result<()> {
+        let mut left = max;
+        for (key, row) in self.draft.scan(&keys::dues(), None, max)? {
+            let at = time_of(&key)?;
+            if at > self.now() {
+                self.wake_at(at);
+                break;
+            }
+            left = left.saturating_sub(1);
+            match rows::read::<DueRow>(row)?.what.ok_or(corrupt("due row"))? {
+                Due::Rows(prefix) => {
+                    self.draft.delete_prefix(prefix.to_vec());
+                    self.draft.delete(key);
+                }
+                // Whoever pumps the link sets its next time.
+                Due::Link(peer) => self.output(Output::LinkReady(AgencyId::parse(&peer).map_err(unreadable)?)),
+            }
+        }
+        self.name_waiting_links(left)
+    }
+
+    /// Names the agencies for which something waits: a crash may have come between storing
+    /// it and pumping it.
+    fn name_waiting_links(&mut self, max: usize) -> Result<()> {
+        let mut after: Option<Key> = None;
+        for _ in 0..max {
+            let next = self.draft.scan(&keys::links(), after.as_deref(), 1)?;
+            let Some((key, _)) = next.into_iter().next() else { break };
+            let peer = keys::peer_of(&key)?;
+            let link = LinkKeys::with(&peer);
+            if !self.draft.scan(&link.pending(), None, 1)?.is_empty() {
+                self.output(Output::LinkReady(peer));
+            }
+            after = Some(link.end());
+        }
+        Ok(())
+    }
+}
+
+fn time_of(key: &[u8]) -> Result<Timestamp> {
+    let time = key.get(keys::dues().len()..).and_then(<[u8]>::first_chunk);
+    time.map(|time| Timestamp::from_millis(u64::from_be_bytes(*time))).ok_or(corrupt("due key"))
+}
