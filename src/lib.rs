@@ -2,6 +2,7 @@
 //! between public agencies.
 
 // Nothing that a peer sends may end the host's process, and a library does not print.
+#![deny(unreachable_pub)]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -170,8 +170,8 @@ pub const FRAME_ITEMS: usize = 256;
 pub const FRAME_BYTES: usize = 4 << 20;
 /// Frames sent to a peer and not yet acknowledged.
 pub const FRAMES_IN_FLIGHT: u64 = 64;
-/// A signed acknowledgement.
-pub const ACK: usize = 1_024;
+/// A signed acknowledgement, with the descriptor that names its key.
+pub const ACK: usize = DESCRIPTOR + 1_024;
 /// After how long a frame that is not acknowledged is sent again: at first; the time doubles.
 pub const FRAME_RETRY: Duration = Duration::from_secs(2);
 /// After how long a frame that is not acknowledged is sent again: at most.

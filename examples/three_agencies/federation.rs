@@ -7,14 +7,16 @@ use rand_core::CryptoRng;
 use verbund::{
     client::Client,
     identity::{
-        Agency, AgencyDescriptor, AgencyStatus, Federation, KeyPurpose, OperationalKey, RecoveryKey, Registrar,
-        RootKey, Roster, SigningKey, UserKind,
+        Agency, AgencyDescriptor, AgencyStatus, Federation, KeyPurpose, OperationalKey, RecoveryKey,
+        Registrar, RootKey, Roster, SigningKey, UserKind,
     },
     ids::{AgencyId, UserId},
     server::Setup,
     store::{Ctx, MemoryStore},
     time::Timestamp,
 };
+
+use crate::world::Error;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -45,11 +47,11 @@ impl Authority {
     }
 
     /// Names the operational keys, signed by the root key.
-    pub fn descriptor(&self, now: Timestamp) -> Result<Vec<u8>, verbund::Error> {
+    pub fn descriptor(&self, now: Timestamp) -> Result<Vec<u8>, Error> {
         let key = |purpose, key: &SigningKey| {
             OperationalKey::new(purpose, key.verify_key().as_bytes(), now.minus(DAY), now.plus(400 * DAY))
         };
-        AgencyDescriptor {
+        let descriptor = AgencyDescriptor {
             agency: self.agency.clone(),
             version: 1,
             issued_at: now.minus(DAY),
@@ -61,12 +63,12 @@ impl Authority {
             endpoints: vec![format!("https://verbund.{}", self.agency)],
             versions: vec![1],
             suites: vec![3],
-        }
-        .sign(&self.root)
+        };
+        Ok(descriptor.sign(&self.root)?)
     }
 
     /// What the agency's server is set up with. The certificate key stays with the desk.
-    pub fn setup(&self, office: &Office, now: Timestamp) -> Result<Setup, verbund::Error> {
+    pub fn setup(&self, office: &Office, now: Timestamp) -> Result<Setup, Error> {
         Ok(Setup {
             agency: self.agency.clone(),
             server_key: SigningKey::from_seed(&self.server.seed()),
@@ -76,25 +78,26 @@ impl Authority {
         })
     }
 
-    pub fn desk(&self, office: &Office, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Desk, verbund::Error> {
+    pub fn desk(&self, office: &Office, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Desk, Error> {
         let registrar = Registrar::new(self.agency.clone(), SigningKey::from_seed(&self.certificate.seed()));
         let mut store = MemoryStore::default();
-        let Ok(_) = registrar.install(Ctx { now, store: &store, rng }, &office.federation)?.commit(&mut store);
-        let Ok(_) = registrar
+        registrar.install(Ctx { now, store: &store, rng }, &office.federation)?.commit(&mut store)?;
+        registrar
             .accept_trust_list(Ctx { now, store: &store, rng }, &office.trust_list)?
-            .commit(&mut store);
+            .commit(&mut store)?;
         let descriptor = self.descriptor(now)?;
-        let Ok(_) = registrar.accept_descriptor(Ctx { now, store: &store, rng }, &descriptor)?.commit(&mut store);
+        registrar.accept_descriptor(Ctx { now, store: &store, rng }, &descriptor)?.commit(&mut store)?;
         Ok(Desk { registrar, store })
     }
 }
 
 impl Office {
     /// Three holders; two of them sign the list of agencies.
-    pub fn found(agencies: &[Authority], now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Self, verbund::Error> {
+    pub fn found(agencies: &[Authority], now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Self, Error> {
         let holders = [(); 3].map(|()| SigningKey::generate(rng));
         let names = ["Bund", "Nord", "Sued"];
-        let roots = names.iter().zip(&holders).map(|(name, key)| RootKey::new(*name, &key.verify_key())).collect();
+        let roots =
+            names.iter().zip(&holders).map(|(name, key)| RootKey::new(*name, &key.verify_key())).collect();
         let federation = Federation::new("verbund.example", roots, 2)?;
         let roster = Roster {
             federation: federation.name().into(),
@@ -122,8 +125,8 @@ impl Desk {
         store: &mut MemoryStore,
         user: &UserId,
         (now, rng): (Timestamp, &mut dyn CryptoRng),
-    ) -> Result<Vec<u8>, verbund::Error> {
-        let Ok(_) = client.begin(Ctx { now, store: &*store, rng }, user.clone())?.commit(store);
+    ) -> Result<Vec<u8>, Error> {
+        client.begin(Ctx { now, store: &*store, rng }, user.clone())?.commit(store)?;
         let paper = SigningKey::generate(rng);
         let recovery = vec![RecoveryKey::own(&paper.verify_key())];
         let request = client.found(store, UserKind::Person, recovery, now)?;
@@ -136,9 +139,9 @@ impl Desk {
         request: &[u8],
         now: Timestamp,
         rng: &mut dyn CryptoRng,
-    ) -> Result<Vec<u8>, verbund::Error> {
+    ) -> Result<Vec<u8>, Error> {
         let ctx = Ctx { now, store: &self.store, rng };
-        let Ok(done) = self.registrar.enrol(ctx, request, 365 * DAY)?.commit(&mut self.store);
+        let done = self.registrar.enrol(ctx, request, 365 * DAY)?.commit(&mut self.store)?;
         Ok(done.value.enrolment.to_bytes())
     }
 }

@@ -68,9 +68,12 @@ impl<R: CryptoRng> World<R> {
             let desk = authority.desk(&office, now, &mut rng)?;
             let (mut engine, mut store) = (Server::new(), MemoryStore::default());
             let setup = authority.setup(&office, now)?;
-            let Ok(_) = engine.setup(Ctx { now, store: &store, rng: &mut rng }, &setup)?.commit(&mut store);
+            engine.setup(Ctx { now, store: &store, rng: &mut rng }, &setup)?.commit(&mut store)?;
             let (agency, carried) = (authority.agency, Carried::default());
-            hosts.insert(agency.clone(), Host { agency, engine, store, desk, carried, ready: BTreeSet::new() });
+            hosts.insert(
+                agency.clone(),
+                Host { agency, engine, store, desk, carried, ready: BTreeSet::new() },
+            );
         }
         Ok(World { now, rng, office, hosts, phones: Vec::new(), step: 0 })
     }
@@ -90,7 +93,7 @@ impl<R: CryptoRng> World<R> {
         let user = self.phones[first].device.user.clone();
         let (mut engine, mut store) = (Client::new(), MemoryStore::default());
         let ctx = Ctx { now: self.now, store: &store, rng: &mut self.rng };
-        let Ok(_) = engine.begin(ctx, user.clone())?.commit(&mut store);
+        engine.begin(ctx, user.clone())?.commit(&mut store)?;
         let offer = engine.offer(&store, self.now)?;
         let phone = &self.phones[first];
         let ctx = Ctx { now: self.now, store: &phone.store, rng: &mut self.rng };
@@ -100,9 +103,14 @@ impl<R: CryptoRng> World<R> {
         self.take_over(engine, store, &enrolment)
     }
 
-    fn take_over(&mut self, mut engine: Client, mut store: MemoryStore, enrolment: &[u8]) -> Result<usize, Error> {
+    fn take_over(
+        &mut self,
+        mut engine: Client,
+        mut store: MemoryStore,
+        enrolment: &[u8],
+    ) -> Result<usize, Error> {
         let ctx = Ctx { now: self.now, store: &store, rng: &mut self.rng };
-        let Ok(done) = engine.enrol(ctx, &self.office.federation, enrolment)?.commit(&mut store);
+        let done = engine.enrol(ctx, &self.office.federation, enrolment)?.commit(&mut store)?;
         let device = engine.device(&store)?;
         let owner = device.user.as_str().split('@').next().unwrap_or_default().to_owned();
         let outgoing = done.outputs.into();
@@ -112,7 +120,11 @@ impl<R: CryptoRng> World<R> {
     }
 
     /// An officer asks for something.
-    pub fn command(&mut self, phone: usize, make: impl FnOnce(RequestId) -> Command) -> Result<Receipt, Error> {
+    pub fn command(
+        &mut self,
+        phone: usize,
+        make: impl FnOnce(RequestId) -> Command,
+    ) -> Result<Receipt, Error> {
         let command = make(RequestId::random(&mut self.rng));
         let (receipt, _) = self.call(phone, |engine, ctx| engine.command(ctx, command.clone()))?;
         Ok(receipt)
@@ -126,7 +138,7 @@ impl<R: CryptoRng> World<R> {
     ) -> Result<(T, Option<Timestamp>), Error> {
         let phone = &mut self.phones[phone];
         let ctx = Ctx { now: self.now, store: &phone.store, rng: &mut self.rng };
-        let Ok(done) = call(&mut phone.engine, ctx)?.commit(&mut phone.store);
+        let done = call(&mut phone.engine, ctx)?.commit(&mut phone.store)?;
         phone.outgoing.extend(done.outputs);
         Ok((done.value, done.wake))
     }
@@ -156,8 +168,11 @@ impl<R: CryptoRng> World<R> {
             for phone in 0..self.phones.len() {
                 moved |= self.phones[phone].online && self.carry(phone)?;
             }
-            let links: Vec<_> =
-                self.hosts.values().flat_map(|h| h.ready.iter().map(|to| (h.agency.clone(), to.clone()))).collect();
+            let links: Vec<_> = self
+                .hosts
+                .values()
+                .flat_map(|h| h.ready.iter().map(|to| (h.agency.clone(), to.clone())))
+                .collect();
             for (from, to) in links {
                 moved |= self.carry_frame(&from, &to)?;
             }
@@ -192,10 +207,10 @@ impl<R: CryptoRng> World<R> {
         host.carried.from_devices += 1;
         host.carried.bytes += bytes.len();
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let Ok(done) = host.engine.device(ctx, &bytes)?.commit(&mut host.store);
+        let done = host.engine.device(ctx, &bytes).map_err(|e| format!("device: {e}"))?.commit(&mut host.store)?;
         let reply = done.value;
         self.notify(&agency, done.outputs)?;
-        self.call(phone, |engine, ctx| engine.receive(ctx, &reply.bytes))?;
+        self.call(phone, |engine, ctx| engine.receive(ctx, &reply.bytes, None)).map_err(|e| format!("receive: {e}"))?;
         Ok(true)
     }
 
@@ -204,7 +219,7 @@ impl<R: CryptoRng> World<R> {
         self.tick_clock();
         let host = self.hosts.get_mut(from).ok_or("no such agency")?;
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let Ok(done) = host.engine.pump(ctx, to)?.commit(&mut host.store);
+        let done = host.engine.pump(ctx, to).map_err(|e| format!("pump: {e}"))?.commit(&mut host.store)?;
         let Some(frame) = done.value else {
             host.ready.remove(to);
             return Ok(false);
@@ -221,7 +236,7 @@ impl<R: CryptoRng> World<R> {
         host.carried.from_peers += 1;
         host.carried.bytes += bytes.len();
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let Ok(done) = host.engine.peer(ctx, bytes)?.commit(&mut host.store);
+        let done = host.engine.peer(ctx, bytes).map_err(|e| format!("peer {at}: {e}"))?.commit(&mut host.store)?;
         self.notify(at, done.outputs)?;
         Ok(done.value.map(|reply| reply.bytes))
     }
@@ -229,7 +244,7 @@ impl<R: CryptoRng> World<R> {
     fn tick_server(&mut self, agency: &AgencyId) -> Result<(), Error> {
         let host = self.hosts.get_mut(agency).ok_or("no such agency")?;
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let Ok(done) = host.engine.tick(ctx, 256)?.commit(&mut host.store);
+        let done = host.engine.tick(ctx, 256)?.commit(&mut host.store)?;
         self.notify(agency, done.outputs)
     }
 

@@ -1504,6 +1504,10 @@ pub struct LinkAck {
     /// When it was signed, in milliseconds since the Unix epoch.
     #[prost(uint64, tag = "6")]
     pub at: u64,
+    /// The acknowledging agency's descriptor, a SignedEnvelope: the other side may never have had a
+    /// frame from it.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub descriptor: ::prost::bytes::Bytes,
 }
 /// One item.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2240,6 +2244,7 @@ impl super::shape::Shaped for LinkAck {
         super::shape::Field::new(4, "number", super::shape::Kind::Number),
         super::shape::Field::new(5, "hash", super::shape::Kind::Bytes),
         super::shape::Field::new(6, "at", super::shape::Kind::Number),
+        super::shape::Field::new(7, "descriptor", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkItem {

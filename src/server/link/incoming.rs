@@ -45,7 +45,11 @@ impl Call<'_, '_> {
         if row.incarnation != incarnation.as_bytes().as_slice() && frame.number == 1 {
             // V-533: a new life of the sender's store begins at 1, later than the one before.
             ensure(row.number == 0 || frame.at.as_millis() > row.at, Code::RolledBack, "an earlier life")?;
-            row = InRow { incarnation: raw(incarnation.as_bytes()), refused: row.refused, ..Default::default() };
+            row = InRow {
+                incarnation: raw(incarnation.as_bytes()),
+                refused: row.refused,
+                ..Default::default()
+            };
         }
         if row.incarnation != incarnation.as_bytes().as_slice() {
             return self.acknowledge(&from, incarnation, 0, None);
@@ -80,7 +84,8 @@ impl Call<'_, '_> {
         hash: Option<Hash>,
     ) -> Result<Vec<u8>> {
         let (from, at) = (self.own.agency.clone(), self.now());
-        let ack = LinkAck { from, to: to.clone(), incarnation, number, hash, at };
+        let descriptor = self.directory.descriptor_at(&self.draft, &from, at)?.bytes().clone();
+        let ack = LinkAck { from, to: to.clone(), incarnation, number, hash, at, descriptor };
         let ack = sign(ack, &[&self.own.key]).into_signed();
         Ok(encode(&PeerMessage::Ack(Box::new(ack))).to_vec())
     }

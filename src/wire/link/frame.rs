@@ -57,6 +57,8 @@ pub(crate) struct LinkAck {
     pub(crate) hash: Option<Hash>,
     /// When it was signed.
     pub(crate) at: Timestamp,
+    /// The acknowledging agency's own: the other side may never have had a frame from it.
+    pub(crate) descriptor: Bytes,
 }
 
 impl Wire for PeerMessage {
@@ -140,6 +142,7 @@ impl Wire for LinkAck {
             number: proto.number,
             hash,
             at: Timestamp::from_millis(proto.at),
+            descriptor: fields::filled(proto.descriptor, limits::DESCRIPTOR, "agency descriptor")?,
         })
     }
 
@@ -151,6 +154,7 @@ impl Wire for LinkAck {
             number: self.number,
             hash: self.hash.map(|h| fields::raw(h.as_bytes())).unwrap_or_default(),
             at: self.at.as_millis(),
+            descriptor: self.descriptor.clone(),
         }
     }
 }
