@@ -4,7 +4,10 @@
 
 use std::{fmt::Write, fs, path::Path};
 
-use prost_types::{DescriptorProto, FileDescriptorSet, field_descriptor_proto::Type};
+use prost_types::{
+    DescriptorProto, FileDescriptorSet,
+    field_descriptor_proto::{Label, Type},
+};
 
 const FILES: [&str; 6] = ["content", "device", "envelope", "identity", "link", "room"];
 
@@ -35,6 +38,8 @@ fn shapes(descriptors: &FileDescriptorSet) -> String {
                     format!("Message(&{}::SHAPE)", field.type_name().strip_prefix(".verbund.v1.").unwrap())
                 }
                 Type::Bytes | Type::String => "Bytes".to_owned(),
+                // Lists of numbers are packed: one length, then varints.
+                Type::Uint32 | Type::Uint64 if field.label() == Label::Repeated => "Bytes".to_owned(),
                 Type::Uint32 | Type::Uint64 | Type::Bool | Type::Enum => "Number".to_owned(),
                 other => panic!("SPEC knows no fields of type {other:?}"),
             };

@@ -18,9 +18,12 @@ fn main() -> Result<(), world::Error> {
     )?;
     let anna = w.enrol("anna@police.nord.example")?;
     println!("{:?}", w.phones[anna].events);
-    println!("tablet"); let tablet = w.enrol_further(anna)?; println!("ben");
+    println!("tablet");
+    let tablet = w.enrol_further(anna)?;
+    println!("ben");
     let ben = w.enrol("ben@police.sued.example")?;
-    println!("clara"); let clara = w.enrol("clara@police.west.example")?;
+    println!("clara");
+    let clara = w.enrol("clara@police.west.example")?;
     let r = w.command(anna, |request| Command::CreateRoom {
         request,
         kind: RoomKind::Group,
@@ -31,11 +34,13 @@ fn main() -> Result<(), world::Error> {
             UserId::parse("clara@police.west.example").unwrap(),
         ],
     })?;
-    println!("settle"); w.settle()?;
+    println!("settle");
+    w.settle()?;
     let room = r.room.unwrap();
     let t = Text::plain("hello")?;
     w.command(ben, |request| Command::Send { request, room, content: t.into() })?;
-    println!("settle2"); w.settle()?;
+    println!("settle2");
+    w.settle()?;
     for p in &w.phones {
         println!("--- {} {}", p.owner, p.device);
         for e in &p.events {

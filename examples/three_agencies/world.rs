@@ -207,10 +207,12 @@ impl<R: CryptoRng> World<R> {
         host.carried.from_devices += 1;
         host.carried.bytes += bytes.len();
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let done = host.engine.device(ctx, &bytes).map_err(|e| format!("device: {e}"))?.commit(&mut host.store)?;
+        let done =
+            host.engine.device(ctx, &bytes).map_err(|e| format!("device: {e}"))?.commit(&mut host.store)?;
         let reply = done.value;
         self.notify(&agency, done.outputs)?;
-        self.call(phone, |engine, ctx| engine.receive(ctx, &reply.bytes, None)).map_err(|e| format!("receive: {e}"))?;
+        self.call(phone, |engine, ctx| engine.receive(ctx, &reply.bytes, None))
+            .map_err(|e| format!("receive: {e}"))?;
         Ok(true)
     }
 
@@ -236,7 +238,8 @@ impl<R: CryptoRng> World<R> {
         host.carried.from_peers += 1;
         host.carried.bytes += bytes.len();
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let done = host.engine.peer(ctx, bytes).map_err(|e| format!("peer {at}: {e}"))?.commit(&mut host.store)?;
+        let done =
+            host.engine.peer(ctx, bytes).map_err(|e| format!("peer {at}: {e}"))?.commit(&mut host.store)?;
         self.notify(at, done.outputs)?;
         Ok(done.value.map(|reply| reply.bytes))
     }

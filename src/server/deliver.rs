@@ -163,7 +163,10 @@ impl Call<'_, '_> {
             }
             items.push(match row.seq {
                 0 => decode_body(&bytes).map_err(unreadable)?,
-                _ => InboxItem { number, body: InboxBody::Invitation(Box::new(decode_body(&bytes).map_err(unreadable)?)) },
+                _ => InboxItem {
+                    number,
+                    body: InboxBody::Invitation(Box::new(decode_body(&bytes).map_err(unreadable)?)),
+                },
             });
         }
         Ok(items)

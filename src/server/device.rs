@@ -18,8 +18,9 @@ use crate::{
     room::submission,
     time::Timestamp,
     wire::{
-        Signed, decode, encode, encode_body,
+        Signed, decode,
         device::{DeviceMessage, DeviceRequest, Failure, ReplyBody, RequestBody, ServerReply},
+        encode, encode_body,
         link::LinkItem,
         log::{Submission, SubmissionHeader, SubmissionKind},
     },
@@ -157,7 +158,11 @@ impl Call<'_, '_> {
     }
 
     /// What goes with an invitation: for a device that has it and has not joined yet.
-    fn get_material(&mut self, device: &Device, wanted: &crate::wire::device::GetMaterial) -> Result<ReplyBody> {
+    fn get_material(
+        &mut self,
+        device: &Device,
+        wanted: &crate::wire::device::GetMaterial,
+    ) -> Result<ReplyBody> {
         let spans = self.spans(&wanted.room, device)?;
         let invited = spans.spans.iter().any(|span| span.from == wanted.seq);
         ensure(invited, Code::UnknownRoom, "material")?;

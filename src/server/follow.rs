@@ -1,12 +1,6 @@
 //! Following the log of a room that another agency's server orders.
 
-use super::{
-    Output,
-    call::Call,
-    keys::RoomKeys,
-    log::Place,
-    rows::RoomRow,
-};
+use super::{Output, call::Call, keys::RoomKeys, log::Place, rows::RoomRow};
 use crate::{
     code::Code,
     crypto::{VerifyKey, signer},

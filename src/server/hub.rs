@@ -19,9 +19,7 @@ use crate::{
     room::{self, RoomState, log::Chained, submission},
     store::Value,
     time::Timestamp,
-    wire::{
-        log::{Evidence, Refusal, Stamp, Submission, SubmissionHeader, SubmissionKind},
-    },
+    wire::log::{Evidence, Refusal, Stamp, Submission, SubmissionHeader, SubmissionKind},
 };
 
 mod change;
@@ -96,7 +94,10 @@ impl Call<'_, '_> {
         if !known {
             let creates = header.kind == SubmissionKind::Create;
             ensure(creates, Code::UnknownRoom, "submission")?;
-            return submitted.own_key.clone().ok_or(Error::new(Code::NotPermitted, "room of a foreign device"));
+            return submitted
+                .own_key
+                .clone()
+                .ok_or(Error::new(Code::NotPermitted, "room of a foreign device"));
         }
         let member = self.draft.get(&RoomKeys::of(&header.room).member(&header.sender))?;
         let member = member.ok_or(Error::new(Code::NotMember, "submission"))?;
@@ -136,7 +137,13 @@ impl Call<'_, '_> {
         }
     }
 
-    fn message(&mut self, submission: &Submission, place: &Place, row: &RoomRow, stamp: Stamp) -> Result<u64> {
+    fn message(
+        &mut self,
+        submission: &Submission,
+        place: &Place,
+        row: &RoomRow,
+        stamp: Stamp,
+    ) -> Result<u64> {
         let header = submission.header.claimed();
         let epoch = room::epoch_of(&submission.mls, &header.room, header.kind)?;
         ensure(epoch == header.epoch, Code::BadSubmission, "epoch")?;
@@ -181,7 +188,8 @@ impl Call<'_, '_> {
     fn pass_on(&mut self, chained: &Chained, row: &RoomRow, to: &[AgencyId], gone: &[Device]) -> Result<()> {
         let (room, seq) = (chained.entry.room, chained.entry.seq);
         for agency in to {
-            let departing = gone.iter().filter(|device| device.user.agency() == agency).map(DeviceName::of).collect();
+            let departing =
+                gone.iter().filter(|device| device.user.agency() == agency).map(DeviceName::of).collect();
             let entry = PendingEntry { room: room_bytes(&room), seq, departing };
             self.queue(agency, (chained.entry.stamp.at, &room, seq), [0; 16], Pending::Entry(entry));
         }

@@ -73,7 +73,13 @@ impl Call<'_, '_> {
     }
 
     /// The own word for the state of a log.
-    pub(super) fn head(&self, room: &RoomId, term: u64, seq: u64, hash: Hash) -> crate::crypto::Verified<Head> {
+    pub(super) fn head(
+        &self,
+        room: &RoomId,
+        term: u64,
+        seq: u64,
+        hash: Hash,
+    ) -> crate::crypto::Verified<Head> {
         let (at, incarnation) = (self.now(), self.own.incarnation);
         sign(Head { room: *room, term, seq, hash, at, incarnation }, &[&self.own.key])
     }

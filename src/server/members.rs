@@ -22,7 +22,14 @@ impl Call<'_, '_> {
 
     /// An own device begins to read a room after entry `seq`. Unless it founded the room it
     /// is told so in its inbox, and material is kept for it.
-    pub(super) fn enter(&mut self, row: &mut RoomRow, room: &RoomId, device: &Device, seq: u64, invited: bool) -> Result<()> {
+    pub(super) fn enter(
+        &mut self,
+        row: &mut RoomRow,
+        room: &RoomId,
+        device: &Device,
+        seq: u64,
+        invited: bool,
+    ) -> Result<()> {
         let keys = RoomKeys::of(room);
         let mut spans = self.spans(room, device)?;
         if !spans.is_open() {
@@ -38,7 +45,13 @@ impl Call<'_, '_> {
     }
 
     /// An own device reads nothing after entry `seq`.
-    pub(super) fn depart(&mut self, row: &mut RoomRow, room: &RoomId, device: &Device, seq: u64) -> Result<()> {
+    pub(super) fn depart(
+        &mut self,
+        row: &mut RoomRow,
+        room: &RoomId,
+        device: &Device,
+        seq: u64,
+    ) -> Result<()> {
         let mut spans = self.spans(room, device)?;
         if spans.close(seq) {
             row.present = row.present.saturating_sub(1);
@@ -131,7 +144,12 @@ impl RoomRow {
 }
 
 /// Own devices that are in a room.
-pub(super) fn readers(store: &dyn Store, room: &RoomId, after: Option<&Device>, limit: usize) -> Result<Vec<Device>> {
+pub(super) fn readers(
+    store: &dyn Store,
+    room: &RoomId,
+    after: Option<&Device>,
+    limit: usize,
+) -> Result<Vec<Device>> {
     let keys = RoomKeys::of(room);
     let prefix = keys.readers();
     let mut after = after.map(|device| keys.reader(device));

@@ -192,7 +192,12 @@ impl Server {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn readers(store: &dyn Store, room: &RoomId, after: Option<&Device>, limit: usize) -> Result<Vec<Device>> {
+    pub fn readers(
+        store: &dyn Store,
+        room: &RoomId,
+        after: Option<&Device>,
+        limit: usize,
+    ) -> Result<Vec<Device>> {
         members::readers(store, room, after, limit)
     }
 }

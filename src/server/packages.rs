@@ -168,7 +168,12 @@ impl Call<'_, '_> {
         }
         let agency = self.own.agency.clone();
         let descriptor = self.directory.descriptor_at(&self.draft, &agency, self.now())?;
-        Ok(ClaimAnswer { claim_id: claim.claim_id, agency, descriptor: Some(descriptor.bytes().clone()), users })
+        Ok(ClaimAnswer {
+            claim_id: claim.claim_id,
+            agency,
+            descriptor: Some(descriptor.bytes().clone()),
+            users,
+        })
     }
 
     fn keys_of(&mut self, user: &UserId, asking: Option<&Device>) -> Result<Keys> {

@@ -37,7 +37,9 @@ impl Call<'_, '_> {
                     self.draft.delete(key);
                 }
                 // Whoever pumps the link sets its next time.
-                Due::Link(peer) => self.output(Output::LinkReady(AgencyId::parse(&peer).map_err(unreadable)?)),
+                Due::Link(peer) => {
+                    self.output(Output::LinkReady(AgencyId::parse(&peer).map_err(unreadable)?))
+                }
             }
         }
         self.name_waiting_links(left)

@@ -1781,8 +1781,8 @@ impl super::shape::Shaped for AgencyDescriptor {
         super::shape::Field::new(4, "expires_at", super::shape::Kind::Number),
         super::shape::Field::new(5, "keys", super::shape::Kind::Message(&OperationalKey::SHAPE)),
         super::shape::Field::new(6, "endpoints", super::shape::Kind::Bytes),
-        super::shape::Field::new(7, "versions", super::shape::Kind::Number),
-        super::shape::Field::new(8, "suites", super::shape::Kind::Number),
+        super::shape::Field::new(7, "versions", super::shape::Kind::Bytes),
+        super::shape::Field::new(8, "suites", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for OperationalKey {

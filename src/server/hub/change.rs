@@ -20,7 +20,11 @@ use crate::{
     error::{Error, Result, ensure},
     ids::{AgencyId, Device, RoomId},
     limits,
-    room::{Change, RoomState, hub::HubRoom, log::{Chained, Tail}},
+    room::{
+        Change, RoomState,
+        hub::HubRoom,
+        log::{Chained, Tail},
+    },
     store::corrupt,
     wire::{
         device::Invitation,
@@ -48,7 +52,11 @@ impl Call<'_, '_> {
         let missing = || Error::new(Code::BadSubmission, "founding");
         let info = submission.group_info.as_ref().ok_or_else(missing)?;
         let tree = submission.ratchet_tree.as_ref().ok_or_else(missing)?;
-        ensure(header.term == 1 && header.epoch == 0, Code::BadSubmission, "a room begins at term 1 and epoch 0")?;
+        ensure(
+            header.term == 1 && header.epoch == 0,
+            Code::BadSubmission,
+            "a room begins at term 1 and epoch 0",
+        )?;
         self.directory.accept_evidence(&mut self.draft, &submission.evidence)?;
         let stamp = self.stamp(None)?;
 
@@ -139,7 +147,8 @@ impl Call<'_, '_> {
                 keys.insert(device.device().clone(), device.key().clone());
                 Ok(device)
             };
-            let accepted = group.commit(&tools.crypto, &submission.mls, &header.sender, stamp.at, &mut verify)?;
+            let accepted =
+                group.commit(&tools.crypto, &submission.mls, &header.sender, stamp.at, &mut verify)?;
             let change = group.merge(&tools.storage, accepted)?;
             let material = match change.added.is_empty() {
                 true => None,

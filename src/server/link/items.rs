@@ -107,7 +107,12 @@ impl Filling {
         let place = match self.open.get(&room) {
             Some(place) => *place,
             None => {
-                self.items.push(Item::Entries(Group { room, last: 0, items: Vec::new(), departures: Vec::new() }));
+                self.items.push(Item::Entries(Group {
+                    room,
+                    last: 0,
+                    items: Vec::new(),
+                    departures: Vec::new(),
+                }));
                 self.items.len().saturating_sub(1)
             }
         };
@@ -126,7 +131,12 @@ impl Filling {
         Ok(true)
     }
 
-    fn welcome(&mut self, call: &mut Call<'_, '_>, peer: &AgencyId, welcome: &PendingWelcome) -> Result<bool> {
+    fn welcome(
+        &mut self,
+        call: &mut Call<'_, '_>,
+        peer: &AgencyId,
+        welcome: &PendingWelcome,
+    ) -> Result<bool> {
         let room = RoomId::from_slice(&welcome.room).map_err(unreadable)?;
         let keys = RoomKeys::of(&room);
         let invitation = call.draft.get(&keys.invitation(welcome.seq))?;
@@ -137,7 +147,8 @@ impl Filling {
         if !self.fits(invitation.len().saturating_add(material.len())) {
             return Ok(false);
         }
-        let recipients = welcome.recipients.iter().map(DeviceName::device).collect::<Result<Vec<Device>>>()?;
+        let recipients =
+            welcome.recipients.iter().map(DeviceName::device).collect::<Result<Vec<Device>>>()?;
         let invitation: Invitation = rows::read_wire(invitation)?;
         let material: RoomMaterial = rows::read_wire(material)?;
         call.no_longer_waiting(&room, welcome.seq, keys.waiting_agency(welcome.seq, peer))?;

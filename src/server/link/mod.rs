@@ -2,9 +2,9 @@
 //! signed frames (SPEC "Links"). What goes waits in rows until it is acknowledged; what
 //! comes is taken exactly once.
 
-mod outgoing;
 mod incoming;
 mod items;
+mod outgoing;
 
 use bytes::Bytes;
 
@@ -13,7 +13,10 @@ use crate::{
     crypto::{Label, hash},
     error::Result,
     ids::Hash,
-    wire::{Signed, decode, link::{LinkFrame, PeerMessage}},
+    wire::{
+        Signed, decode,
+        link::{LinkFrame, PeerMessage},
+    },
 };
 
 /// The hash that chains a frame: of the bytes that its signature covers.
