@@ -417,14 +417,15 @@ pub(super) fn link_frame() -> BoxedStrategy<LinkFrame> {
 
 pub(super) fn link_ack() -> BoxedStrategy<LinkAck> {
     let life = any::<[u8; 16]>().prop_map(IncarnationId::from_bytes);
-    (ends(), life, number(), hash(), time())
-        .prop_map(|((from, to), incarnation, number, hash, at)| LinkAck {
+    (ends(), life, number(), hash(), time(), bytes())
+        .prop_map(|((from, to), incarnation, number, hash, at, descriptor)| LinkAck {
             from,
             to,
             incarnation,
             number,
             hash: (number > 0).then_some(hash),
             at,
+            descriptor,
         })
         .boxed()
 }
