@@ -1,4 +1,4 @@
-//! A small federation for tests, made from seeds: two agencies with everything that they sign.
+//! A small federation for tests, made from seeds: three agencies with everything that they sign.
 
 use core::time::Duration;
 
@@ -119,16 +119,17 @@ impl TestDevice {
     }
 }
 
-/// Two agencies, three root key holders (numbers 1 to 3) of whom two sign.
+/// Three agencies, three root key holders (numbers 1 to 3) of whom two sign.
 pub(crate) struct TestFederation {
     pub(crate) anchor: Federation,
-    pub(crate) agencies: [TestAgency; 2],
+    pub(crate) agencies: [TestAgency; 3],
 }
 
 impl TestFederation {
     pub(crate) fn new() -> Self {
         let anchor = Federation::new("police.example", roots(&[1, 2, 3]), 2).unwrap();
-        let agencies = [TestAgency::new("a.example", 10), TestAgency::new("b.example", 20)];
+        let agencies = [("a.example", 10), ("b.example", 20), ("c.example", 30)];
+        let agencies = agencies.map(|(name, seed)| TestAgency::new(name, seed));
         let mut federation = TestFederation { anchor, agencies };
         let (list, anchor) = (federation.trust_list(), federation.anchor.clone());
         for agency in &mut federation.agencies {
@@ -163,7 +164,7 @@ impl TestFederation {
         signed(&self.roster(1), &[1, 2])
     }
 
-    /// A store that knows the federation, trust list 1 and both descriptors.
+    /// A store that knows the federation, trust list 1 and all descriptors.
     pub(crate) fn store(&self) -> MemoryStore {
         let mut store = MemoryStore::default();
         apply(&mut store, |draft| {

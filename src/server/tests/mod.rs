@@ -1,1 +1,6 @@
+//! Servers among themselves, and with devices that are made by hand.
 
+mod device;
+mod world;
+
+mod text;
