@@ -28,8 +28,8 @@ use crate::{
     wire::{
         self,
         device::{
-            Claim, ClaimedUser, Cursor, Delivery, DeviceMessage, DeviceRequest, Enrol, GetMaterial, InboxBody,
-            Invitation, Publish, ReplyBody, RequestBody, ServerReply, Sync,
+            Claim, ClaimedUser, Cursor, Delivery, DeviceMessage, DeviceRequest, Enrol, GetMaterial,
+            InboxBody, Invitation, Publish, ReplyBody, RequestBody, ServerReply, Sync,
         },
         log::{Submission, SubmissionKind},
     },
@@ -106,7 +106,8 @@ impl Dev {
     }
 
     fn package(&mut self, until: Timestamp, last: bool) -> Bytes {
-        let credential = room::credential(self.test.certificate(), self.test.new.key().verify_key().as_bytes());
+        let credential =
+            room::credential(self.test.certificate(), self.test.new.key().verify_key().as_bytes());
         let signer = MlsSigner(self.test.new.key());
         let storage = MlsStore::device(&self.store, b"keys/".to_vec());
         let crypto = MlsCrypto::new(seed(&mut self.rng));
@@ -118,7 +119,8 @@ impl Dev {
     }
 
     pub(super) fn sync_request(&mut self) -> Sync {
-        let cursors = self.rooms.iter().map(|(room, joined)| Cursor { room: *room, seq: joined.tail.seq }).collect();
+        let cursors =
+            self.rooms.iter().map(|(room, joined)| Cursor { room: *room, seq: joined.tail.seq }).collect();
         Sync {
             cursors,
             inbox_done: self.inbox_done,
@@ -173,7 +175,8 @@ impl Dev {
             ends_at: Timestamp::ZERO,
             private_hash: private.hash(),
         };
-        let credential = room::credential(self.test.certificate(), self.test.new.key().verify_key().as_bytes());
+        let credential =
+            room::credential(self.test.certificate(), self.test.new.key().verify_key().as_bytes());
         let (member, founding) =
             self.with_mls(&room, |p, s, _| MemberRoom::found(p, s, credential, state)).unwrap();
         self.rooms.insert(room, Joined { member, tail: Tail::begin(room, 1), private });
@@ -321,29 +324,20 @@ impl Dev {
         }
         let store = self.store.clone();
         let mut verify = |cert: &Bytes| read(&store, |draft| Directory.verify_device(draft, cert, now(), 1));
-        let own = header.sender == self.id;
-        let at = entry.stamp.at;
         let mut here = true;
-        if header.kind == SubmissionKind::Commit && own {
-            let commit = joined.member.own_commit(at, &mut verify).unwrap();
-            self.with_mls(room, |p, _, _| joined.member.apply(p, commit)).unwrap();
-        } else {
-            let sender = (header.kind, &header.sender);
-            let incoming =
-                self.with_mls(room, |p, _, _| joined.member.process(p, &entry.mls, sender, at, &mut verify));
-            match incoming.unwrap() {
-                Incoming::Message { sender, plaintext } => {
-                    self.read.push((sender, String::from_utf8(plaintext.to_vec()).unwrap()));
-                }
-                Incoming::Commit(commit) => {
-                    if joined.member.has_commit() {
-                        self.with_mls(room, |p, _, _| joined.member.discard_commit(p)).unwrap();
-                    }
-                    let change = self.with_mls(room, |p, _, _| joined.member.apply(p, *commit)).unwrap();
-                    here = !change.removed.contains(&self.id);
-                }
-                Incoming::Own | Incoming::Leaving(_) => {}
+        let incoming = self.with_mls(room, |p, _, _| joined.member.process(p, &entry, &mut verify));
+        match incoming.unwrap() {
+            Incoming::Message { sender, plaintext } => {
+                self.read.push((sender, String::from_utf8(plaintext.to_vec()).unwrap()));
             }
+            Incoming::Commit(commit) => {
+                if joined.member.has_commit() && !commit.is_pending() {
+                    self.with_mls(room, |p, _, _| joined.member.discard_commit(p)).unwrap();
+                }
+                let change = self.with_mls(room, |p, _, _| joined.member.apply(p, *commit)).unwrap();
+                here = !change.removed.contains(&self.id);
+            }
+            Incoming::Own | Incoming::Leaving(_) => {}
         }
         if here {
             self.rooms.insert(*room, joined);
