@@ -132,6 +132,9 @@ pub const BLOB_INFO: usize = (2 << 20) + (1 << 10);
 /// An attachment: 1 TiB.
 pub const ATTACHMENT: u64 = 1 << 40;
 
+/// How long a server keeps an attachment: at most.
+pub const BLOB_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
+
 /// Fields of one message, at every depth.
 pub const FIELDS: usize = 1 << 17;
 /// A request of a device or a reply to it.

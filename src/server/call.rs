@@ -9,6 +9,7 @@ use prost::Message;
 
 use super::{Output, hub::CachedRoom, rows, setup};
 use crate::{
+    attachment::ChunkRef,
     code::Kind,
     crypto::SigningKey,
     error::{Error, Result},
@@ -39,6 +40,12 @@ pub(super) struct Call<'a, 'c> {
     pub(super) own: Arc<Own>,
     pub(super) directory: Directory,
     pub(super) cache: &'c mut Cache,
+    /// The chunk that came beside the message.
+    pub(super) chunk: Option<&'c [u8]>,
+    /// The same, if the host is to keep it.
+    pub(super) keep: Option<ChunkRef>,
+    /// The chunk that goes beside the reply.
+    pub(super) beside: Option<ChunkRef>,
     outputs: BTreeSet<Output>,
     wake: Option<Timestamp>,
 }
@@ -49,7 +56,22 @@ impl<'a, 'c> Call<'a, 'c> {
     pub(super) fn begin(ctx: Ctx<'a>, cache: &'c mut Cache) -> Result<Self> {
         let draft = Draft::new(ctx);
         let own = setup::own(&draft, cache)?;
-        Ok(Call { draft, own, directory: Directory, cache, outputs: BTreeSet::new(), wake: None })
+        Ok(Call {
+            draft,
+            own,
+            directory: Directory,
+            cache,
+            chunk: None,
+            keep: None,
+            beside: None,
+            outputs: BTreeSet::new(),
+            wake: None,
+        })
+    }
+
+    /// The same, with a chunk beside the message.
+    pub(super) fn begin_with(ctx: Ctx<'a>, cache: &'c mut Cache, chunk: &'c [u8]) -> Result<Self> {
+        Ok(Call { chunk: Some(chunk), ..Self::begin(ctx, cache)? })
     }
 
     pub(super) fn finish<T>(self, value: T) -> Result<Transition<T, Output>> {

@@ -39,7 +39,8 @@ impl Call<'_, '_> {
             }
         };
         let body = answer.unwrap_or_else(|error| ReplyBody::Failure(failure(&error)));
-        Ok(Reply { bytes: encode(&ServerReply { request_id, body }).to_vec(), chunk: None })
+        let bytes = encode(&ServerReply { request_id, body }).to_vec();
+        Ok(Reply { bytes, chunk: self.beside.take() })
     }
 
     fn request(&mut self, request: Signed<DeviceRequest>) -> Result<ReplyBody> {
@@ -54,11 +55,11 @@ impl Call<'_, '_> {
             RequestBody::Sync(sync) => self.sync(&device, &sync),
             RequestBody::Claim(claim) => self.claim(&device, claim),
             RequestBody::GetMaterial(wanted) => self.get_material(&device, &wanted),
-            RequestBody::BlobBegin(_)
-            | RequestBody::BlobPut(_)
-            | RequestBody::BlobOpen(_)
-            | RequestBody::BlobGet(_)
-            | RequestBody::Enrol(_) => Err(Error::new(Code::UnknownBlob, "request")),
+            RequestBody::BlobBegin(begin) => self.blob_begin(&device, &begin),
+            RequestBody::BlobPut(put) => self.blob_put(&device, &put),
+            RequestBody::BlobOpen(open) => self.blob_open(open),
+            RequestBody::BlobGet(get) => self.blob_get(&get),
+            RequestBody::Enrol(_) => Err(Error::new(Code::Bug, "enrolment")),
         }
     }
 

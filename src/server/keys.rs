@@ -7,14 +7,16 @@
 //! room/     room, table, ...                 what is kept of one room
 //! link/     peer, table, ...                 what goes to and comes from one agency
 //! claim/    agency, claim                    answers given to other agencies
+//! blob/     origin, blob, table, ...         attachments
 //! due/      time, row                        what `tick` has to look at
 //! ```
 //!
 //! Tables are single letters. All rows of a device, room, link or blob lie under one prefix.
 
 use crate::{
+    attachment::CapabilityHash,
     error::Result,
-    ids::{AgencyId, Device, DeviceId, Hash, RequestId, RoomId, SubmissionId, UserId},
+    ids::{AgencyId, BlobId, Device, DeviceId, Hash, RequestId, RoomId, SubmissionId, UserId},
     store::{Key, KeyBuilder, corrupt},
     time::Timestamp,
 };
@@ -257,6 +259,62 @@ impl LinkKeys {
 /// The answer that another agency was given: an encoded `ClaimAnswer`.
 pub(super) fn claim(agency: &AgencyId, claim: &RequestId) -> Key {
     KeyBuilder::table("claim/").name(agency.as_str().as_bytes()).fixed(claim.as_bytes()).build()
+}
+
+/// What is kept of one attachment.
+pub(super) struct BlobKeys(KeyBuilder);
+
+impl BlobKeys {
+    /// Two agencies may give two attachments one name; whose it is, is part of where it lies.
+    pub(super) fn of(origin: &AgencyId, blob: &BlobId) -> Self {
+        BlobKeys(KeyBuilder::table("blob/").name(origin.as_str().as_bytes()).fixed(blob.as_bytes()))
+    }
+
+    pub(super) fn all(&self) -> Key {
+        self.0.clone().build()
+    }
+
+    pub(super) fn guard(&self) -> Key {
+        self.table(b"g").build()
+    }
+
+    /// [`super::rows::BlobRow`].
+    pub(super) fn record(&self) -> Key {
+        self.table(b"r").build()
+    }
+
+    /// An encoded `BlobInfo`.
+    pub(super) fn info(&self) -> Key {
+        self.table(b"i").build()
+    }
+
+    /// A chunk that the host keeps; empty.
+    pub(super) fn chunk(&self, index: u64) -> Key {
+        self.table(b"c").number(index).build()
+    }
+
+    /// When the origin was asked for a chunk.
+    pub(super) fn fetching(&self, index: u64) -> Key {
+        self.table(b"f").number(index).build()
+    }
+
+    /// The hash of the capability with which the origin was asked for it.
+    pub(super) fn asked(&self) -> Key {
+        self.table(b"q").build()
+    }
+
+    /// Why the origin refused it to somebody with this capability: a code.
+    pub(super) fn refused(&self, capability: &CapabilityHash) -> Key {
+        self.refused_row(capability.as_bytes())
+    }
+
+    pub(super) fn refused_row(&self, capability_hash: &[u8]) -> Key {
+        self.table(b"e").fixed(capability_hash).build()
+    }
+
+    fn table(&self, table: &'static [u8; 1]) -> KeyBuilder {
+        self.0.clone().fixed(table)
+    }
 }
 
 pub(super) fn dues() -> Key {

@@ -34,6 +34,7 @@
 //!
 //! [`Transition`]: crate::store::Transition
 
+mod blobs;
 mod call;
 mod deliver;
 mod device;
@@ -57,6 +58,7 @@ pub use setup::Setup;
 use call::{Cache, Call};
 
 use crate::{
+    attachment::ChunkRef,
     error::Result,
     ids::{AgencyId, BlobId, Device, RoomId},
     store::{Ctx, Store, Transition},
@@ -81,6 +83,22 @@ pub enum Output {
     DeviceReady(Device),
     /// This device has few key packages left; it is told as well.
     PackagesLow(Device),
+    /// Send this message to this agency's server. Its answer, with the chunk beside it, goes
+    /// to [`Server::peer_with_chunk`].
+    Fetch {
+        /// The agency.
+        peer: AgencyId,
+        /// The message.
+        message: Vec<u8>,
+    },
+    /// The chunks of this attachment are not needed any more. Whoever cleans up now and then
+    /// instead asks [`Server::keeps`].
+    ForgetBlob {
+        /// The agency to which it was uploaded.
+        origin: AgencyId,
+        /// The attachment.
+        blob: BlobId,
+    },
 }
 
 /// What a server answers.
@@ -93,16 +111,16 @@ pub struct Reply {
     pub chunk: Option<ChunkRef>,
 }
 
-/// A chunk of an attachment, as the host keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What comes of a message with a chunk beside it.
+#[must_use]
+#[derive(Debug)]
 #[non_exhaustive]
-pub struct ChunkRef {
-    /// The agency to which the attachment was uploaded. Its name is unique only there.
-    pub origin: AgencyId,
-    /// The attachment.
-    pub blob: BlobId,
-    /// Which chunk, from 0.
-    pub index: u64,
+pub struct WithChunk<T> {
+    /// If there: the chunk is what it should be, and the host stores its bytes under this
+    /// name *before* it applies the transition, which says that they are there.
+    pub keep: Option<ChunkRef>,
+    /// The change.
+    pub transition: Transition<T, Output>,
 }
 
 impl Server {
@@ -165,6 +183,38 @@ impl Server {
         call.finish(reply)
     }
 
+    /// [`Server::device`], for a message with a chunk beside it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn device_with_chunk(
+        &mut self,
+        ctx: Ctx<'_>,
+        message: &[u8],
+        chunk: &[u8],
+    ) -> Result<WithChunk<Reply>> {
+        let mut call = Call::begin_with(ctx, &mut self.cache, chunk)?;
+        let reply = call.device(message)?;
+        let keep = call.keep.take();
+        Ok(WithChunk { keep, transition: call.finish(reply)? })
+    }
+
+    /// [`Server::peer`], for a message with a chunk beside it.
+    ///
+    /// # Errors
+    /// As there, and those of the chunk.
+    pub fn peer_with_chunk(
+        &mut self,
+        ctx: Ctx<'_>,
+        message: &[u8],
+        chunk: &[u8],
+    ) -> Result<WithChunk<Option<Reply>>> {
+        let mut call = Call::begin_with(ctx, &mut self.cache, chunk)?;
+        let reply = call.peer(message)?;
+        let keep = call.keep.take();
+        Ok(WithChunk { keep, transition: call.finish(reply)? })
+    }
+
     /// The next frame for an agency, if there is one to send now: what waits, as one new
     /// frame, or one that was not acknowledged in time.
     ///
@@ -199,5 +249,13 @@ impl Server {
         limit: usize,
     ) -> Result<Vec<Device>> {
         members::readers(store, room, after, limit)
+    }
+
+    /// Whether an attachment is still needed: for hosts that look for chunks to delete.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn keeps(store: &dyn Store, origin: &AgencyId, blob: &BlobId) -> Result<bool> {
+        Ok(store.get(&keys::BlobKeys::of(origin, blob).record())?.is_some())
     }
 }

@@ -291,10 +291,30 @@ pub(super) struct PendingWelcome {
     pub(super) recipients: Vec<DeviceName>,
 }
 
+/// An attachment.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct BlobRow {
+    /// The hash of the capability that opens it.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) capability_hash: Bytes,
+    /// In milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(super) expires_at: u64,
+    /// Who uploads it; nobody if it is another agency's.
+    #[prost(message, optional, tag = "3")]
+    pub(super) uploader: Option<DeviceName>,
+    /// How many chunks it has.
+    #[prost(uint64, tag = "4")]
+    pub(super) chunks: u64,
+    /// How many of them the host keeps.
+    #[prost(uint64, tag = "5")]
+    pub(super) present: u64,
+}
+
 /// What `tick` does when a time has come.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DueRow {
-    #[prost(oneof = "Due", tags = "1, 2")]
+    #[prost(oneof = "Due", tags = "1, 2, 3")]
     pub(super) what: Option<Due>,
 }
 
@@ -306,6 +326,18 @@ pub(super) enum Due {
     /// Gives the frames to this agency again.
     #[prost(string, tag = "2")]
     Link(String),
+    /// Forgets this attachment.
+    #[prost(message, tag = "3")]
+    Blob(BlobName),
+}
+
+/// An attachment as rows name it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct BlobName {
+    #[prost(string, tag = "1")]
+    pub(super) origin: String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) blob: Bytes,
 }
 
 /// A device as rows hold it.

@@ -5,14 +5,15 @@ use bytes::Bytes;
 use super::{
     Output,
     call::Call,
-    keys::{self, LinkKeys},
-    rows::{self, Due, DueRow, unreadable},
+    keys::{self, BlobKeys, LinkKeys},
+    rows::{self, BlobName, Due, DueRow, unreadable},
 };
 use crate::{
     error::Result,
-    ids::AgencyId,
+    ids::{AgencyId, BlobId},
     store::{Key, corrupt},
     time::Timestamp,
+    wire::fields::raw,
 };
 
 impl Call<'_, '_> {
@@ -20,6 +21,20 @@ impl Call<'_, '_> {
     pub(super) fn drop_later(&mut self, at: Timestamp, prefix: &[u8]) {
         let row = DueRow { what: Some(Due::Rows(Bytes::copy_from_slice(prefix))) };
         self.write(keys::due(at, prefix), &row);
+        self.wake_at(at);
+    }
+
+    /// Forgets an attachment when its time comes.
+    pub(super) fn forget_blob_later(
+        &mut self,
+        at: Timestamp,
+        origin: &AgencyId,
+        blob: &BlobId,
+        keys: &BlobKeys,
+    ) {
+        let name = BlobName { origin: origin.to_string(), blob: raw(blob.as_bytes()) };
+        self.write(keys::due(at, &keys.all()), &DueRow { what: Some(Due::Blob(name)) });
+        self.wake_at(at);
     }
 
     pub(super) fn tick(&mut self, max: usize) -> Result<()> {
@@ -34,6 +49,11 @@ impl Call<'_, '_> {
             match rows::read::<DueRow>(row)?.what.ok_or(corrupt("due row"))? {
                 Due::Rows(prefix) => {
                     self.draft.delete_prefix(prefix.to_vec());
+                    self.draft.delete(key);
+                }
+                Due::Blob(name) => {
+                    let origin = AgencyId::parse(&name.origin).map_err(unreadable)?;
+                    self.forget_blob(origin, BlobId::from_slice(&name.blob).map_err(unreadable)?)?;
                     self.draft.delete(key);
                 }
                 // Whoever pumps the link sets its next time.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     code::Code,
     crypto::{sign, verify},
-    error::{Result, ensure, fault},
+    error::{Result, ensure},
     ids::{AgencyId, Hash, IncarnationId},
     limits,
     wire::{
@@ -98,7 +98,8 @@ impl Call<'_, '_> {
             LinkItem::Welcome(welcome) => self.welcome_from(from, *welcome),
             LinkItem::Claim(claim) => self.peer_claim(from, claim),
             LinkItem::ClaimAnswer(answer) => self.peer_claim_answer(from, answer),
-            LinkItem::BlobOpen(_) | LinkItem::BlobInfo(_) => fault(Code::UnknownBlob, "link item"),
+            LinkItem::BlobOpen(open) => self.peer_blob_open(from, &open),
+            LinkItem::BlobInfo(info) => self.peer_blob_info(from, info),
         }
     }
 

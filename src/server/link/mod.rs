@@ -29,7 +29,8 @@ impl Call<'_, '_> {
         match decode(&Bytes::copy_from_slice(message))? {
             PeerMessage::Frame(frame) => self.frame(*frame).map(|bytes| Some(Reply { bytes, chunk: None })),
             PeerMessage::Ack(ack) => self.acknowledged(*ack).map(|()| None),
-            PeerMessage::ChunkRequest(_) | PeerMessage::ChunkReply(_) => Ok(None),
+            PeerMessage::ChunkRequest(request) => self.chunk_request(*request).map(Some),
+            PeerMessage::ChunkReply(reply) => self.chunk_reply(&reply).map(|()| None),
         }
     }
 }

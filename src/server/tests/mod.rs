@@ -3,4 +3,5 @@
 mod device;
 mod world;
 
+mod blobs;
 mod text;

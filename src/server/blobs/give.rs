@@ -1,0 +1,65 @@
+//! Giving attachments to other agencies.
+
+use super::super::{Reply, call::Call, packages::NO_ROOM, rows::Pending};
+use crate::{
+    attachment::ChunkRef,
+    code::Code,
+    crypto::verify,
+    error::{Result, ensure},
+    ids::AgencyId,
+    limits,
+    time::Timestamp,
+    wire::{
+        Signed,
+        device::BlobOpen,
+        encode, encode_body,
+        link::{ChunkReply, ChunkRequest, LinkBlobInfo, LinkItem, PeerMessage, SharedBlob},
+    },
+};
+
+impl Call<'_, '_> {
+    /// Another agency asks how an attachment is made that was uploaded here.
+    pub(in crate::server) fn peer_blob_open(&mut self, from: &AgencyId, open: &BlobOpen) -> Result<()> {
+        ensure(open.origin == self.own.agency, Code::NotForUs, "attachment")?;
+        let found = self.attempt(|call| {
+            let blob = call.known_blob(&open.origin, &open.blob)?;
+            blob.admit(&open.capability)?;
+            blob.complete()?;
+            let expires_at = Timestamp::from_millis(blob.row.expires_at);
+            Ok(SharedBlob { info: call.blob_info(&blob)?, expires_at })
+        })?;
+        let outcome = found.map_err(|error| error.code().into());
+        let item = LinkItem::BlobInfo(LinkBlobInfo { blob: open.blob, outcome });
+        let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
+        self.queue(from, order, unique, Pending::Item(encode_body(&item)));
+        Ok(())
+    }
+
+    /// Another agency asks for a chunk.
+    pub(in crate::server) fn chunk_request(&mut self, request: Signed<ChunkRequest>) -> Result<Reply> {
+        let claimed = request.claimed();
+        ensure(claimed.to == self.own.agency, Code::NotForUs, "chunk request")?;
+        // V-552: fresh, so that an old one that somebody has kept is worth nothing.
+        let (at, now) = (claimed.at, self.now());
+        let apart = at.since(now).max(now.since(at));
+        ensure(apart <= limits::CLOCK_SKEW, Code::BadStamp, "chunk request")?;
+        let key = self.server_key(&claimed.from, &request, now)?;
+        let request = verify(request, &key)?.into_inner();
+        let given = self.attempt(|call| call.chunk_for(&request))?;
+        let (chunk, refused) = match given {
+            Ok(chunk) => (Some(chunk), None),
+            Err(error) => (None, Some(error.code().into())),
+        };
+        let reply =
+            ChunkReply { from: self.own.agency.clone(), blob: request.blob, index: request.index, refused };
+        Ok(Reply { bytes: encode(&PeerMessage::ChunkReply(reply)).to_vec(), chunk })
+    }
+
+    fn chunk_for(&self, request: &ChunkRequest) -> Result<ChunkRef> {
+        let blob = self.known_blob(&self.own.agency, &request.blob)?;
+        blob.admit(&request.capability)?;
+        let present = self.draft.get(&blob.keys.chunk(request.index))?.is_some();
+        ensure(present, Code::BlobIncomplete, "chunk")?;
+        Ok(blob.chunk(request.index))
+    }
+}
