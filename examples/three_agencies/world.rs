@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_core::CryptoRng;
 use verbund::{
+    attachment::ChunkRef,
     client::{self, Client, Command, Event, Receipt},
     ids::{AgencyId, Device, RequestId, UserId},
     server::{self, Server},
@@ -23,6 +24,10 @@ pub struct Phone {
     pub engine: Client,
     pub store: MemoryStore,
     pub events: Vec<Event>,
+    /// Sealed chunks: as a database or a folder of the app would hold them.
+    pub chunks: BTreeMap<ChunkRef, Vec<u8>>,
+    /// Of the attachment that is on its way: chunks done, chunks in all.
+    pub progress: (u64, u64),
     outgoing: VecDeque<client::Output>,
     /// Offline phones neither send nor receive.
     pub online: bool,
@@ -36,6 +41,8 @@ pub struct Host {
     pub desk: Desk,
     /// What the server was given to carry: for the narration of what it sees.
     pub carried: Carried,
+    /// Sealed chunks, of its own people and of others that its people have asked for.
+    pub chunks: BTreeMap<ChunkRef, Vec<u8>>,
     ready: BTreeSet<AgencyId>,
 }
 
@@ -46,6 +53,9 @@ pub struct Carried {
     pub from_peers: usize,
     pub bytes: usize,
 }
+
+/// A server's answer, and the chunk beside it.
+type Answer = (Vec<u8>, Option<Vec<u8>>);
 
 /// Everything, with one clock.
 pub struct World<R> {
@@ -72,7 +82,15 @@ impl<R: CryptoRng> World<R> {
             let (agency, carried) = (authority.agency, Carried::default());
             hosts.insert(
                 agency.clone(),
-                Host { agency, engine, store, desk, carried, ready: BTreeSet::new() },
+                Host {
+                    agency,
+                    engine,
+                    store,
+                    desk,
+                    carried,
+                    chunks: BTreeMap::new(),
+                    ready: BTreeSet::new(),
+                },
             );
         }
         Ok(World { now, rng, office, hosts, phones: Vec::new(), step: 0 })
@@ -114,7 +132,17 @@ impl<R: CryptoRng> World<R> {
         let device = engine.device(&store)?;
         let owner = device.user.as_str().split('@').next().unwrap_or_default().to_owned();
         let outgoing = done.outputs.into();
-        self.phones.push(Phone { owner, device, engine, store, events: Vec::new(), outgoing, online: true });
+        self.phones.push(Phone {
+            owner,
+            device,
+            engine,
+            store,
+            events: Vec::new(),
+            chunks: BTreeMap::new(),
+            progress: (0, 0),
+            outgoing,
+            online: true,
+        });
         self.settle()?;
         Ok(self.phones.len() - 1)
     }
@@ -197,22 +225,53 @@ impl<R: CryptoRng> World<R> {
         self.settle()
     }
 
-    /// Sends one message of a phone and gives it the reply.
+    /// Sends one message of a phone, with the chunk that goes beside it, and gives it the reply.
     fn carry(&mut self, phone: usize) -> Result<bool, Error> {
         let Some(output) = self.phones[phone].outgoing.pop_front() else { return Ok(false) };
-        let client::Output::Send { bytes, .. } = output else { return Ok(true) };
+        let (bytes, chunk) = match output {
+            client::Output::Send { bytes, chunk, .. } => (bytes, chunk),
+            client::Output::Progress { done, total, .. } => {
+                self.phones[phone].progress = (done, total);
+                return Ok(true);
+            }
+            _ => return Ok(true),
+        };
         self.tick_clock();
+        let chunk = chunk.and_then(|chunk| self.phones[phone].chunks.get(&chunk).cloned());
         let agency = self.phones[phone].device.user.agency().clone();
         let host = self.hosts.get_mut(&agency).ok_or("no such agency")?;
         host.carried.from_devices += 1;
-        host.carried.bytes += bytes.len();
+        host.carried.bytes += bytes.len() + chunk.as_ref().map_or(0, Vec::len);
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let done =
-            host.engine.device(ctx, &bytes).map_err(|e| format!("device: {e}"))?.commit(&mut host.store)?;
+        let transition = match &chunk {
+            None => host.engine.device(ctx, &bytes)?,
+            Some(chunk) => {
+                let with = host.engine.device_with_chunk(ctx, &bytes, chunk)?;
+                host.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
+                with.transition
+            }
+        };
+        let done = transition.commit(&mut host.store)?;
         let reply = done.value;
+        let beside = reply.chunk.as_ref().and_then(|chunk| host.chunks.get(chunk).cloned());
         self.notify(&agency, done.outputs)?;
-        self.call(phone, |engine, ctx| engine.receive(ctx, &reply.bytes, None))
-            .map_err(|e| format!("receive: {e}"))?;
+        self.take_in(phone, &reply.bytes, beside)
+    }
+
+    /// Gives a phone a reply, and keeps the chunk beside it if it is the right one.
+    fn take_in(&mut self, phone: usize, reply: &[u8], beside: Option<Vec<u8>>) -> Result<bool, Error> {
+        let phone = &mut self.phones[phone];
+        let ctx = Ctx { now: self.now, store: &phone.store, rng: &mut self.rng };
+        let transition = match &beside {
+            None => phone.engine.receive(ctx, reply)?,
+            Some(chunk) => {
+                let with = phone.engine.receive_with_chunk(ctx, reply, chunk)?;
+                phone.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
+                with.transition
+            }
+        };
+        let done = transition.commit(&mut phone.store)?;
+        phone.outgoing.extend(done.outputs);
         Ok(true)
     }
 
@@ -227,21 +286,33 @@ impl<R: CryptoRng> World<R> {
             return Ok(false);
         };
         self.notify(from, done.outputs)?;
-        if let Some(ack) = self.peer(to, &frame)? {
-            self.peer(from, &ack)?;
+        if let Some((ack, _)) = self.peer(to, &frame, None)? {
+            self.peer(from, &ack, None)?;
         }
         Ok(true)
     }
 
-    fn peer(&mut self, at: &AgencyId, bytes: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    /// Gives a server what another one sent; its answer may have a chunk beside it.
+    fn peer(&mut self, at: &AgencyId, bytes: &[u8], chunk: Option<Vec<u8>>) -> Result<Option<Answer>, Error> {
         let host = self.hosts.get_mut(at).ok_or("no such agency")?;
         host.carried.from_peers += 1;
-        host.carried.bytes += bytes.len();
+        host.carried.bytes += bytes.len() + chunk.as_ref().map_or(0, Vec::len);
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let done =
-            host.engine.peer(ctx, bytes).map_err(|e| format!("peer {at}: {e}"))?.commit(&mut host.store)?;
+        let transition = match &chunk {
+            None => host.engine.peer(ctx, bytes)?,
+            Some(chunk) => {
+                let with = host.engine.peer_with_chunk(ctx, bytes, chunk)?;
+                host.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
+                with.transition
+            }
+        };
+        let done = transition.commit(&mut host.store)?;
+        let answer = done.value.map(|reply| {
+            let beside = reply.chunk.as_ref().and_then(|chunk| host.chunks.get(chunk).cloned());
+            (reply.bytes, beside)
+        });
         self.notify(at, done.outputs)?;
-        Ok(done.value.map(|reply| reply.bytes))
+        Ok(answer)
     }
 
     fn tick_server(&mut self, agency: &AgencyId) -> Result<(), Error> {
@@ -262,6 +333,11 @@ impl<R: CryptoRng> World<R> {
                     }
                 }
                 server::Output::DeviceReady(device) => wake.push(device),
+                server::Output::Fetch { peer, message } => {
+                    if let Some((reply, beside)) = self.peer(&peer, &message, None)? {
+                        self.peer(agency, &reply, beside)?;
+                    }
+                }
                 server::Output::RoomReady(room) => {
                     let host = self.hosts.get(agency).ok_or("no such agency")?;
                     wake.extend(Server::readers(&host.store, &room, None, 1_000)?);

@@ -11,6 +11,7 @@ use super::{
     session::CachedRoom,
 };
 use crate::{
+    attachment::ChunkRef,
     code::Code,
     crypto::{self, SigningKey},
     error::{Error, Result, ensure},
@@ -47,6 +48,8 @@ pub(super) struct Call<'a, 'c> {
     pub(super) account: Arc<Account>,
     pub(super) cache: &'c mut Cache,
     pub(super) directory: Directory,
+    /// The chunk that came beside a reply and is to be kept.
+    pub(super) keep: Option<ChunkRef>,
     outputs: Vec<Output>,
     wake: Option<Timestamp>,
 }
@@ -76,7 +79,7 @@ impl<'a, 'c> Call<'a, 'c> {
                 account
             }
         };
-        Ok(Call { draft, account, cache, directory: Directory, outputs: Vec::new(), wake: None })
+        Ok(Call { draft, account, cache, directory: Directory, keep: None, outputs: Vec::new(), wake: None })
     }
 
     /// Begins a call that may send: not after a rollback, not before enrolment.

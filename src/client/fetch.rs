@@ -113,7 +113,7 @@ impl Call<'_, '_> {
         if index != row.done || verifier.verify_chunk(index, chunk).is_err() {
             return self.fetch_failed(&request, Code::BadChunk);
         }
-        self.output(Output::KeepChunk(chunk_of(&file, index)));
+        self.keep = Some(chunk_of(&file, index));
         row.done = row.done.saturating_add(1);
         self.output(Output::Progress { request, done: row.done, total: row.chunks });
         if row.done < row.chunks {

@@ -42,7 +42,7 @@ mod tick;
 
 pub use command::{Command, Receipt};
 pub use event::Event;
-pub use output::Output;
+pub use output::{Output, WithChunk};
 pub use rooms::Room;
 
 use self::call::{Cache, Call};
@@ -86,20 +86,26 @@ impl Client {
         call.finish(receipt)
     }
 
-    /// Takes in what the own agency's server has answered, with the chunk that came beside it.
+    /// Takes in what the own agency's server has answered.
     ///
     /// # Errors
     /// A reply that cannot be decoded, and failures of the store. Whatever else is wrong with
     /// what servers deliver becomes an [`Event`].
-    pub fn receive(
-        &mut self,
-        ctx: Ctx<'_>,
-        reply: &[u8],
-        chunk: Option<&[u8]>,
-    ) -> Result<Transition<(), Output>> {
+    pub fn receive(&mut self, ctx: Ctx<'_>, reply: &[u8]) -> Result<Transition<(), Output>> {
         let mut call = Call::begin(ctx, &mut self.cache)?;
-        call.reply(receive::decode(reply)?, chunk)?;
+        call.reply(receive::decode(reply)?, None)?;
         call.finish(())
+    }
+
+    /// [`Client::receive`], for a reply with a chunk beside it.
+    ///
+    /// # Errors
+    /// As [`Client::receive`].
+    pub fn receive_with_chunk(&mut self, ctx: Ctx<'_>, reply: &[u8], chunk: &[u8]) -> Result<WithChunk> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.reply(receive::decode(reply)?, Some(chunk))?;
+        let keep = call.keep.take();
+        Ok(WithChunk { keep, transition: call.finish(())? })
     }
 
     /// What opens an attachment whose chunks are all here ([`Event::Fetched`]), chunk by chunk.

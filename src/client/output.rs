@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{attachment::ChunkRef, ids::RequestId};
+use crate::{attachment::ChunkRef, ids::RequestId, store::Transition};
 
 /// Something for the host to do. Losing one is harmless: `resume` says again whatever is
 /// still to be done.
@@ -20,9 +20,6 @@ pub enum Output {
     },
     /// There are new events to read.
     Events,
-    /// Keep the chunk that came with this reply. Store it before the transition is applied,
-    /// or in the same transaction.
-    KeepChunk(ChunkRef),
     /// How far an attachment is.
     Progress {
         /// The request that shares or fetches it.
@@ -32,6 +29,18 @@ pub enum Output {
         /// Chunks in all.
         total: u64,
     },
+}
+
+/// What comes of a reply with a chunk beside it.
+#[must_use]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct WithChunk {
+    /// If there: the chunk is what the message says, and the host stores its bytes under this
+    /// name *before* it applies the transition, which says that they are there.
+    pub keep: Option<ChunkRef>,
+    /// The change.
+    pub transition: Transition<(), Output>,
 }
 
 impl Output {
@@ -50,7 +59,6 @@ impl core::fmt::Debug for Output {
         match self {
             Output::Send { bytes, chunk } => write!(f, "Send({} bytes, {chunk:?})", bytes.len()),
             Output::Events => f.write_str("Events"),
-            Output::KeepChunk(chunk) => write!(f, "KeepChunk({chunk:?})"),
             Output::Progress { done, total, .. } => write!(f, "Progress({done}/{total})"),
         }
     }
