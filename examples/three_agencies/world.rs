@@ -26,8 +26,6 @@ pub struct Phone {
     pub events: Vec<Event>,
     /// Sealed chunks: as a database or a folder of the app would hold them.
     pub chunks: BTreeMap<ChunkRef, Vec<u8>>,
-    /// Of the attachment that is on its way: chunks done, chunks in all.
-    pub progress: (u64, u64),
     outgoing: VecDeque<client::Output>,
     /// Offline phones neither send nor receive.
     pub online: bool,
@@ -64,8 +62,8 @@ pub struct World<R> {
     pub office: Office,
     pub hosts: BTreeMap<AgencyId, Host>,
     pub phones: Vec<Phone>,
-    /// Wakes that are to come.
-    step: u64,
+    /// Told how far a phone's upload or download is: who, chunks done, chunks in all.
+    pub on_progress: fn(&str, u64, u64),
 }
 
 impl<R: CryptoRng> World<R> {
@@ -93,7 +91,7 @@ impl<R: CryptoRng> World<R> {
                 },
             );
         }
-        Ok(World { now, rng, office, hosts, phones: Vec::new(), step: 0 })
+        Ok(World { now, rng, office, hosts, phones: Vec::new(), on_progress: |_, _, _| {} })
     }
 
     /// Enrols an officer's first device.
@@ -139,7 +137,6 @@ impl<R: CryptoRng> World<R> {
             store,
             events: Vec::new(),
             chunks: BTreeMap::new(),
-            progress: (0, 0),
             outgoing,
             online: true,
         });
@@ -231,7 +228,7 @@ impl<R: CryptoRng> World<R> {
         let (bytes, chunk) = match output {
             client::Output::Send { bytes, chunk, .. } => (bytes, chunk),
             client::Output::Progress { done, total, .. } => {
-                self.phones[phone].progress = (done, total);
+                (self.on_progress)(&self.phones[phone].owner, done, total);
                 return Ok(true);
             }
             _ => return Ok(true),
@@ -368,7 +365,6 @@ impl<R: CryptoRng> World<R> {
 
     /// Clocks go on by a millisecond whenever something moves.
     fn tick_clock(&mut self) {
-        self.step += 1;
         self.now = self.now.plus(std::time::Duration::from_millis(1));
     }
 }
