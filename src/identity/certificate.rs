@@ -174,3 +174,183 @@ impl Wire for DeviceCertificate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        crypto,
+        error::fault,
+        identity::fixture::{DAY, TestDevice, TestFederation, agency, key, now, rng, user},
+        ids::DeviceId,
+    };
+
+    /// Anna at agency a with a phone and a tablet.
+    struct Anna {
+        federation: TestFederation,
+        phone: TestDevice,
+        chain: UserChain,
+    }
+
+    impl Anna {
+        fn new() -> Self {
+            let mut federation = TestFederation::new();
+            let phone = federation.person("anna@a.example", 1);
+            federation.further(&phone, 2);
+            let chain = federation.chain(&phone);
+            Anna { federation, phone, chain }
+        }
+
+        /// The phone's certificate after a change, signed by agency a whatever it says.
+        fn changed(&self, change: impl FnOnce(&mut DeviceCertificate)) -> Bytes {
+            let mut claims = read_certificate(self.phone.certificate()).unwrap();
+            change(&mut claims);
+            crypto::sign(claims, &[&self.federation.agencies[0].certificate]).bytes().clone()
+        }
+
+        /// Verifies, with agency a's one certificate key at hand.
+        fn verify(&self, certificate: &Bytes) -> Result<VerifiedDevice> {
+            self.verify_under(certificate, now(), |_| {})
+        }
+
+        fn verify_under(
+            &self,
+            certificate: &Bytes,
+            at: Timestamp,
+            change: impl FnOnce(&mut crate::identity::Roster),
+        ) -> Result<VerifiedDevice> {
+            let mut roster = self.federation.roster(1);
+            change(&mut roster);
+            let list = crate::identity::fixture::signed(&roster, &[1, 2]);
+            let list = TrustList::first(&list, &self.federation.anchor)?;
+            let certificate_key = self.federation.agencies[0].certificate.verify_key();
+            let agency_key = |home: &AgencyId, id: &KeyId| {
+                let known = *home == agency("a.example") && *id == certificate_key.id();
+                if known { Ok(certificate_key.clone()) } else { fault(Code::MissingEvidence, "agency key") }
+            };
+            VerifiedDevice::verify(Signed::decode(certificate)?, at, &list, agency_key, |_| {
+                Ok(self.chain.clone())
+            })
+        }
+    }
+
+    fn refused(result: Result<VerifiedDevice>, code: Code) {
+        assert_eq!(result.err().map(|e| e.code()), Some(code));
+    }
+
+    #[test]
+    fn says_whose_device_it_is() {
+        let anna = Anna::new();
+        let device = anna.verify(anna.phone.certificate()).unwrap();
+        assert_eq!(device.device(), anna.phone.new.device());
+        assert_eq!(device.user(), &user("anna@a.example"));
+        assert_eq!(device.key(), &anna.phone.new.key().verify_key());
+        assert_eq!((device.kind(), device.serial(), device.chain_n()), (UserKind::Person, 1, 0));
+        assert_eq!(device.identity(), anna.chain.identity());
+        assert_eq!(device.validity().1, now().plus(300 * DAY));
+        let claims = read_certificate(anna.phone.certificate()).unwrap();
+        assert_eq!((&claims.device, &claims.identity), (device.device(), device.identity()));
+    }
+
+    /// V-261
+    #[test]
+    fn fields_out_of_range() {
+        let anna = Anna::new();
+        refused(anna.verify(&anna.changed(|c| c.serial = 0)), Code::BadField);
+        refused(anna.verify(&anna.changed(|c| c.not_after = c.not_before)), Code::BadField);
+        let long = anna.changed(|c| c.not_after = c.not_before.plus(limits::CERTIFICATE_LIFETIME).plus(DAY));
+        refused(anna.verify(&long), Code::BadField);
+    }
+
+    /// V-262
+    #[test]
+    fn foreign_agency_user() {
+        let mut anna = Anna::new();
+        let claims = read_certificate(anna.phone.certificate()).unwrap();
+        let b = &anna.federation.agencies[1];
+        // Agency b vouches for a user of agency a, in its own name and in a's.
+        let own_name = DeviceCertificate { agency: b.id.clone(), ..claims.clone() };
+        refused(anna.verify(crypto::sign(own_name, &[&b.certificate]).bytes()), Code::ForeignAgencyUser);
+        refused(anna.verify(crypto::sign(claims, &[&b.certificate]).bytes()), Code::MissingEvidence);
+
+        let stranger = anna.federation.person("bert@b.example", 3);
+        let claims = read_certificate(stranger.certificate()).unwrap();
+        let by_a = DeviceCertificate { agency: agency("a.example"), ..claims };
+        let by_a = crypto::sign(by_a, &[&anna.federation.agencies[0].certificate]);
+        refused(anna.verify(by_a.bytes()), Code::ForeignAgencyUser);
+    }
+
+    /// V-263
+    #[test]
+    fn a_trust_list_that_does_not_bear_it_out() {
+        use crate::identity::AgencyStatus;
+        let anna = Anna::new();
+        let under = |change: fn(&mut crate::identity::Roster)| {
+            anna.verify_under(anna.phone.certificate(), now(), change)
+        };
+        assert!(under(|_| {}).is_ok());
+        refused(under(|r| r.agencies[0].status = AgencyStatus::Suspended), Code::SuspendedAgency);
+        refused(under(|r| drop(r.agencies.remove(0))), Code::UnknownAgency);
+        refused(under(|r| r.issued_at = now().plus(DAY)), Code::Expired);
+        refused(under(|r| r.expires_at = now().minus(8 * DAY)), Code::Expired);
+        assert!(under(|r| r.expires_at = now().minus(6 * DAY)).is_ok());
+    }
+
+    /// V-264
+    #[test]
+    fn signed_by_another_key() {
+        let anna = Anna::new();
+        let claims = || read_certificate(anna.phone.certificate()).unwrap();
+        let server = &anna.federation.agencies[0].server;
+        refused(anna.verify(crypto::sign(claims(), &[server]).bytes()), Code::MissingEvidence);
+        let both = crypto::sign(claims(), &[server, &anna.federation.agencies[0].certificate]);
+        refused(anna.verify(both.bytes()), Code::BadField);
+    }
+
+    /// V-265
+    #[test]
+    fn expired() {
+        let anna = Anna::new();
+        let (from, until) = anna.phone.verified.validity();
+        let at = |at| anna.verify_under(anna.phone.certificate(), at, |_| {});
+        assert!(at(from).is_ok());
+        refused(at(Timestamp::from_millis(from.as_millis() - 1)), Code::Expired);
+        assert!(at(Timestamp::from_millis(until.as_millis() - 1)).is_ok());
+        refused(at(until), Code::Expired);
+    }
+
+    /// V-266
+    #[test]
+    fn another_identity_or_kind_than_the_chain() {
+        let anna = Anna::new();
+        let identity = Hash::from_bytes([1; 32]);
+        refused(anna.verify(&anna.changed(|c| c.identity = identity)), Code::CertificateMismatch);
+        refused(anna.verify(&anna.changed(|c| c.kind = UserKind::Role)), Code::CertificateMismatch);
+    }
+
+    /// V-267
+    #[test]
+    fn unendorsed_device() {
+        let anna = Anna::new();
+        // A device that the agency made up; one with a key of its own; one at another's place.
+        let ghost = DeviceId::random(&mut rng(9));
+        refused(anna.verify(&anna.changed(|c| c.device.id = ghost)), Code::UnendorsedDevice);
+        let other_key = *key(9).verify_key().as_bytes();
+        refused(anna.verify(&anna.changed(|c| c.key = other_key)), Code::UnendorsedDevice);
+        refused(anna.verify(&anna.changed(|c| c.chain_n = 1)), Code::UnendorsedDevice);
+        refused(anna.verify(&anna.changed(|c| c.chain_n = 2)), Code::MissingEvidence);
+    }
+
+    #[test]
+    fn no_byte_of_a_certificate_can_be_changed() {
+        let anna = Anna::new();
+        let good = anna.phone.certificate();
+        proptest!(|(place in 0_usize..good.len(), bit in 0_u8..8)| {
+            let mut bytes = good.to_vec();
+            bytes[place] ^= 1 << bit;
+            prop_assert!(anna.verify(&bytes.into()).is_err());
+        });
+    }
+}

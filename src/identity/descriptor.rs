@@ -288,3 +288,117 @@ impl core::ops::Deref for Descriptor {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::fixture::{DAY, TestFederation, key, now};
+
+    fn refused(result: Result<impl Sized>, code: Code) {
+        assert_eq!(result.err().map(|e| e.code()), Some(code));
+    }
+
+    /// Agency a's descriptor after a change, signed by its root whatever it says.
+    fn after(change: impl FnOnce(&mut AgencyDescriptor)) -> Result<Descriptor> {
+        let federation = TestFederation::new();
+        let agency = &federation.agencies[0];
+        let mut descriptor = agency.describe(1, now());
+        change(&mut descriptor);
+        let signed = crypto::sign(descriptor, &[&agency.root]);
+        Descriptor::verify(signed.bytes(), &agency.listed())
+    }
+
+    #[test]
+    fn what_the_root_signed() {
+        let federation = TestFederation::new();
+        let agency = &federation.agencies[0];
+        let descriptor = Descriptor::verify(&agency.descriptor(), &agency.listed()).unwrap();
+        assert_eq!(*descriptor, agency.describe(1, now().minus(DAY)));
+        assert_eq!(descriptor.bytes(), &agency.descriptor());
+        let server = agency.server.verify_key();
+        assert_eq!(descriptor.key(KeyPurpose::Server, &server.id(), now()).unwrap(), server);
+    }
+
+    /// V-221, V-222
+    #[test]
+    fn fields_out_of_range() {
+        refused(after(|d| d.version = 0), Code::BadField);
+        refused(after(|d| d.expires_at = d.issued_at), Code::BadField);
+        refused(
+            after(|d| d.expires_at = d.issued_at.plus(30 * DAY).plus(core::time::Duration::from_millis(1))),
+            Code::BadField,
+        );
+        refused(after(|d| d.keys.clear()), Code::BadField);
+        refused(after(|d| d.keys[0].not_after = d.keys[0].not_before), Code::BadField);
+        refused(after(|d| d.versions.clear()), Code::BadField);
+        refused(after(|d| d.suites = vec![3, 1]), Code::BadField);
+        refused(after(|d| d.versions = vec![1, 1]), Code::BadField);
+        refused(after(|d| d.endpoints = vec![String::new()]), Code::BadField);
+        refused(after(|d| d.endpoints = vec!["e".repeat(1_025)]), Code::TooLong);
+        refused(after(|d| d.endpoints = vec!["e".into(); 33]), Code::TooLong);
+    }
+
+    /// V-223
+    #[test]
+    fn keys_in_order_and_with_one_purpose() {
+        refused(after(|d| d.keys.reverse()), Code::BadField);
+        refused(after(|d| d.keys[1].key = d.keys[0].key), Code::BadField);
+    }
+
+    /// V-224
+    #[test]
+    fn keys_that_are_none() {
+        refused(after(|d| d.keys[0].key = [0; 32]), Code::BadKey);
+        refused(after(|d| (d.keys[1].purpose, d.keys[1].key) = (KeyPurpose::Hpke, [0; 32])), Code::BadKey);
+    }
+
+    /// V-225
+    #[test]
+    fn another_root() {
+        let federation = TestFederation::new();
+        let [a, b] = &federation.agencies;
+        let by_other = a.describe(1, now()).sign(&b.root).unwrap();
+        refused(Descriptor::verify(&by_other, &a.listed()), Code::BadSignature);
+        refused(Descriptor::verify(&a.descriptor(), &b.listed()), Code::CertificateMismatch);
+    }
+
+    /// V-228
+    #[test]
+    fn validity() {
+        let descriptor = after(|_| {}).unwrap();
+        assert!(!descriptor.valid_at(Timestamp::from_millis(now().as_millis() - 1)));
+        assert!(descriptor.valid_at(now()) && descriptor.valid_at(now().plus(29 * DAY)));
+        assert!(!descriptor.valid_at(now().plus(30 * DAY)));
+    }
+
+    /// V-230, V-231
+    #[test]
+    fn wrong_purpose_unlisted_and_outdated_keys() {
+        let descriptor = after(|d| d.keys[1].not_after = now().plus(DAY)).unwrap();
+        let federation = TestFederation::new();
+        let (certificate, server) = (
+            federation.agencies[0].certificate.verify_key().id(),
+            federation.agencies[0].server.verify_key().id(),
+        );
+        assert!(descriptor.key(KeyPurpose::Certificate, &certificate, now()).is_ok());
+        refused(descriptor.key(KeyPurpose::Server, &certificate, now()), Code::UnknownKey);
+        refused(descriptor.key(KeyPurpose::Certificate, &server, now()), Code::UnknownKey);
+        refused(descriptor.key(KeyPurpose::Server, &server, now().plus(DAY)), Code::Expired);
+        refused(descriptor.key(KeyPurpose::Server, &server, now().minus(101 * DAY)), Code::Expired);
+        refused(descriptor.key(KeyPurpose::Server, &key(99).verify_key().id(), now()), Code::MissingEvidence);
+    }
+
+    #[test]
+    fn signing_brings_lists_into_order() {
+        let federation = TestFederation::new();
+        let agency = &federation.agencies[0];
+        let mut descriptor = agency.describe(1, now());
+        descriptor.keys.reverse();
+        descriptor.suites = vec![3, 1];
+        let signed = descriptor.sign(&agency.root).unwrap();
+        assert_eq!(Descriptor::verify(&signed, &agency.listed()).unwrap().suites, [1, 3]);
+        let mut long = agency.describe(1, now());
+        long.expires_at = now().plus(31 * DAY);
+        refused(long.sign(&agency.root), Code::BadField);
+    }
+}

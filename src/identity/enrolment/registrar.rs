@@ -19,8 +19,11 @@ use crate::{
 };
 
 /// An agency's registrar. It holds the certificate key, so it runs on a machine of its own,
-/// never on the message server; with its store, which remembers every chain that it
-/// countersigned: two links with one number would convict the agency.
+/// never on the message server.
+///
+/// Its store remembers every chain that it countersigned, because two links with one number
+/// would convict the agency. So it is never restored from a backup; if it is lost, another
+/// registrar begins with a key of its own, and with the chains as the message server has them.
 #[derive(Debug)]
 pub struct Registrar {
     agency: AgencyId,
