@@ -1260,7 +1260,7 @@ pub struct Delivery {
     /// Items addressed to this device alone, ordered by number, each once. At most 4,096.
     #[prost(message, repeated, tag = "2")]
     pub inbox: ::prost::alloc::vec::Vec<InboxItem>,
-    /// A SignedEnvelope of a newer TrustList, at most 1 MiB; absent if there is none.
+    /// A SignedEnvelope of the TrustList after the one that the device has, at most 1 MiB; absent if there is none.
     #[prost(bytes = "bytes", tag = "3")]
     pub trust_list: ::prost::bytes::Bytes,
     /// Newer descriptors: each a SignedEnvelope of an AgencyDescriptor. At most 2,000.
