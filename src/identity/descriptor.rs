@@ -1,114 +1,20 @@
 //! Agency descriptors: an agency's operational keys and abilities.
 
-use core::fmt;
-
 use bytes::Bytes;
 
-use super::{federation::key_bytes, roster::Agency};
+use super::{
+    operational_key::{KeyPurpose, OperationalKey},
+    roster::Agency,
+};
 use crate::{
     code::Code,
-    crypto::{self, HpkePublicKey, Label, SignedAs, SigningKey, Verified, VerifyKey, verify},
-    error::{Error, Result, ensure, fault},
+    crypto::{self, Label, SignedAs, SigningKey, Verified, VerifyKey, verify},
+    error::{Error, Result, ensure},
     ids::{AgencyId, KeyId},
     limits,
     time::Timestamp,
     wire::{self, Signed, Wire, fields, proto, repeated},
 };
-
-/// The one thing that an operational key may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum KeyPurpose {
-    /// Signs device certificates and countersigns user chains. Kept off the message server.
-    Certificate,
-    /// Signs revocation lists.
-    Revocation,
-    /// Signs what the message server says: frames, acknowledgements, log heads, refusals.
-    Server,
-    /// Receives what is encrypted to the agency (X25519; all others are Ed25519).
-    Hpke,
-}
-
-/// An operational key of an agency. Its purpose and validity never change: another
-/// validity takes another key (SPEC V-227).
-#[derive(Clone, PartialEq, Eq)]
-pub struct OperationalKey {
-    pub(super) purpose: KeyPurpose,
-    pub(super) key: [u8; 32],
-    pub(super) not_before: Timestamp,
-    pub(super) not_after: Timestamp,
-}
-
-impl OperationalKey {
-    /// A key of 32 bytes, valid from `not_before` until just before `not_after`.
-    #[must_use]
-    pub fn new(purpose: KeyPurpose, key: &[u8; 32], not_before: Timestamp, not_after: Timestamp) -> Self {
-        OperationalKey { purpose, key: *key, not_before, not_after }
-    }
-
-    /// What it is for.
-    #[must_use]
-    pub fn purpose(&self) -> KeyPurpose {
-        self.purpose
-    }
-
-    /// The 32 bytes of the public key.
-    #[must_use]
-    pub fn key(&self) -> &[u8; 32] {
-        &self.key
-    }
-
-    /// Whether it is valid at this time.
-    #[must_use]
-    pub fn valid_at(&self, at: Timestamp) -> bool {
-        self.not_before <= at && at < self.not_after
-    }
-
-    fn parse(proto: proto::OperationalKey) -> Result<Self> {
-        let purpose = match proto::KeyPurpose::try_from(proto.purpose) {
-            Ok(proto::KeyPurpose::Certificate) => KeyPurpose::Certificate,
-            Ok(proto::KeyPurpose::Revocation) => KeyPurpose::Revocation,
-            Ok(proto::KeyPurpose::Server) => KeyPurpose::Server,
-            Ok(proto::KeyPurpose::Hpke) => KeyPurpose::Hpke,
-            _ => return fault(Code::BadField, "key purpose"),
-        };
-        ensure(proto.not_after > proto.not_before, Code::BadField, "key validity")?;
-        Ok(OperationalKey {
-            purpose,
-            key: key_bytes(&proto.public_key)?,
-            not_before: Timestamp::from_millis(proto.not_before),
-            not_after: Timestamp::from_millis(proto.not_after),
-        })
-    }
-
-    fn to_proto(&self) -> proto::OperationalKey {
-        let purpose = match self.purpose {
-            KeyPurpose::Certificate => proto::KeyPurpose::Certificate,
-            KeyPurpose::Revocation => proto::KeyPurpose::Revocation,
-            KeyPurpose::Server => proto::KeyPurpose::Server,
-            KeyPurpose::Hpke => proto::KeyPurpose::Hpke,
-        };
-        proto::OperationalKey {
-            purpose: purpose.into(),
-            public_key: fields::raw(&self.key),
-            not_before: self.not_before.as_millis(),
-            not_after: self.not_after.as_millis(),
-        }
-    }
-
-    /// SPEC V-224.
-    fn check(&self) -> Result<()> {
-        match self.purpose {
-            KeyPurpose::Hpke => HpkePublicKey::parse(&self.key).map(drop),
-            _ => VerifyKey::parse(&self.key).map(drop),
-        }
-    }
-}
-
-impl fmt::Debug for OperationalKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OperationalKey({:?}, {}..{})", self.purpose, self.not_before, self.not_after)
-    }
-}
 
 /// What an agency says of itself, before its root key has signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]

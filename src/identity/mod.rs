@@ -108,16 +108,18 @@ mod enrolment;
 mod federation;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod operational_key;
 mod roster;
 mod trust_list;
 
 pub use certificate::VerifiedDevice;
 pub(crate) use certificate::read_certificate;
 pub use chain::{RecoveryKey, UserChain, UserKind};
-pub use descriptor::{AgencyDescriptor, Descriptor, KeyPurpose, OperationalKey};
+pub use descriptor::{AgencyDescriptor, Descriptor};
 pub(crate) use directory::{Directory, View};
 pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar};
 pub use federation::{Federation, RootKey};
+pub use operational_key::{KeyPurpose, OperationalKey};
 pub use roster::{Agency, AgencyStatus, Roster};
 pub use trust_list::TrustList;
 

@@ -1,0 +1,202 @@
+//! Devices and keys under what is there.
+
+use super::*;
+use crate::{
+    crypto,
+    identity::{
+        KeyPurpose, OperationalKey, Roster,
+        certificate::read_certificate,
+        fixture::{DAY, agency, key, now, roots, signed, user},
+    },
+};
+
+#[test]
+fn devices_of_both_agencies_verify() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let tablet = federation.further(&anna, 2);
+    let bert = federation.person("bert@b.example", 3);
+    let store = knowing(&federation, &[&tablet, &bert]);
+    for device in [&anna, &tablet, &bert] {
+        let verified = verify(&store, device, now(), 1).unwrap();
+        assert_eq!(verified, device.verified);
+        assert_eq!(verified.key(), &device.new.key().verify_key());
+    }
+}
+
+/// V-263: the stamped list decides, not the newest.
+#[test]
+fn validity_is_that_of_the_stamped_list() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let mut store = knowing(&federation, &[&anna]);
+    let mut second = federation.roster(2);
+    second.agencies.remove(0);
+    apply(&mut store, |d| Directory.accept_trust_list(d, &signed(&second, &[1, 2]))).unwrap();
+    assert!(verify(&store, &anna, now(), 1).is_ok());
+    refused(verify(&store, &anna, now(), 2), Code::UnknownAgency);
+    refused(verify(&store, &anna, now(), 3), Code::MissingEvidence);
+}
+
+/// V-229: a root that was replaced bears out nothing under the list that replaced it.
+#[test]
+fn replaced_root() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let mut store = knowing(&federation, &[&anna]);
+    federation.agencies[0].root = key(60);
+    let list = signed(&federation.roster(2), &[1, 2]);
+    let descriptor = federation.agencies[0].describe(2, now()).sign(&key(60)).unwrap().into();
+    refused(apply(&mut store, |d| Directory.accept_descriptor(d, &descriptor)), Code::UnknownKey);
+    apply(&mut store, |d| Directory.accept_trust_list(d, &list)).unwrap();
+    assert!(verify(&store, &anna, now(), 1).is_ok());
+    refused(verify(&store, &anna, now(), 2), Code::MissingEvidence);
+    apply(&mut store, |d| Directory.accept_descriptor(d, &descriptor)).unwrap();
+    assert!(verify(&store, &anna, now(), 2).is_ok());
+}
+
+/// V-228: a descriptor that is not valid then bears out nothing.
+#[test]
+fn outdated_descriptor() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let mut store = knowing(&federation, &[&anna]);
+    let later = now().plus(29 * DAY);
+    refused(verify(&store, &anna, later, 1), Code::MissingEvidence);
+    let a = &federation.agencies[0];
+    let renewed = a.describe(2, now().plus(20 * DAY)).sign(&a.root).unwrap().into();
+    apply(&mut store, |d| Directory.accept_descriptor(d, &renewed)).unwrap();
+    assert!(verify(&store, &anna, later, 1).is_ok());
+    assert!(verify(&store, &anna, now(), 1).is_ok(), "the older one still bears out older things");
+}
+
+/// V-230, V-231
+#[test]
+fn wrong_purpose_and_expired_key() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let a = &federation.agencies[0];
+    let mut store = knowing(&federation, &[&anna]);
+    let claims = read_certificate(anna.certificate()).unwrap();
+    let by_server = crypto::sign(claims.clone(), &[&a.server]).bytes().clone();
+    refused(read(&store, |d| Directory.verify_device(d, &by_server, now(), 1)), Code::UnknownKey);
+
+    let mut descriptor = a.describe(2, now());
+    let short = key(70).verify_key();
+    let (from, until) = (now().minus(DAY), now().plus(DAY));
+    descriptor.keys.push(OperationalKey::new(KeyPurpose::Certificate, short.as_bytes(), from, until));
+    let descriptor = descriptor.sign(&a.root).unwrap().into();
+    apply(&mut store, |d| Directory.accept_descriptor(d, &descriptor)).unwrap();
+    let by_short = crypto::sign(claims, &[&key(70)]).bytes().clone();
+    let at = |at| read(&store, |d| Directory.verify_device(d, &by_short, at, 1));
+    assert!(at(now()).is_ok());
+    refused(at(until), Code::Expired);
+}
+
+#[test]
+fn server_keys() {
+    let federation = TestFederation::new();
+    let store = federation.store();
+    let [a, b] = &federation.agencies;
+    let find = |agency: &AgencyId, key: &crypto::SigningKey, at| {
+        read(&store, |d| Directory.server_key(d, agency, &key.verify_key().id(), at))
+    };
+    assert_eq!(find(&a.id, &a.server, now()).unwrap(), a.server.verify_key());
+    refused(find(&a.id, &a.certificate, now()), Code::UnknownKey);
+    refused(find(&a.id, &b.server, now()), Code::MissingEvidence);
+    refused(find(&agency("c.example"), &b.server, now()), Code::UnknownAgency);
+    refused(find(&a.id, &a.server, now().plus(40 * DAY)), Code::MissingEvidence);
+    refused(find(&a.id, &a.server, now().plus(400 * DAY)), Code::Expired);
+    refused(
+        read(&MemoryStore::default(), |d| Directory.server_key(d, &a.id, &key(1).verify_key().id(), now())),
+        Code::MissingEvidence,
+    );
+}
+
+#[test]
+fn evidence_is_enough_for_a_stranger() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let tablet = federation.further(&anna, 2);
+    let bert = federation.person("bert@b.example", 3);
+    let store = knowing(&federation, &[&tablet, &bert]);
+    let users = [user("bert@b.example"), user("anna@a.example"), user("bert@b.example")];
+    let mut evidence = read(&store, |d| Directory.evidence_for(d, &users, now())).unwrap();
+    assert_eq!(evidence.len(), 2 + 2 + 1);
+
+    let mut stranger = MemoryStore::default();
+    apply(&mut stranger, |d| {
+        Directory.install(d, &federation.anchor)?;
+        Directory.accept_trust_list(d, &federation.trust_list())
+    })
+    .unwrap();
+    refused(verify(&stranger, &tablet, now(), 1), Code::MissingEvidence);
+    evidence.rotate_left(2); // descriptors last: the order between kinds does not matter
+    assert!(apply(&mut stranger, |d| Directory.accept_evidence(d, &evidence)).unwrap());
+    assert!(!apply(&mut stranger, |d| Directory.accept_evidence(d, &evidence)).unwrap());
+    for device in [&anna, &tablet, &bert] {
+        assert!(verify(&stranger, device, now(), 1).is_ok());
+    }
+
+    let later = |d: &Draft<'_>| Directory.evidence_for(d, &users, now().plus(90 * DAY));
+    refused(read(&store, later), Code::MissingEvidence);
+    refused(
+        read(&store, |d| Directory.evidence_for(d, [&user("carl@a.example")], now())),
+        Code::MissingEvidence,
+    );
+}
+
+/// V-276
+#[test]
+fn an_enrolment_is_all_that_a_device_needs() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let bytes: Bytes = anna.enrolment.to_bytes().into();
+    let mut store = MemoryStore::default();
+    refused(apply(&mut store, |d| Directory.accept_enrolment(d, &bytes)), Code::NotReady);
+    apply(&mut store, |d| Directory.install(d, &federation.anchor)).unwrap();
+    for _ in 0..2 {
+        let device = apply(&mut store, |d| Directory.accept_enrolment(d, &bytes)).unwrap();
+        assert_eq!(device, anna.verified);
+    }
+    assert_eq!(read(&store, |d| Directory.trust_version(d)).unwrap(), 1);
+    assert!(verify(&store, &anna, now(), 1).is_ok());
+
+    let other = Federation::new("police.example", roots(&[4, 5]), 1).unwrap();
+    let mut elsewhere = MemoryStore::default();
+    apply(&mut elsewhere, |d| Directory.install(d, &other)).unwrap();
+    refused(apply(&mut elsewhere, |d| Directory.accept_enrolment(d, &bytes)), Code::BelowThreshold);
+}
+
+/// V-276: anchors from before and after a change of root keys.
+#[test]
+fn enrolment_after_the_roots_changed() {
+    let mut federation = TestFederation::new();
+    let rotated = |federation: &TestFederation, version| Roster {
+        roots: roots(&[3, 4, 5]),
+        ..federation.roster(version)
+    };
+    let lists = [
+        signed(&rotated(&federation, 2), &[1, 3, 4]),
+        signed(&rotated(&federation, 3), &[4, 5]),
+        signed(&rotated(&federation, 4), &[4, 5]),
+    ];
+    let home = federation.home(&agency("a.example"));
+    apply(&mut home.store, |d| {
+        lists.iter().try_for_each(|list| Directory.accept_trust_list(d, list).map(drop))
+    })
+    .unwrap();
+    let anna = federation.person("anna@a.example", 1);
+    assert_eq!(anna.enrolment.trust_lists.len(), 4);
+    let new_anchor = Federation::new("police.example", roots(&[3, 4, 5]), 2).unwrap();
+    let bytes: Bytes = anna.enrolment.to_bytes().into();
+    for (anchor, first) in [(&federation.anchor, 2), (&new_anchor, 4)] {
+        assert!(anna.enrolment.verify(anchor, now()).is_ok());
+        let mut store = MemoryStore::default();
+        apply(&mut store, |d| Directory.install(d, anchor)).unwrap();
+        apply(&mut store, |d| Directory.accept_enrolment(d, &bytes)).unwrap();
+        assert_eq!(read(&store, |d| Directory.trust_version(d)).unwrap(), 4);
+        assert!(read(&store, |d| Directory.trust_list(d, first)).is_ok());
+        assert!(read(&store, |d| Directory.trust_list(d, first - 1)).is_err());
+    }
+}
