@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn another_root() {
         let federation = TestFederation::new();
-        let [a, b] = &federation.agencies;
+        let [a, b, ..] = &federation.agencies;
         let by_other = a.describe(1, now()).sign(&b.root).unwrap();
         refused(Descriptor::verify(&by_other, &a.listed()), Code::BadSignature);
         refused(Descriptor::verify(&a.descriptor(), &b.listed()), Code::CertificateMismatch);

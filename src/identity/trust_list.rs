@@ -319,7 +319,7 @@ mod tests {
         let list = first_after(suspended).unwrap();
         assert!(list.agency(&agency("a.example")).is_ok());
         refused(list.agency(&agency("b.example")), Code::SuspendedAgency);
-        refused(list.agency(&agency("c.example")), Code::UnknownAgency);
+        refused(list.agency(&agency("x.example")), Code::UnknownAgency);
     }
 
     #[test]

@@ -97,14 +97,14 @@ fn wrong_purpose_and_expired_key() {
 fn server_keys() {
     let federation = TestFederation::new();
     let store = federation.store();
-    let [a, b] = &federation.agencies;
+    let [a, b, ..] = &federation.agencies;
     let find = |agency: &AgencyId, key: &crypto::SigningKey, at| {
         read(&store, |d| Directory.server_key(d, agency, &key.verify_key().id(), at))
     };
     assert_eq!(find(&a.id, &a.server, now()).unwrap(), a.server.verify_key());
     refused(find(&a.id, &a.certificate, now()), Code::UnknownKey);
     refused(find(&a.id, &b.server, now()), Code::MissingEvidence);
-    refused(find(&agency("c.example"), &b.server, now()), Code::UnknownAgency);
+    refused(find(&agency("x.example"), &b.server, now()), Code::UnknownAgency);
     refused(find(&a.id, &a.server, now().plus(40 * DAY)), Code::MissingEvidence);
     refused(find(&a.id, &a.server, now().plus(400 * DAY)), Code::Expired);
     refused(

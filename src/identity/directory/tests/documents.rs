@@ -66,7 +66,7 @@ fn descriptors_of_all_times_are_kept() {
     assert!(accept(&mut store, a.describe(9, now().plus(20 * DAY))).unwrap());
     assert!(accept(&mut store, a.describe(4, now().plus(10 * DAY))).unwrap(), "an older one");
     let versions = read(&store, |d| Directory.descriptor_versions(d)).unwrap();
-    assert_eq!(versions, [(agency("a.example"), 9), (agency("b.example"), 1)]);
+    assert_eq!(versions[..2], [(agency("a.example"), 9), (agency("b.example"), 1)]);
     let newest = read(&store, |d| Directory.descriptor(d, &a.id)).unwrap().unwrap();
     assert_eq!(newest.version, 9);
     let at = |at| read(&store, |d| Directory.descriptor_at(d, &a.id, at)).map(|d| d.version);
@@ -90,14 +90,14 @@ fn descriptors_of_all_times_are_kept() {
 #[test]
 fn descriptors_of_strangers() {
     let federation = TestFederation::new();
-    let [a, b] = &federation.agencies;
+    let [a, b, ..] = &federation.agencies;
     let mut store = federation.store();
     let mut accept = |d: AgencyDescriptor, root: &crypto::SigningKey| {
         let bytes = d.sign(root).unwrap().into();
         apply(&mut store, |draft| Directory.accept_descriptor(draft, &bytes))
     };
     refused(accept(a.describe(2, now()), &b.root), Code::UnknownKey);
-    let stranger = AgencyDescriptor { agency: agency("c.example"), ..a.describe(2, now()) };
+    let stranger = AgencyDescriptor { agency: agency("x.example"), ..a.describe(2, now()) };
     refused(accept(stranger, &a.root), Code::UnknownKey);
     // A rival for version 1 convicts only if the root signed it.
     refused(accept(a.describe(1, now()), &b.root), Code::UnknownKey);
