@@ -12,8 +12,8 @@ use super::{
 use crate::{
     code::Code,
     crypto::{VerifyKey, verify},
-    error::{Error, Result, Retry, ensure},
-    ids::{Device, RequestId},
+    error::{Error, Result, Retry, ensure, fault},
+    ids::{AgencyId, Device, RequestId},
     limits,
     room::submission,
     time::Timestamp,
@@ -80,43 +80,38 @@ impl Call<'_, '_> {
     fn submission(&mut self, submission: Submission) -> Result<ReplyBody> {
         let header = submission.header.claimed();
         ensure(*header.sender.user.agency() == self.own.agency, Code::NotForUs, "submission")?;
-        let key = self.known_device(&header.sender)?;
         let room = self.room(&header.room)?;
+        let fate = match &room {
+            Some(_) => self.fate(header)?,
+            None => None,
+        };
+        if let Some(fate) = fate {
+            return answer(&fate);
+        }
+        // Before anything is noted about the device: it is its own word.
+        let key = self.known_device(&header.sender)?;
+        submission::verify(&submission, &key)?;
         match room {
-            Some(room) if room.hub != self.own.agency.as_str() => {
-                submission::verify(&submission, &key)?;
-                let hub = room.hub()?;
-                let spans = self.spans(&header.room, &header.sender)?;
-                ensure(spans.is_open(), Code::NotMember, "submission")?;
-                if self.count(header)? {
-                    let order = (self.now(), &header.room, header.counter);
-                    let (unique, item) = (*header.submission_id.as_bytes(), submission.clone());
-                    let item = encode_body(&LinkItem::Submission(Box::new(item)));
-                    self.queue(&hub, order, unique, Pending::Item(item));
-                }
-                Ok(ReplyBody::Queued)
-            }
-            Some(_) => self.submit_here(&submission, key),
-            None => {
-                ensure(header.kind == SubmissionKind::Create, Code::UnknownRoom, "submission")?;
-                self.submit_here(&submission, key)
+            Some(room) if room.hub != self.own.agency.as_str() => self.pass_to_hub(&room.hub()?, submission),
+            None if header.kind != SubmissionKind::Create => fault(Code::UnknownRoom, "submission"),
+            _ => {
+                self.count(header)?;
+                answer(&self.decide(&Submitted { submission: &submission, verified: Some(key) })?)
             }
         }
     }
 
-    fn submit_here(&mut self, submission: &Submission, key: VerifyKey) -> Result<ReplyBody> {
-        let header = submission.header.claimed();
-        let fate = match self.fate(header)? {
-            Some(fate) => fate,
-            None => {
-                self.count(header)?;
-                self.decide(&Submitted { submission, own_key: Some(key) })?
-            }
-        };
-        match fate {
-            Fate::Accepted => Ok(ReplyBody::Done),
-            Fate::Refused(refusal) => Ok(ReplyBody::Refusal(Box::new(Signed::decode(&refusal)?))),
+    /// Passes a submission on, once: its fate comes with the log or into the inbox.
+    fn pass_to_hub(&mut self, hub: &AgencyId, submission: Submission) -> Result<ReplyBody> {
+        let header = submission.header.claimed().clone();
+        let spans = self.spans(&header.room, &header.sender)?;
+        ensure(spans.is_open(), Code::NotMember, "submission")?;
+        if self.count(&header)? {
+            let order = (self.now(), &header.room, header.counter);
+            let item = encode_body(&LinkItem::Submission(Box::new(submission)));
+            self.queue(hub, order, *header.submission_id.as_bytes(), Pending::Item(item));
         }
+        Ok(ReplyBody::Queued)
     }
 
     /// Notes the counter of a submission; says whether it is new. A counter that was used
@@ -173,7 +168,15 @@ impl Call<'_, '_> {
     }
 }
 
-/// What the device is told.
+/// What the device is told of a submission's fate.
+fn answer(fate: &Fate) -> Result<ReplyBody> {
+    Ok(match fate {
+        Fate::Accepted => ReplyBody::Done,
+        Fate::Refused(refusal) => ReplyBody::Refusal(Box::new(Signed::decode(refusal)?)),
+    })
+}
+
+/// What the device is told that it did wrong.
 fn failure(error: &Error) -> Failure {
     let retry_at = match error.retry() {
         Retry::After(at) => *at,

@@ -38,8 +38,8 @@ pub(super) enum Fate {
 /// Somebody's submission to a room that is ordered here.
 pub(super) struct Submitted<'s> {
     pub(super) submission: &'s Submission,
-    /// The sender's key, if it is one of our devices.
-    pub(super) own_key: Option<VerifyKey>,
+    /// The key of an own device, with which it has been verified already.
+    pub(super) verified: Option<VerifyKey>,
 }
 
 impl Call<'_, '_> {
@@ -53,7 +53,7 @@ impl Call<'_, '_> {
     /// Decides about a submission that has no fate yet.
     ///
     /// # Errors
-    /// What fails the call, and, from an own device, a signature that is not its own.
+    /// What fails the call.
     pub(super) fn decide(&mut self, submitted: &Submitted<'_>) -> Result<Fate> {
         let header = submitted.submission.header.claimed();
         let fate_key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
@@ -62,8 +62,9 @@ impl Call<'_, '_> {
             Ok(key) => key,
             Err(error) => return self.refuse(submitted, place.as_ref(), &error),
         };
-        if let Err(error) = submission::verify(submitted.submission, &key) {
-            ensure(submitted.own_key.is_none(), error.code(), "submission")?;
+        if submitted.verified.as_ref() != Some(&key)
+            && let Err(error) = submission::verify(submitted.submission, &key)
+        {
             return self.refuse(submitted, place.as_ref(), &error);
         }
 
@@ -94,10 +95,8 @@ impl Call<'_, '_> {
         if !known {
             let creates = header.kind == SubmissionKind::Create;
             ensure(creates, Code::UnknownRoom, "submission")?;
-            return submitted
-                .own_key
-                .clone()
-                .ok_or(Error::new(Code::NotPermitted, "room of a foreign device"));
+            let foreign = Error::new(Code::NotPermitted, "room of a foreign device");
+            return submitted.verified.clone().ok_or(foreign);
         }
         let member = self.draft.get(&RoomKeys::of(&header.room).member(&header.sender))?;
         let member = member.ok_or(Error::new(Code::NotMember, "submission"))?;

@@ -92,7 +92,7 @@ impl DeviceKeys {
         self.table(b"l").build()
     }
 
-    /// A claim of the device that was passed on; empty.
+    /// [`super::rows::ClaimRow`].
     pub(super) fn claim(&self, claim: &RequestId) -> Key {
         self.table(b"q").fixed(claim.as_bytes()).build()
     }

@@ -1,17 +1,19 @@
 //! Key packages: kept for our devices, given to whoever wants to invite them (SPEC "Key packages").
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::{
     Output,
     call::Call,
     keys::{self, DeviceKeys},
-    rows::{self, DeviceRow, DeviceState, PackageRow, Pending},
+    rows::{self, ClaimRow, DeviceRow, DeviceState, PackageRow, Pending},
 };
 use crate::{
     code::Code,
     crypto::mls::MlsCrypto,
-    error::{Result, ensure},
+    error::{Error, Result, ensure},
     identity::VerifiedDevice,
     ids::{AgencyId, Device, Hash, RoomId, UserId},
     limits,
@@ -46,8 +48,7 @@ impl Call<'_, '_> {
             }
             let checked = self.check_package(package, &crypto, device, &mut known)?;
             ensure(!checked.last_resort, Code::BadField, "last resort among one-time key packages")?;
-            let fresh_until = checked.fresh_until.as_millis();
-            self.write(kept, &PackageRow { package: package.clone(), fresh_until });
+            self.write(kept, &row(package, &checked));
             state.packages = state.packages.saturating_add(1);
         }
         let fits = usize::try_from(state.packages).is_ok_and(|n| n <= limits::KEY_PACKAGES_KEPT);
@@ -55,8 +56,7 @@ impl Call<'_, '_> {
         if let Some(package) = &publish.last_resort {
             let checked = self.check_package(package, &crypto, device, &mut known)?;
             ensure(checked.last_resort, Code::BadField, "last resort")?;
-            let fresh_until = checked.fresh_until.as_millis();
-            self.write(keys.last_resort(), &PackageRow { package: package.clone(), fresh_until });
+            self.write(keys.last_resort(), &row(package, &checked));
         }
         state.told_low &= is_low(&state);
         self.write(keys.state(), &state);
@@ -96,27 +96,29 @@ impl Call<'_, '_> {
         }
         self.draft.guard(keys.guard())?;
         self.drop_later(self.now().plus(limits::CLAIM_KEPT), &asked);
-        self.draft.put(asked, Vec::new());
 
         // Users are ordered by name, not by agency.
-        let mut by_agency = std::collections::BTreeMap::<AgencyId, Vec<UserId>>::new();
+        let mut by_agency = BTreeMap::<AgencyId, Vec<UserId>>::new();
         for user in claim.users {
             by_agency.entry(user.agency().clone()).or_default().push(user);
         }
+        let mut row = ClaimRow::default();
         for (agency, users) in by_agency {
             let part = Claim { claim_id: claim.claim_id, users };
             if agency == self.own.agency {
                 let answer = self.answer_claim(&part, Some(device))?;
                 self.put_inbox(device, InboxBody::Claimed(answer))?;
-            } else if let Err(error) = self.active(&agency) {
+            } else if let Err(error) = self.attempt(|call| call.active(&agency))? {
                 let answer = refused(&part, &agency, error.code());
                 self.put_inbox(device, InboxBody::Claimed(answer))?;
             } else {
+                row.awaited.push(agency.to_string());
                 let item = LinkItem::Claim(LinkClaim { device: device.clone(), claim: part });
                 let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
                 self.queue(&agency, order, unique, Pending::Item(encode_body(&item)));
             }
         }
+        self.write(asked, &row);
         Ok(ReplyBody::Done)
     }
 
@@ -145,10 +147,14 @@ impl Call<'_, '_> {
     pub(super) fn peer_claim_answer(&mut self, from: &AgencyId, answered: LinkClaimAnswer) -> Result<()> {
         let LinkClaimAnswer { device, answer } = answered;
         ensure(answer.agency == *from, Code::NotForUs, "claim answer")?;
-        // Only what was asked: or any agency could fill any inbox.
-        let asked = self.draft.get(&DeviceKeys::of(&device).claim(&answer.claim_id))?;
-        ensure(asked.is_some(), Code::NotForUs, "claim answer")?;
-        self.put_inbox(&device, InboxBody::Claimed(answer))
+        // Once, and only what was asked: or any agency could fill any inbox.
+        let key = DeviceKeys::of(&device).claim(&answer.claim_id);
+        let mut row: ClaimRow = self.read(&key)?.unwrap_or_default();
+        let place = row.awaited.iter().position(|awaited| awaited == from.as_str());
+        row.awaited.remove(place.ok_or(Error::new(Code::NotForUs, "claim answer"))?);
+        self.put_inbox(&device, InboxBody::Claimed(answer))?;
+        self.write(key, &row);
+        Ok(())
     }
 
     /// Gives out key packages of our users' devices, but those of the device that asks.
@@ -203,10 +209,10 @@ impl Call<'_, '_> {
             let row: PackageRow = rows::read(row)?;
             self.draft.delete(key);
             state.packages = state.packages.saturating_sub(1);
-            if self.now() < Timestamp::from_millis(row.fresh_until) {
+            if self.now() < Timestamp::from_millis(row.usable_until) {
                 let used = keys.used(&package_hash(&row.package));
                 self.draft.put(used.clone(), Vec::new());
-                let forgotten = Timestamp::from_millis(row.fresh_until);
+                let forgotten = Timestamp::from_millis(row.usable_until);
                 self.drop_later(forgotten.min(self.now().plus(limits::CERTIFICATE_LIFETIME)), &used);
                 taken = Some(row.package);
                 break;
@@ -224,7 +230,7 @@ impl Call<'_, '_> {
             return Ok(taken);
         }
         let last: Option<PackageRow> = self.read(&keys.last_resort())?;
-        Ok(last.filter(|row| self.now() < Timestamp::from_millis(row.fresh_until)).map(|row| row.package))
+        Ok(last.filter(|row| self.now() < Timestamp::from_millis(row.usable_until)).map(|row| row.package))
     }
 
     /// Whether an agency takes part at present.
@@ -234,6 +240,11 @@ impl Call<'_, '_> {
         list.check_at(self.now())?;
         list.agency(agency).map(|_| ())
     }
+}
+
+fn row(package: &Bytes, checked: &CheckedPackage) -> PackageRow {
+    let usable_until = checked.fresh_until.min(checked.device.validity().1).as_millis();
+    PackageRow { package: package.clone(), usable_until }
 }
 
 /// Where in the order of a link something stands that belongs to no room.

@@ -38,6 +38,9 @@ pub(super) struct DeviceRow {
     /// Until when it is valid, in milliseconds.
     #[prost(uint64, tag = "3")]
     pub(super) not_after: u64,
+    /// The agency's number for it; a higher one is newer.
+    #[prost(uint64, tag = "4")]
+    pub(super) serial: u64,
 }
 
 /// What changes about a device.
@@ -68,9 +71,17 @@ pub(super) struct DeviceState {
 pub(super) struct PackageRow {
     #[prost(bytes = "bytes", tag = "1")]
     pub(super) package: Bytes,
-    /// Until when it may be given out, in milliseconds.
+    /// Until when it may be given out, in milliseconds: it is fresh and so is its certificate.
     #[prost(uint64, tag = "2")]
-    pub(super) fresh_until: u64,
+    pub(super) usable_until: u64,
+}
+
+/// A claim of a device.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ClaimRow {
+    /// Agencies whose answer has not come yet.
+    #[prost(string, repeated, tag = "1")]
+    pub(super) awaited: Vec<String>,
 }
 
 /// Something for one device alone.
@@ -219,7 +230,7 @@ pub(super) struct OutRow {
     /// Frames up to this one are acknowledged.
     #[prost(uint64, tag = "4")]
     pub(super) acked: u64,
-    /// When what is not acknowledged is given again, in milliseconds; 0: all is acknowledged.
+    /// When what is not acknowledged is given again, in milliseconds.
     #[prost(uint64, tag = "5")]
     pub(super) retry_at: u64,
     /// How often it was given again without an acknowledgement between.
@@ -314,7 +325,7 @@ pub(super) struct BlobRow {
 /// What `tick` does when a time has come.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DueRow {
-    #[prost(oneof = "Due", tags = "1, 2, 3")]
+    #[prost(oneof = "Due", tags = "1, 2")]
     pub(super) what: Option<Due>,
 }
 
@@ -323,11 +334,8 @@ pub(super) enum Due {
     /// Deletes the rows under this prefix.
     #[prost(bytes = "bytes", tag = "1")]
     Rows(Bytes),
-    /// Gives the frames to this agency again.
-    #[prost(string, tag = "2")]
-    Link(String),
     /// Forgets this attachment.
-    #[prost(message, tag = "3")]
+    #[prost(message, tag = "2")]
     Blob(BlobName),
 }
 

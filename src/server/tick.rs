@@ -11,6 +11,7 @@ use super::{
 use crate::{
     error::Result,
     ids::{AgencyId, BlobId},
+    limits,
     store::{Key, corrupt},
     time::Timestamp,
     wire::fields::raw,
@@ -38,14 +39,12 @@ impl Call<'_, '_> {
     }
 
     pub(super) fn tick(&mut self, max: usize) -> Result<()> {
-        let mut left = max;
         for (key, row) in self.draft.scan(&keys::dues(), None, max)? {
             let at = time_of(&key)?;
             if at > self.now() {
                 self.wake_at(at);
                 break;
             }
-            left = left.saturating_sub(1);
             match rows::read::<DueRow>(row)?.what.ok_or(corrupt("due row"))? {
                 Due::Rows(prefix) => {
                     self.draft.delete_prefix(prefix.to_vec());
@@ -56,28 +55,23 @@ impl Call<'_, '_> {
                     self.forget_blob(origin, BlobId::from_slice(&name.blob).map_err(unreadable)?)?;
                     self.draft.delete(key);
                 }
-                // Whoever pumps the link sets its next time.
-                Due::Link(peer) => {
-                    self.output(Output::LinkReady(AgencyId::parse(&peer).map_err(unreadable)?))
-                }
             }
         }
-        self.name_waiting_links(left)
+        self.name_ready_links()
     }
 
-    /// Names the agencies for which something waits: a crash may have come between storing
-    /// it and pumping it.
-    fn name_waiting_links(&mut self, max: usize) -> Result<()> {
+    /// Names the agencies to which something can be sent: a crash may have come between
+    /// storing it and sending it, or an acknowledgement not at all.
+    fn name_ready_links(&mut self) -> Result<()> {
         let mut after: Option<Key> = None;
-        for _ in 0..max {
+        for _ in 0..limits::AGENCIES {
             let next = self.draft.scan(&keys::links(), after.as_deref(), 1)?;
             let Some((key, _)) = next.into_iter().next() else { break };
             let peer = keys::peer_of(&key)?;
-            let link = LinkKeys::with(&peer);
-            if !self.draft.scan(&link.pending(), None, 1)?.is_empty() {
+            after = Some(LinkKeys::with(&peer).end());
+            if self.is_ready(&peer)? {
                 self.output(Output::LinkReady(peer));
             }
-            after = Some(link.end());
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ impl Call<'_, '_> {
         ensure(header.sender.user.agency() == from, Code::ForeignAgencyUser, "submission")?;
         let fate = match self.fate(header)? {
             Some(fate) => fate,
-            None => self.decide(&Submitted { submission, own_key: None })?,
+            None => self.decide(&Submitted { submission, verified: None })?,
         };
         if let Fate::Refused(refusal) = fate {
             let item = LinkItem::Refusal(Box::new(Signed::decode(&refusal)?));

@@ -5,11 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    super::{
-        call::Call,
-        keys::{self, LinkKeys},
-        rows::{Due, DueRow, OutRow},
-    },
+    super::{call::Call, keys::LinkKeys, rows::OutRow},
     frame_hash,
     items::Filling,
 };
@@ -50,9 +46,9 @@ impl Call<'_, '_> {
         };
         if frame.is_some() {
             let wait = wait(out.retries);
-            self.retry_at(peer, &link, &mut out, Some(wait));
+            self.retry_after(&mut out, wait);
             self.write(link.outgoing(), &out);
-        } else if out.retry_at > 0 {
+        } else if out.acked < out.made {
             self.wake_at(Timestamp::from_millis(out.retry_at));
         }
         Ok(frame)
@@ -110,8 +106,9 @@ impl Call<'_, '_> {
         out.acked = ack.number;
         out.given = out.given.max(out.acked);
         out.retries = 0;
-        let wait = (out.acked < out.made).then(|| wait(0));
-        self.retry_at(&ack.from, &link, &mut out, wait);
+        if out.acked < out.made {
+            self.retry_after(&mut out, wait(0));
+        }
         self.write(link.outgoing(), &out);
         Ok(())
     }
@@ -120,18 +117,27 @@ impl Call<'_, '_> {
         Ok(self.read(&link.outgoing())?.unwrap_or_default())
     }
 
-    /// Sets when the link is looked at again.
-    fn retry_at(&mut self, peer: &AgencyId, link: &LinkKeys, out: &mut OutRow, wait: Option<Duration>) {
-        if out.retry_at > 0 {
-            self.draft.delete(keys::due(Timestamp::from_millis(out.retry_at), &link.outgoing()));
+    /// Sets when what is not acknowledged is given again.
+    fn retry_after(&mut self, out: &mut OutRow, wait: Duration) {
+        let at = self.now().plus(wait);
+        out.retry_at = at.as_millis();
+        self.wake_at(at);
+    }
+
+    /// Whether something can be sent to an agency now: something waits, or was not
+    /// acknowledged in time.
+    pub(in crate::server) fn is_ready(&mut self, peer: &AgencyId) -> Result<bool> {
+        let link = LinkKeys::with(peer);
+        let out = self.out(&link)?;
+        if out.acked < out.made {
+            let retry_at = Timestamp::from_millis(out.retry_at);
+            if retry_at <= self.now() || out.given < out.made {
+                return Ok(true);
+            }
+            self.wake_at(retry_at);
         }
-        out.retry_at = 0;
-        if let Some(wait) = wait {
-            let at = self.now().plus(wait);
-            out.retry_at = at.as_millis();
-            self.write(keys::due(at, &link.outgoing()), &DueRow { what: Some(Due::Link(peer.to_string())) });
-            self.wake_at(at);
-        }
+        let fits = out.made.saturating_sub(out.acked) < limits::FRAMES_IN_FLIGHT;
+        Ok(fits && !self.draft.scan(&link.pending(), None, 1)?.is_empty())
     }
 }
 

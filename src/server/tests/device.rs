@@ -360,6 +360,7 @@ impl Dev {
             ratchet_tree: &material.ratchet_tree,
             device: &id,
         };
+        self.with_mls(&room, |p, _, _| p.storage.clear()).unwrap();
         let joined = self.with_mls(&room, |p, _, _| MemberRoom::join(p, joining, &mut verify)).unwrap();
         self.rooms.insert(room, Joined { member: joined.room, tail, private: joined.private.unwrap() });
     }

@@ -4,4 +4,5 @@ mod device;
 mod world;
 
 mod blobs;
+mod hub;
 mod text;

@@ -125,11 +125,11 @@ impl World {
     fn enrolled(&mut self, test: crate::identity::fixture::TestDevice) -> Dev {
         let mut dev = Dev::new(&self.federation, test, self.seed);
         let enrol = dev.enrol();
-        let publish = RequestBody::Publish(dev.packages(3, true));
+        let publish = RequestBody::Publish(dev.packages(12, true));
         let publish = dev.request(publish);
         let site = self.home(&dev.id.user);
         assert_eq!(site.device(&enrol).body, ReplyBody::Done);
-        assert_eq!(site.device(&publish).body, ReplyBody::Stock(3));
+        assert_eq!(site.device(&publish).body, ReplyBody::Stock(12));
         dev
     }
 
