@@ -27,6 +27,9 @@ use crate::{
     },
 };
 
+/// How many rooms stay in memory between calls.
+const CACHED_ROOMS: usize = 64;
+
 /// What the engine keeps in memory between calls; the store is the truth.
 #[derive(Default)]
 pub(super) struct Cache {
@@ -96,6 +99,10 @@ impl<'a, 'c> Call<'a, 'c> {
 
     /// Ends the call.
     pub(super) fn finish<T>(self, value: T) -> Result<Transition<T, Output>> {
+        // Not sooner: a room that was opened stays the only copy of what the call did to it.
+        while self.cache.rooms.len() > CACHED_ROOMS {
+            self.cache.rooms.pop_first();
+        }
         Ok(self.draft.finish(value)?.with_outputs(self.outputs).with_wake(self.wake))
     }
 

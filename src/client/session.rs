@@ -31,9 +31,6 @@ pub(super) struct CachedRoom {
     known: Known,
 }
 
-/// How many rooms stay in memory.
-const CACHED_ROOMS: usize = 64;
-
 /// What the group works with during the call.
 pub(super) struct Backend<'a> {
     crypto: MlsCrypto,
@@ -133,9 +130,6 @@ impl<'a> Call<'a, '_> {
         rows::write(&mut self.draft, keys::room(&id), &row);
         let (batch, known) = backend.storage.finish()?;
         self.draft.absorb(batch);
-        if self.cache.rooms.len() >= CACHED_ROOMS {
-            self.cache.rooms.pop_first();
-        }
         self.cache.rooms.insert(id, CachedRoom { stamp, member, known });
         Ok(())
     }
