@@ -200,7 +200,8 @@ impl Call<'_, '_> {
         Ok(true)
     }
 
-    /// Proposes the leaving of all of the own user's devices. Somebody else has to commit it.
+    /// Proposes the leaving of the own user's devices, one after the other so that none can
+    /// be lost, the own one last. Somebody else has to commit it.
     fn propose_leave(&mut self, session: &mut Session<'_>, mut item: Item) -> Result<()> {
         if !item.row.submission.is_empty() {
             return Ok(());
@@ -212,20 +213,14 @@ impl Call<'_, '_> {
         let account = self.account.clone();
         let leaving = session.member.leaving()?;
         let own = roster.leaves_of(&account.device.user).filter(|leaf| !leaving.contains(&leaf.device));
-        // The own leaf last: its submission is the one whose fate the item follows.
-        let mut own: Vec<_> = own.cloned().collect();
+        let mut own: Vec<_> = own.collect();
         own.sort_by_key(|leaf| leaf.device == account.device);
-        for leaf in own {
-            let (provider, signer) = (session.backend.provider(), MlsSigner(&account.key));
-            let proposal = session.member.propose_leave(&provider, &signer, leaf.index);
-            let parts = Parts { mls: session.backend.check(proposal)?, ..Default::default() };
-            let (id, bytes) = self.submit(session, SubmissionKind::Proposal, parts)?;
-            if leaf.device == account.device {
-                self.dispatch(&session.id, &mut item, id.as_bytes(), bytes);
-            } else {
-                self.output(Output::send(bytes));
-            }
-        }
+        let Some(leaf) = own.first() else { return Ok(()) };
+        let (provider, signer) = (session.backend.provider(), MlsSigner(&account.key));
+        let proposal = session.member.propose_leave(&provider, &signer, leaf.index);
+        let parts = Parts { mls: session.backend.check(proposal)?, ..Default::default() };
+        let (id, bytes) = self.submit(session, SubmissionKind::Proposal, parts)?;
+        self.dispatch(&session.id, &mut item, id.as_bytes(), bytes);
         Ok(())
     }
 

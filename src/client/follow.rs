@@ -211,8 +211,13 @@ impl<'a> Call<'a, '_> {
             return Err(Error::new(Code::BadProposal, "not a leaving"));
         };
         if own {
-            // Nothing is left to send; the commit is awaited.
-            self.no_longer_awaited(chained.entry.header.claimed().submission_id.as_bytes());
+            // On to the next device, and again should a commit go without it.
+            let id = *chained.entry.header.claimed().submission_id.as_bytes();
+            if let Some(awaited) = self.awaited(&id)? {
+                if let Some(mut item) = self.item(&session.id, awaited.item)? {
+                    self.recall(&session.id, &mut item)?;
+                }
+            }
         }
         if device.user == self.account.device.user {
             // Nobody commits their own leaving.
