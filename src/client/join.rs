@@ -156,10 +156,16 @@ impl Call<'_, '_> {
         if self.directory.trust_version(&self.draft)? < tail.stamp.trust_version {
             return Ok(()); // the list comes with the next delivery; asked again then
         }
+        let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&tail.room), "room")?;
+        if here.is_some_and(|room| room.seq < tail.seq) {
+            // How the device left before it came again is still to be read; asked again then.
+            return self.sync();
+        }
         self.no_longer_awaited(&super::outbox::id16(&row.request_id)?);
         self.draft.delete(keys::invitation(number));
         match self.join(&invitation, tail.clone(), &chained.entry, material) {
-            Ok(()) => Ok(()),
+            // Something may have been said since.
+            Ok(()) => self.sync(),
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) => self.event(&Event::InvitationFailed { room: tail.room, code: error.code() }),
         }
