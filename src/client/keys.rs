@@ -28,6 +28,16 @@ pub(super) fn event_counter() -> Key {
     KeyBuilder::table("c/events").build()
 }
 
+/// The last synchronisation that was asked for.
+pub(super) fn synced() -> Key {
+    KeyBuilder::table("c/sync").build()
+}
+
+/// Key packages that the server has not confirmed.
+pub(super) fn publishing() -> Key {
+    KeyBuilder::table("c/publish").build()
+}
+
 /// The last inbox item taken over.
 pub(super) fn inbox() -> Key {
     KeyBuilder::table("c/inbox").build()

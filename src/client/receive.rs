@@ -8,18 +8,18 @@ use super::{
     call::Call,
     keys,
     outbox::id16,
-    rows::{AwaitedRow, ProblemRow, Work},
+    rows::{self, AwaitedRow, ProblemRow, RoomRow, Work},
 };
 use crate::{
     code::{Code, Kind},
-    crypto,
+    crypto::{self, Verified},
     error::{Error, Result},
     ids::{AgencyId, RequestId, RoomId},
     store::corrupt,
     wire::{
         Signed,
         device::{ClaimAnswer, Delivery, InboxBody, Keys, ReplyBody, ServerReply},
-        log::{Evidence, Refusal},
+        log::{Evidence, Refusal, Stamp},
     },
 };
 
@@ -33,7 +33,10 @@ impl Call<'_, '_> {
             (ReplyBody::Material(material), Some(awaited)) if awaited.invitation > 0 => {
                 self.material(awaited.invitation, &material)
             }
-            (ReplyBody::Stock(left), _) => self.restock(left),
+            (ReplyBody::Stock(left), _) => {
+                self.published(&reply.request_id)?;
+                self.restock(left)
+            }
             (ReplyBody::Failure(failure), awaited) => {
                 let code = failure.reason.code().unwrap_or(Code::Malformed);
                 self.failed(&reply.request_id, awaited, code, failure.retry_at.as_millis())
@@ -72,6 +75,9 @@ impl Call<'_, '_> {
             self.believed(&own, accepted.map(|_| ()))?;
         }
         let done = self.inbox_done()?;
+        if !delivery.inbox.is_empty() {
+            self.draft.expect_unchanged(keys::inbox())?;
+        }
         for item in delivery.inbox {
             if item.number <= done {
                 continue;
@@ -190,10 +196,15 @@ impl Call<'_, '_> {
         if room != refusal.claimed().room || refusal.claimed().sender != self.account.device {
             return Ok(());
         }
+        let Some(row) = rows::read::<RoomRow>(&self.draft, &keys::room(&room), "room")? else {
+            return Ok(());
+        };
+        let refusal = match self.signed_by_hub(&row, refusal) {
+            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+            Err(_) => return Ok(()),
+            Ok(refusal) => refusal,
+        };
         let mut session = self.open(&room)?;
-        let signer = crypto::signer(&refusal)?;
-        let key = self.directory.server_key(&self.draft, &session.hub()?, &signer, self.now())?;
-        let refusal = crypto::verify(refusal, &key)?;
         let code = refusal.reason.code().unwrap_or(Code::Malformed);
         session.row.wait_for = session.row.wait_for.max(refusal.seq);
         self.no_longer_awaited(&id);
@@ -205,6 +216,21 @@ impl Call<'_, '_> {
         self.drive(&mut session)?;
         self.close(session)?;
         self.sync()
+    }
+
+    /// By a key that was the hub's at the room's last entry. The own clock has no say, unless
+    /// the hub has a new key since.
+    fn signed_by_hub(&self, row: &RoomRow, refusal: Signed<Refusal>) -> Result<Verified<Refusal>> {
+        let (hub, signer) = (AgencyId::parse(&row.hub)?, crypto::signer(&refusal)?);
+        let key = |at| self.directory.server_key(&self.draft, &hub, &signer, at);
+        let key = match row.stamp.is_empty() {
+            true => key(self.now()),
+            false => {
+                let stamp: Stamp = crate::wire::decode_body(&Bytes::copy_from_slice(&row.stamp))?;
+                key(stamp.at).or_else(|_| key(self.now()))
+            }
+        };
+        crypto::verify(refusal, &key?)
     }
 
     fn commit_refused(
@@ -259,13 +285,19 @@ impl Call<'_, '_> {
         retry_at: u64,
     ) -> Result<()> {
         if code == Code::StoreRolledBack {
+            if !self.rolled_back(request, awaited.is_some())? {
+                return Ok(());
+            }
             self.change_account(|row| row.halted = true)?;
             return self.event(&Event::StoreRolledBack);
         }
         if self.account.row.enrol == request.as_bytes() {
             return self.event(&Event::Failed { request: *request, code });
         }
-        let Some(awaited) = awaited else { return Ok(()) };
+        let Some(awaited) = awaited else { return self.published(request) };
+        if code == Code::WrongEpoch {
+            return Ok(()); // only the hub's signature says that
+        }
         if awaited.invitation > 0 {
             return Ok(()); // asked again when it is due
         }

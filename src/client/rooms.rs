@@ -62,6 +62,7 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::rooms(),
         keys::outbox(),
         keys::invitations(),
+        keys::fetches(),
         keys::events(),
         keys::receipts(),
         keys::awaiting(),

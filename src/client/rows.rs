@@ -290,6 +290,30 @@ pub(super) struct FetchRow {
     pub(super) attempts: u32,
 }
 
+/// The last synchronisation that was asked for.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SyncRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) request_id: Vec<u8>,
+    /// How many submissions the device had made.
+    #[prost(uint64, tag = "2")]
+    pub(super) counter: u64,
+}
+
+/// Key packages that the server has not confirmed.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PublishRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) request_id: Vec<u8>,
+    /// The request, to be sent again as it is.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) request: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    pub(super) due: u64,
+    #[prost(uint32, tag = "4")]
+    pub(super) attempts: u32,
+}
+
 /// What an id on the wire belongs to.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct AwaitedRow {

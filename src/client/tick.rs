@@ -7,12 +7,12 @@ use super::{
     Event, Output,
     call::Call,
     keys, outbox,
-    rows::{self, AwaitedRow, InvitationRow, RoomRow, Work},
+    rows::{self, AwaitedRow, InvitationRow, PublishRow, RoomRow, SyncRow, Work},
 };
 use crate::{
     crypto::mls::MlsSigner,
     error::Result,
-    ids::RoomId,
+    ids::{RequestId, RoomId},
     limits, room,
     store::corrupt,
     time::Timestamp,
@@ -31,6 +31,7 @@ impl Call<'_, '_> {
         self.remind_rooms(all)?;
         self.remind_invitations(all)?;
         self.remind_fetches(all)?;
+        self.remind_publishing(all)?;
         if !self.account.row.enrolled {
             self.ask_enrolment()?;
         }
@@ -55,6 +56,8 @@ impl Call<'_, '_> {
             if !claiming && item.row.submission.is_empty() {
                 continue;
             }
+            // Or a late batch would bring back what another engine has settled.
+            self.draft.expect_unchanged(key)?;
             item.row.attempts = item.row.attempts.saturating_add(1);
             item.row.due = self.retry_at(item.row.attempts).as_millis();
             self.keep(&room, &item);
@@ -80,6 +83,9 @@ impl Call<'_, '_> {
                 self.wake(Timestamp::from_millis(row.commit_due));
             }
             if !resend && !leaving {
+                if let Some(pending) = row.pending {
+                    self.wake(Timestamp::from_millis(pending.due));
+                }
                 continue;
             }
             let room = RoomId::from_slice(key.get(keys::rooms().len()..).ok_or(corrupt("room key"))?)?;
@@ -103,6 +109,7 @@ impl Call<'_, '_> {
                 self.wake(Timestamp::from_millis(row.due));
                 continue;
             }
+            self.draft.expect_unchanged(key.clone())?;
             row.attempts = row.attempts.saturating_add(1);
             row.due = self.retry_at(row.attempts).as_millis();
             rows::write(&mut self.draft, key, &row);
@@ -120,8 +127,7 @@ impl Call<'_, '_> {
             let room = RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?;
             cursors.push(Cursor { room, seq: row.seq });
         }
-        let submissions = self.draft.get(&keys::submissions())?;
-        let counter = submissions.and_then(|row| row.try_into().ok()).map_or(0, u64::from_be_bytes);
+        let counter = self.submissions()?;
         let known = self.directory.descriptor_versions(&self.draft)?;
         let descriptors =
             known.into_iter().map(|(agency, version)| KnownDescriptor { agency, version }).collect();
@@ -133,8 +139,31 @@ impl Call<'_, '_> {
             counter,
         };
         let request_id = self.random_id();
+        let row = SyncRow { request_id: request_id.as_bytes().to_vec(), counter };
+        rows::write(&mut self.draft, keys::synced(), &row);
         self.ask(request_id, RequestBody::Sync(sync));
         Ok(())
+    }
+
+    /// How many submissions the device has made.
+    fn submissions(&self) -> Result<u64> {
+        let row = self.draft.get(&keys::submissions())?;
+        row.map_or(Ok(0), |row| row.try_into().map(u64::from_be_bytes).map_err(|_| corrupt("counter")))
+    }
+
+    /// Whether the server's word that the store is old can be true: said of a submission, or
+    /// of the last synchronisation with nothing submitted since. A submission may overtake a
+    /// synchronisation on the way, and then the server knows the higher number first.
+    pub(super) fn rolled_back(&mut self, request: &RequestId, submitted: bool) -> Result<bool> {
+        if submitted {
+            return Ok(true);
+        }
+        let row: Option<SyncRow> = rows::read(&self.draft, &keys::synced(), "synchronisation")?;
+        let Some(row) = row.filter(|row| row.request_id == request.as_bytes()) else { return Ok(false) };
+        if row.counter == self.submissions()? {
+            return Ok(true);
+        }
+        self.sync().map(|()| false)
     }
 
     /// The server knows the device now: it can be invited.
@@ -152,8 +181,36 @@ impl Call<'_, '_> {
         self.publish(true)
     }
 
+    /// The server has answered an offer of key packages, one way or the other.
+    pub(super) fn published(&mut self, request: &RequestId) -> Result<()> {
+        let row: Option<PublishRow> = rows::read(&self.draft, &keys::publishing(), "key packages")?;
+        if row.is_some_and(|row| row.request_id == request.as_bytes()) {
+            self.draft.delete(keys::publishing());
+        }
+        Ok(())
+    }
+
+    /// Offers key packages again whose offer was not answered.
+    fn remind_publishing(&mut self, all: bool) -> Result<()> {
+        let row: Option<PublishRow> = rows::read(&self.draft, &keys::publishing(), "key packages")?;
+        let Some(mut row) = row else { return Ok(()) };
+        if !self.due(all, row.due) {
+            self.wake(Timestamp::from_millis(row.due));
+            return Ok(());
+        }
+        self.draft.expect_unchanged(keys::publishing())?;
+        row.attempts = row.attempts.saturating_add(1);
+        row.due = self.retry_at(row.attempts).as_millis();
+        rows::write(&mut self.draft, keys::publishing(), &row);
+        self.output(Output::send(Bytes::from(row.request)));
+        Ok(())
+    }
+
     /// Makes key packages if few are left.
     pub(super) fn restock(&mut self, left: u32) -> Result<()> {
+        if self.draft.get(&keys::publishing())?.is_some() {
+            return Ok(()); // some are on their way
+        }
         if usize::try_from(left).unwrap_or(usize::MAX) < limits::KEY_PACKAGES_LOW {
             self.publish(false)
         } else {
@@ -181,7 +238,15 @@ impl Call<'_, '_> {
         let last_resort = last_resort.then(|| one(true)).transpose()?;
         backend.close(&mut self.draft)?;
         let request_id = self.random_id();
-        self.ask(request_id, RequestBody::Publish(Publish { packages, last_resort }));
+        let request = self.request(request_id, RequestBody::Publish(Publish { packages, last_resort }));
+        let row = PublishRow {
+            request_id: request_id.as_bytes().to_vec(),
+            request: request.to_vec(),
+            due: self.retry_at(0).as_millis(),
+            attempts: 0,
+        };
+        rows::write(&mut self.draft, keys::publishing(), &row);
+        self.output(Output::send(request));
         Ok(())
     }
 
@@ -191,7 +256,7 @@ impl Call<'_, '_> {
         if row.certificate.is_empty() || row.enrol.is_empty() {
             return Ok(());
         }
-        let id = crate::ids::RequestId::from_slice(&row.enrol)?;
+        let id = RequestId::from_slice(&row.enrol)?;
         self.send_enrolment(id)
     }
 
