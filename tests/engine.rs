@@ -411,7 +411,7 @@ fn a_reply_that_is_no_message_is_an_error_and_changes_nothing() {
     let (mut net, _) = conversation(16);
     let before = net.phones[ANNA].store.clone();
     for bytes in [&b""[..], b"\xff\xff\xff", &[0; 100]] {
-        let error = net.call(ANNA, |engine, ctx| engine.receive(ctx, bytes, None)).unwrap_err();
+        let error = net.call(ANNA, |engine, ctx| engine.receive(ctx, bytes)).unwrap_err();
         assert_eq!(error.kind(), Kind::Peer);
     }
     assert!(net.phones[ANNA].store == before);

@@ -399,7 +399,7 @@ fn load_failure_taken_for_absence() {
         });
         let reply = net.deliver(BEN, &bytes);
         each_read_fails(&net.phones[BEN].store, |store| {
-            Client::new().receive(Ctx { now, store, rng: &mut rng }, &reply, None).map(drop)
+            Client::new().receive(Ctx { now, store, rng: &mut rng }, &reply).map(drop)
         });
         net.receive(BEN, &reply);
         replies += 1;
@@ -522,7 +522,7 @@ fn downgrade_of_version() {
         let error = host.engine.device(ctx, &spoken(&bytes, version)).unwrap_err();
         assert_eq!(error.code(), Code::UnknownVersion);
         let reply = net.wire.iter().rfind(|(leg, _)| *leg == Leg::Down(BEN)).unwrap().1.clone();
-        let error = net.call(BEN, |engine, ctx| engine.receive(ctx, &spoken(&reply, version), None));
+        let error = net.call(BEN, |engine, ctx| engine.receive(ctx, &spoken(&reply, version)));
         assert_eq!(error.unwrap_err().code(), Code::UnknownVersion);
         let frame = net.wire.iter().find(|(leg, _)| matches!(leg, Leg::Frame(_, to) if to.as_str() == SUED));
         let frame = spoken(&frame.unwrap().1, version);

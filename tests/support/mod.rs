@@ -382,7 +382,7 @@ impl Net {
     }
 
     pub fn receive(&mut self, phone: usize, reply: &[u8]) {
-        self.call(phone, |engine, ctx| engine.receive(ctx, reply, None)).unwrap();
+        self.call(phone, |engine, ctx| engine.receive(ctx, reply)).unwrap();
     }
 
     fn carry_frame(&mut self, from: &AgencyId, to: &AgencyId) -> bool {
