@@ -116,7 +116,7 @@ pub use certificate::VerifiedDevice;
 pub(crate) use certificate::read_certificate;
 pub use chain::{RecoveryKey, UserChain, UserKind};
 pub use descriptor::{AgencyDescriptor, Descriptor};
-pub(crate) use directory::{Directory, View};
+pub(crate) use directory::Directory;
 pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar};
 pub use federation::{Federation, RootKey};
 pub use operational_key::{KeyPurpose, OperationalKey};

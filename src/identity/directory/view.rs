@@ -29,11 +29,6 @@ impl<'v, 'a> View<'v, 'a> {
         View { draft, list, descriptors: BTreeMap::new() }
     }
 
-    /// The trust list.
-    pub(crate) fn trust_list(&self) -> &TrustList {
-        &self.list
-    }
-
     /// Verifies a device certificate at a time.
     ///
     /// # Errors
