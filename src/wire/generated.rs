@@ -754,7 +754,7 @@ pub struct LogEntry {
     #[prost(bytes = "bytes", tag = "7")]
     pub mls: ::prost::bytes::Bytes,
 }
-/// The hub's word for the state of its log. SignedEnvelope, label "head", by a server key.
+/// The hub's word for the state of its log. SignedEnvelope, label "log head", by a server key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Head {
@@ -1442,7 +1442,7 @@ pub mod peer_message {
         /// A SignedEnvelope of a LinkFrame, label "frame", by a server key.
         #[prost(bytes, tag = "1")]
         Frame(::prost::bytes::Bytes),
-        /// A SignedEnvelope of a LinkAck, label "ack", by a server key.
+        /// A SignedEnvelope of a LinkAck, label "acknowledgement", by a server key.
         #[prost(bytes, tag = "2")]
         Ack(::prost::bytes::Bytes),
         /// A SignedEnvelope of a ChunkRequest, label "chunk request", by a server key.
