@@ -32,6 +32,8 @@ pub struct Authority {
     root: SigningKey,
     certificate: SigningKey,
     server: SigningKey,
+    /// Signed once: a second one with the same number would be held against the agency.
+    pub descriptor: Vec<u8>,
 }
 
 /// The desk: its store keeps what it has countersigned.
@@ -41,41 +43,36 @@ pub struct Desk {
 }
 
 impl Authority {
-    pub fn new(agency: &str, rng: &mut dyn CryptoRng) -> Self {
+    /// Makes the keys, and names the operational ones in a descriptor, signed by the root key.
+    pub fn new(agency: &str, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Self, Error> {
+        let agency = AgencyId::parse(agency)?;
         let [root, certificate, server] = [(); 3].map(|()| SigningKey::generate(rng));
-        Authority { agency: AgencyId::parse(agency).expect("an agency's name"), root, certificate, server }
-    }
-
-    /// Names the operational keys, signed by the root key.
-    pub fn descriptor(&self, now: Timestamp) -> Result<Vec<u8>, Error> {
         let key = |purpose, key: &SigningKey| {
             OperationalKey::new(purpose, key.verify_key().as_bytes(), now.minus(DAY), now.plus(400 * DAY))
         };
         let descriptor = AgencyDescriptor {
-            agency: self.agency.clone(),
+            agency: agency.clone(),
             version: 1,
             issued_at: now.minus(DAY),
             expires_at: now.plus(29 * DAY),
-            keys: vec![
-                key(KeyPurpose::Certificate, &self.certificate),
-                key(KeyPurpose::Server, &self.server),
-            ],
-            endpoints: vec![format!("https://verbund.{}", self.agency)],
+            keys: vec![key(KeyPurpose::Certificate, &certificate), key(KeyPurpose::Server, &server)],
+            endpoints: vec![format!("https://verbund.{agency}")],
             versions: vec![1],
             suites: vec![3],
-        };
-        Ok(descriptor.sign(&self.root)?)
+        }
+        .sign(&root)?;
+        Ok(Authority { agency, root, certificate, server, descriptor })
     }
 
     /// What the agency's server is set up with. The certificate key stays with the desk.
-    pub fn setup(&self, office: &Office, now: Timestamp) -> Result<Setup, Error> {
-        Ok(Setup {
+    pub fn setup(&self, office: &Office) -> Setup {
+        Setup {
             agency: self.agency.clone(),
             server_key: SigningKey::from_seed(&self.server.seed()),
             federation: office.federation.clone(),
             trust_list: office.trust_list.clone(),
-            descriptor: self.descriptor(now)?,
-        })
+            descriptor: self.descriptor.clone(),
+        }
     }
 
     pub fn desk(&self, office: &Office, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Desk, Error> {
@@ -85,8 +82,7 @@ impl Authority {
         registrar
             .accept_trust_list(Ctx { now, store: &store, rng }, &office.trust_list)?
             .commit(&mut store)?;
-        let descriptor = self.descriptor(now)?;
-        registrar.accept_descriptor(Ctx { now, store: &store, rng }, &descriptor)?.commit(&mut store)?;
+        registrar.accept_descriptor(Ctx { now, store: &store, rng }, &self.descriptor)?.commit(&mut store)?;
         Ok(Desk { registrar, store })
     }
 }

@@ -69,13 +69,14 @@ pub struct World<R> {
 impl<R: CryptoRng> World<R> {
     /// Servers of these agencies, under one federation.
     pub fn new(agencies: &[&str], now: Timestamp, mut rng: R) -> Result<Self, Error> {
-        let authorities: Vec<_> = agencies.iter().map(|name| Authority::new(name, &mut rng)).collect();
+        let authorities: Vec<Authority> =
+            agencies.iter().map(|name| Authority::new(name, now, &mut rng)).collect::<Result<_, _>>()?;
         let office = Office::found(&authorities, now, &mut rng)?;
         let mut hosts = BTreeMap::new();
         for authority in authorities {
             let desk = authority.desk(&office, now, &mut rng)?;
             let (mut engine, mut store) = (Server::new(), MemoryStore::default());
-            let setup = authority.setup(&office, now)?;
+            let setup = authority.setup(&office);
             engine.setup(Ctx { now, store: &store, rng: &mut rng }, &setup)?.commit(&mut store)?;
             let (agency, carried) = (authority.agency, Carried::default());
             hosts.insert(

@@ -46,7 +46,7 @@ impl Call<'_, '_> {
                 let room = RoomId::from_slice(&awaited.room)?;
                 match self.item(&room, awaited.item)? {
                     Some(item) if matches!(item.work()?, Work::Share(_)) => self.share_answered(&room, item),
-                    _ => Ok(()),
+                    _ => self.sync(),
                 }
             }
             (ReplyBody::BlobInfo(info), Some(awaited)) if !awaited.fetch.is_empty() => {
@@ -57,7 +57,7 @@ impl Call<'_, '_> {
             }
             (ReplyBody::Pending, Some(awaited)) if !awaited.fetch.is_empty() => self.blob_pending(&awaited),
             // A submission has been taken or is on its way: the log will show its place.
-            (ReplyBody::Queued, Some(_)) => self.sync(),
+            (ReplyBody::Done | ReplyBody::Queued, Some(_)) => self.sync(),
             _ => Ok(()),
         }
     }

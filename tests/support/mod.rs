@@ -121,13 +121,13 @@ impl Net {
     pub fn new(seed: u8) -> Self {
         let mut rng = ChaCha20Rng::from_seed([seed; 32]);
         let now = BEGIN;
-        let authorities = [NORD, SUED, WEST].map(|name| Authority::new(name, &mut rng));
+        let authorities = [NORD, SUED, WEST].map(|name| Authority::new(name, now, &mut rng).unwrap());
         let office = Office::found(&authorities, now, &mut rng).unwrap();
         let mut hosts = BTreeMap::new();
         for authority in authorities {
             let desk = authority.desk(&office, now, &mut rng).unwrap();
             let (mut engine, mut store) = (Server::new(), MemoryStore::default());
-            let setup = authority.setup(&office, now).unwrap();
+            let setup = authority.setup(&office);
             engine
                 .setup(Ctx { now, store: &store, rng: &mut rng }, &setup)
                 .unwrap()
