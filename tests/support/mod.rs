@@ -288,6 +288,22 @@ impl Net {
         }
     }
 
+    /// Moves one thing somewhere, as `pick` says; whether there was something there.
+    pub fn nudge(&mut self, pick: usize) -> bool {
+        let links = self.ready_links();
+        match pick % (self.phones.len() + links.len()) {
+            phone if phone < self.phones.len() => {
+                let moved = self.carry(phone);
+                self.show(phone);
+                moved
+            }
+            link => {
+                let (from, to) = &links[link - self.phones.len()];
+                self.carry_frame(from, to)
+            }
+        }
+    }
+
     /// Lets time pass, with what it brings.
     pub fn pass(&mut self, by: Duration) {
         self.now = self.now.plus(by);

@@ -1,0 +1,208 @@
+//! People talk, come and go while messages are lost, doubled and late, phones sleep, and
+//! engines die. When the storm is over, everybody has the same history, whatever was asked
+//! for has one outcome, and nothing is stuck.
+
+#[path = "../examples/three_agencies/federation.rs"]
+#[allow(dead_code)]
+mod federation;
+mod support;
+mod world {
+    //! What the federation's desk needs of its host.
+    pub type Error = Box<dyn std::error::Error>;
+}
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng};
+use support::*;
+use verbund::{
+    Role,
+    client::{Command, Event},
+    ids::{RequestId, RoomId},
+};
+
+const NAMES: [&str; 5] = [
+    "anna@police.nord.example",
+    "ben@police.sued.example",
+    "clara@police.west.example",
+    "dora@police.sued.example",
+    "emil@police.nord.example",
+];
+
+struct Storm {
+    net: Net,
+    room: RoomId,
+    dice: ChaCha20Rng,
+    said: Vec<(usize, RequestId)>,
+    asked: Vec<(usize, RequestId)>,
+}
+
+impl Storm {
+    fn new(seed: u8) -> Self {
+        let mut net = Net::new(seed);
+        for name in NAMES {
+            net.enrol(name);
+        }
+        net.enrol_further(0);
+        let room = net.room(0, &NAMES[1..4]);
+        let ben = user(NAMES[1]);
+        net.command(0, |request| Command::SetRole { request, room, user: ben, role: Role::Admin }).unwrap();
+        net.settle();
+        let dice = ChaCha20Rng::from_seed([seed; 32]);
+        Storm { net, room, dice, said: Vec::new(), asked: Vec::new() }
+    }
+
+    fn roll(&mut self, sides: usize) -> usize {
+        self.dice.next_u32() as usize % sides
+    }
+
+    fn change(&mut self, phone: usize, make: impl FnOnce(RequestId, RoomId) -> Command) {
+        let room = self.room;
+        // Whoever is not in the room is told at once.
+        if let Ok((request, _)) = self.net.command(phone, |request| make(request, room)) {
+            self.asked.push((phone, request));
+        }
+    }
+
+    fn act(&mut self) {
+        let (phone, admin) = (self.roll(self.net.phones.len()), self.roll(2));
+        let other = user(NAMES[2 + self.roll(3)]);
+        let number = self.roll(1_000);
+        let room = self.room;
+        match self.roll(12) {
+            0..4 => {
+                let content = text(&format!("{phone} says {number}"));
+                if let Ok((request, _)) =
+                    self.net.command(phone, |request| Command::Send { request, room, content })
+                {
+                    self.said.push((phone, request));
+                }
+            }
+            4 => {
+                let topic = Some(format!("topic {number}"));
+                self.change(admin, |request, room| Command::Describe { request, room, name: None, topic });
+            }
+            5 => self.change(admin, |request, room| Command::Remove { request, room, users: vec![other] }),
+            6 | 7 => {
+                self.change(admin, |request, room| Command::Invite { request, room, users: vec![other] })
+            }
+            8 if phone > 1 && phone < 5 => {
+                self.change(phone, |request, room| Command::Leave { request, room });
+            }
+            9 => self.net.restart(phone),
+            10 => {
+                let name = [NORD, SUED, WEST][number % 3];
+                self.net.crash_server(name);
+            }
+            11 => self.net.phones[phone].online = !self.net.phones[phone].online,
+            _ => {}
+        }
+    }
+
+    fn blow(&mut self, steps: usize, seed: u8) {
+        let mut dice = ChaCha20Rng::from_seed([seed ^ 0xff; 32]);
+        self.net.rule = Box::new(move |_, _| match dice.next_u32() % 10 {
+            0 | 1 => Fault::Lost,
+            2 => Fault::Twice,
+            3 | 4 => Fault::Late,
+            _ => Fault::None,
+        });
+        for _ in 0..steps {
+            self.act();
+            for _ in 0..self.roll(30) {
+                let pick = self.roll(1_000);
+                self.net.nudge(pick);
+            }
+            if self.roll(4) == 0 {
+                let seconds = 1 + self.roll(10) as u64;
+                self.net.pass(Duration::from_secs(seconds));
+            }
+        }
+    }
+
+    fn calm(&mut self) {
+        self.net.rule = no_faults();
+        for phone in 0..self.net.phones.len() {
+            self.net.phones[phone].online = true;
+            self.net.resume(phone);
+        }
+        for _ in 0..4 {
+            self.net.wait();
+        }
+    }
+
+    fn check(&self, seed: u8) {
+        let net = &self.net;
+        let there: Vec<_> =
+            (0..net.phones.len()).filter(|phone| net.view(*phone, self.room).is_some()).collect();
+        assert!(there.contains(&0) && there.contains(&1), "seed {seed}");
+        net.agree(self.room, &there);
+        let mut log = BTreeMap::new();
+        for phone in 0..net.phones.len() {
+            let history = net.history(phone);
+            assert!(history.windows(2).all(|pair| pair[0].0 < pair[1].0), "seed {seed}: order");
+            for (seq, id) in history {
+                assert_eq!(*log.entry(seq).or_insert(id), id, "seed {seed}: {seq}");
+            }
+            for event in &net.phones[phone].events {
+                let bad = matches!(
+                    event,
+                    Event::RoomStalled { .. }
+                        | Event::Unreadable { .. }
+                        | Event::StoreRolledBack
+                        | Event::InvitationFailed { .. }
+                        | Event::AgencyMisbehaved { .. }
+                );
+                assert!(!bad, "seed {seed}: {phone}: {event:?}");
+            }
+            assert!(net.phones[phone].outgoing.is_empty());
+        }
+        // Those who never left have every message.
+        assert_eq!(net.history(0).len(), log.len(), "seed {seed}");
+        assert_eq!(net.history(1).len(), log.len(), "seed {seed}");
+        for (phone, wanted) in &self.said {
+            let outcomes = net.count(*phone, |event| match event {
+                Event::Sent { request, .. } | Event::Failed { request, .. } => request == wanted,
+                _ => false,
+            });
+            let held = net.count(
+                *phone,
+                |event| matches!(event, Event::SendNeedsConsent { request, .. } if request == wanted),
+            );
+            assert!(outcomes == 1 || (outcomes == 0 && held >= 1), "seed {seed}: {phone}: {outcomes} {held}");
+        }
+        for (phone, wanted) in &self.asked {
+            let outcomes = net.count(*phone, |event| match event {
+                Event::Done { request } | Event::Failed { request, .. } => request == wanted,
+                _ => false,
+            });
+            assert_eq!(outcomes, 1, "seed {seed}: {phone}: request {wanted:?}");
+        }
+    }
+}
+
+fn storm(seeds: core::ops::Range<u8>, steps: usize) {
+    for seed in seeds {
+        let mut storm = Storm::new(seed);
+        storm.blow(steps, seed);
+        storm.calm();
+        storm.check(seed);
+    }
+}
+
+#[test]
+fn after_a_storm_everybody_has_the_same_history() {
+    storm(100..103, 60);
+}
+
+#[test]
+fn after_another_storm_nothing_is_stuck() {
+    storm(110..113, 60);
+}
+
+#[test]
+#[ignore = "minutes; for changes to the engines"]
+fn after_long_storms_everybody_has_the_same_history() {
+    storm(0..60, 150);
+}
