@@ -188,6 +188,58 @@ fn a_phone_that_slept_through_its_removal_and_its_return_is_there_again() {
 }
 
 #[test]
+fn an_invitation_that_comes_before_the_removal_has_been_read_waits_for_it() {
+    let (mut net, room) = together(39);
+    net.phones[BEN].online = false;
+    // More than one delivery holds, so that the removal comes only with the next.
+    let long = "x".repeat(32 << 10);
+    for _ in 0..70 {
+        net.say(CLARA, room, &long);
+    }
+    net.settle();
+    let users = || vec![user(BEN_ID)];
+    net.command(ANNA, |request| Command::Remove { request, room, users: users() }).unwrap();
+    net.settle();
+    net.command(ANNA, |request| Command::Invite { request, room, users: users() }).unwrap();
+    net.settle();
+    net.say(ANNA, room, "with ben");
+    net.settle();
+    net.phones[BEN].online = true;
+    net.resume(BEN);
+    net.wait();
+    assert_eq!(net.texts(BEN).len(), 71);
+    assert_eq!(net.count(BEN, |e| matches!(e, Event::InvitationFailed { .. })), 0);
+    net.agree(room, &ALL);
+}
+
+#[test]
+fn an_older_invitation_that_comes_after_a_newer_one_is_passed_over() {
+    let mut net = officers(40);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let users = || vec![user(CLARA_ID)];
+    net.phones[CLARA].online = false;
+    for _ in 0..2 {
+        net.command(ANNA, |request| Command::Invite { request, room, users: users() }).unwrap();
+        net.settle();
+        net.command(ANNA, |request| Command::Remove { request, room, users: users() }).unwrap();
+        net.settle();
+    }
+    net.command(ANNA, |request| Command::Invite { request, room, users: users() }).unwrap();
+    net.settle();
+    // Clara asks for what goes with all three; the last answer comes first.
+    net.resume(CLARA);
+    net.phones[CLARA].online = true;
+    net.carry(CLARA);
+    net.phones[CLARA].outgoing.make_contiguous().reverse();
+    net.wait();
+    assert_eq!(net.count(CLARA, |e| matches!(e, Event::InvitationFailed { .. })), 0);
+    net.say(CLARA, room, "here");
+    net.settle();
+    assert_eq!(net.texts(ANNA), ["here"]);
+    net.agree(room, &[ANNA, TABLET, BEN, CLARA]);
+}
+
+#[test]
 fn whoever_joins_hears_what_was_said_before_they_had_taken_up_the_invitation() {
     let mut net = officers(27);
     let room = net.room(ANNA, &[BEN_ID]);

@@ -157,12 +157,15 @@ impl Call<'_, '_> {
             return Ok(()); // the list comes with the next delivery; asked again then
         }
         let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&tail.room), "room")?;
-        if here.is_some_and(|room| room.seq < tail.seq) {
+        if here.as_ref().is_some_and(|room| room.seq < tail.seq) {
             // How the device left before it came again is still to be read; asked again then.
             return self.sync();
         }
         self.no_longer_awaited(&super::outbox::id16(&row.request_id)?);
         self.draft.delete(keys::invitation(number));
+        if here.is_some() {
+            return Ok(()); // the device has come by this one or by a later one
+        }
         match self.join(&invitation, tail.clone(), &chained.entry, material) {
             // Something may have been said since.
             Ok(()) => self.sync(),
@@ -180,10 +183,6 @@ impl Call<'_, '_> {
     ) -> Result<()> {
         self.confirm(&invitation.hub, &tail, invitation.head.clone())?;
         let id = tail.room;
-        if self.draft.get(&keys::room(&id))?.is_some() {
-            // An invitation into a room that the device is in: it came twice.
-            return Err(Error::new(Code::AlreadyMember, "room"));
-        }
         let account = self.account.clone();
         let backend = self.backend(&id, Known::default())?;
         backend.clear()?;
