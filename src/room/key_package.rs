@@ -8,7 +8,7 @@ use openmls::prelude::{
     tls_codec::{DeserializeBytes as _, Serialize as _, Size as _},
 };
 use openmls::treesync::LeafNodeSource;
-use openmls_traits::{crypto::OpenMlsCrypto, signatures::Signer};
+use openmls_traits::{crypto::OpenMlsCrypto, grease::is_grease_value, signatures::Signer};
 
 use super::suite::{self, SUITE};
 use crate::{
@@ -95,6 +95,7 @@ pub(crate) fn check_parsed(
     verify: &mut Verify<'_>,
 ) -> Result<VerifiedDevice> {
     ensure(package.ciphersuite() == SUITE, Code::UnknownSuite, "key package")?;
+    without_grease(package.extensions().iter())?;
     ensure(at < fresh_until(package)?, Code::Expired, "key package")?;
     check_leaf(package.leaf_node(), verify)
 }
@@ -106,13 +107,22 @@ fn fresh_until(package: &KeyPackage) -> Result<Timestamp> {
     Ok(Timestamp::from_millis(u64::from_be_bytes(until)))
 }
 
+/// V-419: stacks do not agree on GREASE extensions. openmls 0.9.2 refuses to add a leaf that
+/// has one (openmls issue 2156), so that whoever offers it would spoil the invitation of
+/// others; once it no longer does, old and new members would not take the same commits.
+fn without_grease<'a>(mut extensions: impl Iterator<Item = &'a Extension>) -> Result<()> {
+    let grease = extensions.any(|extension| is_grease_value(extension.extension_type().into()));
+    ensure(!grease, Code::BadCommit, "GREASE extension")
+}
+
 /// A leaf that enters or changes: it has no lifetime that a clock would judge (V-421), its
-/// certificate verifies and is for its key (V-422), and it is small (V-420).
+/// certificate verifies and is for its key (V-422), and it is small (V-420) and without GREASE (V-419).
 pub(crate) fn check_leaf(
     leaf: &openmls::prelude::LeafNode,
     verify: &mut Verify<'_>,
 ) -> Result<VerifiedDevice> {
     ensure(leaf.tls_serialized_len() <= limits::LEAF, Code::TooLong, "leaf")?;
+    without_grease(leaf.extensions().iter())?;
     if let LeafNodeSource::KeyPackage(lifetime) = leaf.leaf_node_source() {
         ensure(*lifetime == suite::lifetime(), Code::BadCommit, "leaf lifetime")?;
     }
