@@ -7,6 +7,7 @@ use ed25519_dalek::SigningKey;
 use mls_rs::{
     Client, Group, MlsMessage,
     client_builder::MlsConfig,
+    extension::ExtensionType,
     group::{CommitEffect, ExportedTree, ReceivedMessage},
 };
 use prost::Message as _;
@@ -17,9 +18,9 @@ use crate::{
     sign,
     trust::{Certified, Trust},
     wire::{
-        self, Cursor, DeviceMessage, DeviceRequest, Enrol, Enrolment, Frame, GetMaterial, Head, Invitation,
-        LogEntry, LogItem, PrivateState, PublishKeyPackages, RoomDelivery, RoomState, ServerReply,
-        Submission, SubmissionHeader, Sync, Text,
+        self, Claim, ClaimAnswer, Cursor, DeviceMessage, DeviceRequest, Enrol, Enrolment, Evidence, Frame,
+        GetMaterial, Head, Invitation, LogEntry, LogItem, PrivateState, PublishKeyPackages, RoomDelivery,
+        RoomState, ServerReply, Submission, SubmissionHeader, Sync, Text,
     },
 };
 
@@ -50,16 +51,25 @@ pub struct Device<C: MlsConfig> {
     trust: Arc<Mutex<Trust>>,
     client: Client<C>,
     room: Option<Room<C>>,
+    /// Key packages that it asked for.
+    claimed: Vec<ClaimAnswer>,
     inbox_done: u64,
     counter: u64,
     random: chacha20::ChaCha20Rng,
+}
+
+/// What goes with a commit that adds somebody.
+#[derive(Default)]
+struct Joiners {
+    welcome: Vec<u8>,
+    evidence: Vec<Evidence>,
 }
 
 /// The room that it is in.
 struct Room<C: MlsConfig> {
     group: Group<C>,
     state: RoomState,
-    name: String,
+    private: PrivateState,
     /// The last entry of the log that was processed.
     seq: u64,
     hash: Vec<u8>,
@@ -79,23 +89,34 @@ pub fn device(
     let agency = own.user.split_once('@').expect("a user id").1.to_owned();
     let trust = Arc::new(Mutex::new(trust));
     let client = mls::client(&enrolment.certificate, &key, &trust);
-    let (room, inbox_done, counter) = (None, 0, 0);
-    Device { own, agency, enrolment, key, trust, client, room, inbox_done, counter, random }
+    let (room, claimed, inbox_done, counter) = (None, Vec::new(), 0, 0);
+    Device { own, agency, enrolment, key, trust, client, room, claimed, inbox_done, counter, random }
 }
 
 impl<C: MlsConfig> Device<C> {
     /// Makes itself known and offers key packages.
-    pub fn begin(&mut self, packages: usize, fresh_until: u64, post: Post<'_>) {
+    pub fn begin(&mut self, packages: u32, fresh_until: u64, post: Post<'_>) {
         let (certificate, chain) = (self.enrolment.certificate.clone(), self.enrolment.chain.clone());
         let enrol = Enrol { certificate, chain };
         let reply = self.ask(DeviceRequest { enrol: Some(enrol), ..Default::default() }, post);
         assert!(reply.done.is_some(), "{reply:?}");
 
-        let packages = (0..packages).map(|_| mls::key_package(&self.client, fresh_until)).collect::<Vec<_>>();
-        let offered = packages.len();
-        let publish = PublishKeyPackages { packages, last_resort: Vec::new() };
+        for kept in 1..=packages {
+            let package = mls::key_package(&self.client, fresh_until);
+            assert_eq!(self.offer(package, post), Ok(kept));
+        }
+    }
+
+    /// Offers a key package. Gives how many the server keeps, or the code of its refusal.
+    pub fn offer(&mut self, package: Vec<u8>, post: Post<'_>) -> Result<u32, u32> {
+        let publish = PublishKeyPackages { packages: vec![package], last_resort: Vec::new() };
         let reply = self.ask(DeviceRequest { publish: Some(publish), ..Default::default() }, post);
-        assert_eq!(reply.stock.map(|stock| stock.left as usize), Some(offered), "{:?}", reply.failure);
+        reply.stock.map(|stock| stock.left).ok_or_else(|| reply.failure.expect("a refusal").code)
+    }
+
+    /// A key package with extensions of these numbers in itself and in its leaf.
+    pub fn strange_key_package(&self, fresh_until: u64, kinds: (ExtensionType, ExtensionType)) -> Vec<u8> {
+        mls::strange_key_package(&self.client, fresh_until, kinds)
     }
 
     /// Receives what is new: joins the room that it is invited to, follows its log.
@@ -122,6 +143,7 @@ impl<C: MlsConfig> Device<C> {
                 if let Some(invitation) = item.invitation {
                     self.join(&invitation, post);
                 }
+                self.claimed.extend(item.claimed);
                 self.inbox_done = item.number;
                 new = true;
             }
@@ -159,7 +181,7 @@ impl<C: MlsConfig> Device<C> {
         let private = info.group_info_extensions().get(PRIVATE_STATE).expect("a private state");
         let private: PrivateState = wire::open(&private.extension_data);
         assert_eq!(state.private_hash, sign::hash("private state hash", &[&private.encode_to_vec()]));
-        self.room = Some(Room { group, state, name: private.name, seq: entry.seq, hash });
+        self.room = Some(Room { group, state, private, seq: entry.seq, hash });
     }
 
     /// Processes the next entries of the room's log.
@@ -217,14 +239,47 @@ impl<C: MlsConfig> Device<C> {
         let frame = Frame { nonce, seen_seq, seen_hash, kind: 1, content };
         let id = message_id(&room.state.room, &self.own, &frame);
         let message = room.group.encrypt_application_message(&pad(wire::wrap(&frame)), Vec::new());
-        self.submit(wire::MESSAGE, message.expect("a message"), post);
+        self.submit(wire::MESSAGE, message.expect("a message"), Joiners::default(), post);
         id
     }
 
     /// Commits to nothing but new keys of its own.
     pub fn refresh(&mut self, post: Post<'_>) {
         let commit = self.group().commit(Vec::new()).expect("a commit");
-        self.submit(wire::COMMIT, commit.commit_message, post);
+        self.submit(wire::COMMIT, commit.commit_message, Joiners::default(), post);
+    }
+
+    /// Asks for key packages of a user's devices; they come with a later delivery.
+    pub fn claim(&mut self, user: &str, post: Post<'_>) {
+        let claim = Claim { claim_id: self.random_id(), users: vec![user.into()] };
+        let reply = self.ask(DeviceRequest { claim: Some(claim), ..Default::default() }, post);
+        assert!(reply.done.is_some(), "{reply:?}");
+    }
+
+    /// Adds the devices whose key packages have come, with what others need to believe them.
+    pub fn invite(&mut self, post: Post<'_>) {
+        let (mut evidence, mut packages) = (Vec::new(), Vec::new());
+        for answer in std::mem::take(&mut self.claimed) {
+            self.trust.lock().unwrap().learn(&answer.descriptor);
+            evidence.push(Evidence { descriptor: Some(answer.descriptor), chain_link: None });
+            for user in answer.users {
+                assert_eq!(user.code, 0);
+                let link = |link| Evidence { chain_link: Some(link), descriptor: None };
+                evidence.extend(user.chain.into_iter().map(link));
+                packages.extend(user.packages);
+            }
+        }
+        let room = self.room.as_mut().expect("a room");
+        let told = mls::told_to_joiners(wire::wrap(&room.private));
+        let mut commit = room.group.commit_builder().set_group_info_ext(told);
+        for package in packages {
+            let package = MlsMessage::from_bytes(&package).expect("a key package");
+            commit = commit.add_member(package).expect("a key package that may be added");
+        }
+        let commit = commit.build().expect("a commit");
+        let [welcome] = commit.welcome_messages() else { panic!("one Welcome for all") };
+        let joiners = Joiners { welcome: welcome.to_bytes().expect("a Welcome"), evidence };
+        self.submit(wire::COMMIT, commit.commit_message, joiners, post);
     }
 
     /// Proposes its own removal.
@@ -232,11 +287,11 @@ impl<C: MlsConfig> Device<C> {
         let group = self.group();
         let own = group.current_member_index();
         let proposal = group.propose_remove(own, Vec::new()).expect("a proposal");
-        self.submit(wire::PROPOSAL, proposal, post);
+        self.submit(wire::PROPOSAL, proposal, Joiners::default(), post);
     }
 
     /// Brings an MLS message to the room's hub, by way of its own server (SPEC "Submissions").
-    fn submit(&mut self, kind: u32, mls: MlsMessage, post: Post<'_>) {
+    fn submit(&mut self, kind: u32, mls: MlsMessage, joiners: Joiners, post: Post<'_>) {
         self.counter += 1;
         let submission_id = self.random_id();
         let room = self.room.as_ref().expect("a room");
@@ -252,10 +307,15 @@ impl<C: MlsConfig> Device<C> {
             kind,
             mls_hash: sign::hash("submitted mls message", &[&mls]),
             group_info_hash: Vec::new(),
-            welcome_hash: Vec::new(),
+            welcome_hash: match &joiners.welcome[..] {
+                [] => Vec::new(),
+                welcome => sign::hash("submitted welcome", &[welcome]),
+            },
         };
         let header = sign::seal("submission", &header, &self.key);
-        let message = DeviceMessage { submission: Some(Submission { header, mls }), request: None };
+        let Joiners { welcome, evidence } = joiners;
+        let submission = Submission { header, mls, welcome, evidence };
+        let message = DeviceMessage { submission: Some(submission), request: None };
         let reply: ServerReply = wire::open(&post(&wire::wrap(&message)));
         assert_eq!(reply.request_id, submission_id);
         assert!(reply.done.or(reply.queued).is_some(), "{:?}", reply.failure);
@@ -293,7 +353,7 @@ impl<C: MlsConfig> Device<C> {
 
     /// The name of the room, which only members know.
     pub fn room_name(&self) -> &str {
-        &self.room.as_ref().expect("a room").name
+        &self.room.as_ref().expect("a room").private.name
     }
 
     /// The users who have a leaf, ordered, each as often.

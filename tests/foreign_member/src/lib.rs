@@ -21,11 +21,13 @@ use std::time::Duration;
 
 use chacha20::ChaCha20Rng;
 use device::{Device, Heard};
+use mls::{GREASE, UNKNOWN};
 use mls_rs::client_builder::MlsConfig;
 use rand_core::SeedableRng as _;
 use verbund::{
-    Policy, RoomKind,
+    Policy, Role, RoomKind,
     client::{Command, Event},
+    code::Code,
     content::{Content, Text},
     identity::{NewDevice, RecoveryKey, SigningKey, UserKind},
     ids::{AgencyId, RoomId, UserId},
@@ -39,6 +41,7 @@ const WEST: &str = "police.west.example";
 const ANNA: &str = "anna@police.nord.example";
 const BEN: &str = "ben@police.sued.example";
 const CLARA: &str = "clara@police.sued.example";
+const DORA: &str = "dora@police.nord.example";
 const FRITZ: &str = "fritz@police.west.example";
 
 type World = world::World<ChaCha20Rng>;
@@ -54,11 +57,13 @@ fn takes_part_in_a_room() {
     fritz.begin(3, now.plus(Duration::from_secs(86_400)).as_millis(), &mut post(&mut world, &west));
 
     // Invited, it joins from the Welcome.
+    let mut policy = Policy::default();
+    policy.invite = Role::Member;
     let create = |request| Command::CreateRoom {
         request,
         kind: RoomKind::Group,
         name: "Red bicycle".into(),
-        policy: Policy::default(),
+        policy,
         invite: users(&[BEN, FRITZ]),
     };
     let room = world.command(anna, create).unwrap().room.unwrap();
@@ -105,6 +110,21 @@ fn takes_part_in_a_room() {
     }
     assert!(!messages(&world, ben).contains(&said));
 
+    // It invites somebody itself, from key packages that it asks for.
+    let dora = world.enrol(DORA).unwrap();
+    fritz.claim(DORA, &mut post(&mut world, &west));
+    settle(&mut world);
+    assert_eq!(fritz.sync(&mut post(&mut world, &west)), []);
+    fritz.invite(&mut post(&mut world, &west));
+    settle(&mut world);
+    assert_eq!(fritz.sync(&mut post(&mut world, &west)), [Heard::Commit { by: FRITZ.into() }]);
+    assert_eq!(fritz.members(), [ANNA, CLARA, DORA, FRITZ]);
+    let name = Some("Red bicycle".to_owned());
+    let joined = |event: &Event| matches!(event, Event::Joined { name: told, .. } if *told == name);
+    assert!(world.phones[dora].events.iter().any(joined), "{:?}", world.phones[dora].events);
+    let said = say(&mut world, dora, room, "Thank you.");
+    assert_eq!(fritz.sync(&mut post(&mut world, &west)), [said]);
+
     // It leaves, by a proposal that somebody else commits.
     fritz.leave(&mut post(&mut world, &west));
     for _ in 0..20 {
@@ -113,11 +133,28 @@ fn takes_part_in_a_room() {
     assert_eq!(fritz.sync(&mut post(&mut world, &west)).last(), Some(&Heard::Removed));
     let left =
         |event: &Event| matches!(event, Event::MembersChanged { left, .. } if *left == users(&[FRITZ]));
-    for phone in [anna, clara] {
+    for phone in [anna, clara, dora] {
         assert!(world.phones[phone].events.iter().any(left), "{:?}", world.phones[phone].events.last());
         let stuck = |e: &&Event| matches!(e, Event::RoomStalled { .. } | Event::Unreadable { .. });
         assert_eq!(world.phones[phone].events.iter().find(stuck), None);
     }
+}
+
+/// SPEC V-419. Its server tells the device at once; nobody's invitation fails because of it.
+#[test]
+fn offers_no_grease_extensions() {
+    let now = Timestamp::from_millis(1_800_000_000_000);
+    let mut world = World::new(&[WEST], now, ChaCha20Rng::from_seed([3; 32])).unwrap();
+    let mut fritz = enrol(&mut world, FRITZ);
+    let west = AgencyId::parse(WEST).unwrap();
+    let tomorrow = now.plus(Duration::from_secs(86_400)).as_millis();
+    fritz.begin(1, tomorrow, &mut post(&mut world, &west));
+    for (kinds, code) in [((GREASE, UNKNOWN), Code::Mls), ((UNKNOWN, GREASE), Code::BadCommit)] {
+        let package = fritz.strange_key_package(tomorrow, kinds);
+        assert_eq!(fritz.offer(package, &mut post(&mut world, &west)), Err(code.number().into()));
+    }
+    let package = fritz.strange_key_package(tomorrow, (UNKNOWN, UNKNOWN));
+    assert_eq!(fritz.offer(package, &mut post(&mut world, &west)), Ok(2));
 }
 
 /// Enrols a device as the engine does, with the library's tools for registrars.

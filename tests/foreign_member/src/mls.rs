@@ -24,6 +24,10 @@ use crate::trust::{Certified, Trust};
 const SUITE: CipherSuite = CipherSuite::CURVE25519_CHACHA;
 const CERTIFICATE: CredentialType = CredentialType::new(0xF0B0);
 pub const ROOM_STATE: ExtensionType = ExtensionType::new(0xF0B1);
+/// What nobody else knows stands wherever it may (RFC 9420, section 13.5): a private-use extension,
+/// and a GREASE value where SPEC admits one.
+pub const UNKNOWN: ExtensionType = ExtensionType::new(0xFA7E);
+pub const GREASE: ExtensionType = ExtensionType::new(0x5A5A);
 const FRESH_UNTIL: ExtensionType = ExtensionType::new(0xF0B2);
 pub const PRIVATE_STATE: ExtensionType = ExtensionType::new(0xF0B3);
 
@@ -46,7 +50,7 @@ pub fn client(
         .crypto_provider(RustCryptoProvider::with_enabled_cipher_suites(vec![SUITE]))
         .identity_provider(Certificates(Arc::clone(trust)))
         .mls_rules(rules)
-        .extension_types([ROOM_STATE, FRESH_UNTIL])
+        .extension_types([ROOM_STATE, FRESH_UNTIL, UNKNOWN, GREASE])
         .key_package_lifetime(Duration::from_secs(u64::MAX))
         .signing_identity(identity, secret, SUITE)
         .build()
@@ -55,11 +59,30 @@ pub fn client(
 /// A key package that may be claimed until `fresh_until` (milliseconds), with the lifetime that
 /// every leaf has: all time (SPEC V-421).
 pub fn key_package(client: &Client<impl MlsConfig>, fresh_until: u64) -> Vec<u8> {
+    strange_key_package(client, fresh_until, (UNKNOWN, UNKNOWN))
+}
+
+/// One with extensions of these numbers in itself and in its leaf.
+pub fn strange_key_package(
+    client: &Client<impl MlsConfig>,
+    fresh_until: u64,
+    (of_package, of_leaf): (ExtensionType, ExtensionType),
+) -> Vec<u8> {
     let until = Extension::new(FRESH_UNTIL, fresh_until.to_be_bytes().to_vec());
-    let extensions = ExtensionList::from(vec![until]);
+    let of_package = ExtensionList::from(vec![until, unknown(of_package)]);
+    let of_leaf = ExtensionList::from(vec![unknown(of_leaf)]);
     let from = MlsTime::from(0);
-    let made = client.generate_key_package_message(extensions, ExtensionList::new(), Some(from));
+    let made = client.generate_key_package_message(of_package, of_leaf, Some(from));
     made.and_then(|message: MlsMessage| message.to_bytes()).expect("a key package")
+}
+
+/// What the GroupInfo in a Welcome says beside the group: what the room is about.
+pub fn told_to_joiners(private_state: Vec<u8>) -> ExtensionList {
+    ExtensionList::from(vec![unknown(UNKNOWN), unknown(GREASE), Extension::new(PRIVATE_STATE, private_state)])
+}
+
+fn unknown(kind: ExtensionType) -> Extension {
+    Extension::new(kind, b"to be ignored".to_vec())
 }
 
 /// The device in an MLS credential, if its certificate is to be believed and is for this key.
@@ -125,6 +148,6 @@ impl IdentityProvider for Certificates {
     }
 
     fn supported_types(&self) -> Vec<CredentialType> {
-        vec![CERTIFICATE]
+        vec![CERTIFICATE, CredentialType::new(GREASE.raw_value())]
     }
 }

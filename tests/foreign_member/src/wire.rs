@@ -99,6 +99,7 @@ messages! {
         enrol: Option<Enrol>, [message, optional] = 5;
         publish: Option<PublishKeyPackages>, [message, optional] = 6;
         sync: Option<Sync>, [message, optional] = 7;
+        claim: Option<Claim>, [message, optional] = 8;
         get_material: Option<GetMaterial>, [message, optional] = 9;
     }
     Enrol { certificate: Bytes, [bytes = "vec"] = 1; chain: Many<Bytes>, [bytes = "vec", repeated] = 2; }
@@ -115,6 +116,7 @@ messages! {
     }
     Cursor { room: Bytes, [bytes = "vec"] = 1; seq: u64, [uint64] = 2; }
     KnownDescriptor { agency: String, [string] = 1; version: u64, [uint64] = 2; }
+    Claim { claim_id: Bytes, [bytes = "vec"] = 1; users: Many<String>, [string, repeated] = 2; }
     GetMaterial { room: Bytes, [bytes = "vec"] = 1; seq: u64, [uint64] = 2; }
 
     // device.proto, what its server answers
@@ -145,6 +147,7 @@ messages! {
     InboxItem {
         number: u64, [uint64] = 1;
         invitation: Option<Invitation>, [message, optional] = 2;
+        claimed: Option<ClaimAnswer>, [message, optional] = 3;
         stock_low: Option<Stock>, [message, optional] = 5;
     }
     Invitation {
@@ -152,6 +155,18 @@ messages! {
         entry: Bytes, [bytes = "vec"] = 2;
         head: Bytes, [bytes = "vec"] = 3;
         welcome: Bytes, [bytes = "vec"] = 4;
+    }
+    ClaimAnswer {
+        claim_id: Bytes, [bytes = "vec"] = 1;
+        agency: String, [string] = 2;
+        descriptor: Bytes, [bytes = "vec"] = 3;
+        users: Many<ClaimedUser>, [message, repeated] = 4;
+    }
+    ClaimedUser {
+        user: String, [string] = 1;
+        code: u32, [uint32] = 2;
+        chain: Many<Bytes>, [bytes = "vec", repeated] = 3;
+        packages: Many<Bytes>, [bytes = "vec", repeated] = 4;
     }
 
     // room.proto
@@ -195,7 +210,12 @@ messages! {
         group_info_hash: Bytes, [bytes = "vec"] = 10;
         welcome_hash: Bytes, [bytes = "vec"] = 11;
     }
-    Submission { header: Bytes, [bytes = "vec"] = 1; mls: Bytes, [bytes = "vec"] = 2; }
+    Submission {
+        header: Bytes, [bytes = "vec"] = 1;
+        mls: Bytes, [bytes = "vec"] = 2;
+        welcome: Bytes, [bytes = "vec"] = 4;
+        evidence: Many<Evidence>, [message, repeated] = 6;
+    }
     Stamp {
         at: u64, [uint64] = 1;
         trust_version: u64, [uint64] = 2;
