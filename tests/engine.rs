@@ -318,6 +318,48 @@ fn one_request_given_twice_gives_one_receipt_and_one_message() {
 }
 
 #[test]
+fn more_rooms_than_fit_in_memory_are_changed_in_one_call() {
+    let mut net = Net::new(17);
+    let anna = net.enrol("anna@police.nord.example");
+    net.enrol("emil@police.nord.example");
+    let mut rooms = Vec::new();
+    for _ in 0..67 {
+        let make = |request| Command::CreateRoom {
+            request,
+            kind: verbund::RoomKind::Group,
+            name: String::new(),
+            policy: verbund::Policy::default(),
+            invite: Vec::new(),
+        };
+        rooms.extend(net.command(anna, make).unwrap().1.room);
+    }
+    net.settle();
+    rooms.sort();
+    let invite = |net: &mut Net, room| {
+        let users = vec![user("emil@police.nord.example")];
+        net.command(anna, |request| Command::Invite { request, room, users }).unwrap().0
+    };
+    // The first two rooms: one is in memory, the other was put out by all the rest.
+    let second = invite(&mut net, rooms[1]);
+    for room in &rooms[2..] {
+        net.say(anna, *room, "touched");
+    }
+    let first = invite(&mut net, rooms[0]);
+    net.say(anna, rooms[0], "and said");
+    let submitted: Vec<_> = net.phones[anna].outgoing.drain(..).collect();
+    submitted.iter().for_each(|bytes| drop(net.deliver(anna, bytes)));
+    // All answers come in one delivery.
+    net.phones[anna].outgoing.clear();
+    net.resume(anna);
+    net.settle();
+    net.wait();
+    assert!(net.is_done(anna, first) && net.is_done(anna, second));
+    assert_eq!(net.count(anna, |e| matches!(e, Event::RoomStalled { .. })), 0);
+    net.agree(rooms[0], &[anna, 1]);
+    net.agree(rooms[1], &[anna, 1]);
+}
+
+#[test]
 fn events_stay_until_they_are_acknowledged_whatever_restarts() {
     let (mut net, room) = conversation(12);
     net.phones[ANNA].reads = false;
