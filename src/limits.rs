@@ -97,8 +97,9 @@ pub const HEAD: usize = 1_024;
 pub const ROOM_MATERIAL: usize = 23 << 20;
 /// A signed refusal of a submission.
 pub const REFUSAL: usize = 1_024;
-/// Ratchet generations that may arrive out of order. The log is ordered, so few.
-pub const OUT_OF_ORDER: u32 = 5;
+/// Ratchet generations that may arrive out of order, and so messages of one device that may be
+/// under way to one room. The log is ordered, but the way to it is not.
+pub const OUT_OF_ORDER: u32 = 16;
 /// Ratchet generations that a message may be ahead of the last one seen.
 pub const FORWARD_DISTANCE: u32 = 1_000;
 

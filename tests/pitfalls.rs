@@ -237,6 +237,22 @@ fn everything_doubled_or_late() {
 }
 
 #[test]
+fn ratchet_keys_forgotten_for_a_message_that_many_others_overtake() {
+    let (mut net, room) = together(63);
+    let many = 3 * verbund::limits::OUT_OF_ORDER as usize;
+    for number in 0..many {
+        net.say(BEN, room, &format!("{number}"));
+    }
+    // The first is lost, and comes again only when the rest has gone ahead as far as it may.
+    net.rule = lose_first(|leg| *leg == Leg::Up(BEN));
+    net.wait();
+    assert_eq!(net.texts(ANNA).len(), many);
+    assert_eq!(net.texts(CLARA), net.texts(ANNA));
+    assert_eq!(net.count(ANNA, |e| matches!(e, Event::Unreadable { .. })), 0);
+    net.agree(room, &ALL);
+}
+
+#[test]
 fn half_of_everything_lost() {
     let mut net = officers(48);
     let mut turn = 0_u32;

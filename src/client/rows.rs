@@ -94,6 +94,12 @@ pub(super) struct RoomRow {
     /// Messages in the outbox, whatever their state.
     #[prost(uint32, tag = "15")]
     pub(super) messages: u32,
+    /// How often a message was encrypted.
+    #[prost(uint64, tag = "16")]
+    pub(super) encrypted: u64,
+    /// Of these, how many are surely not under way any more: all before this one.
+    #[prost(uint64, tag = "17")]
+    pub(super) settled: u64,
 }
 
 /// The commit that the device has made and the log has not shown yet.
@@ -133,6 +139,9 @@ pub(super) struct OutboxRow {
     pub(super) due: u64,
     #[prost(uint32, tag = "5")]
     pub(super) attempts: u32,
+    /// For a message under way: how many were encrypted before it.
+    #[prost(uint64, tag = "14")]
+    pub(super) order: u64,
     #[prost(oneof = "Work", tags = "6, 7, 8, 9, 10, 11, 12, 13")]
     pub(super) work: Option<Work>,
 }

@@ -57,7 +57,7 @@ impl Call<'_, '_> {
     /// Sends a message at once if nothing is before it, else lets it wait.
     pub(super) fn queue_message(&mut self, session: &mut Session<'_>, mut item: Item) -> Result<()> {
         let free = session.row.waiting == 0 && session.up_to_date() && !session.member.has_proposals();
-        if free {
+        if free && self.in_window(session)? {
             return self.transmit(session, &mut item);
         }
         session.row.waiting = session.row.waiting.saturating_add(1);
@@ -75,8 +75,25 @@ impl Call<'_, '_> {
         let mls = session.member.encrypt(&backend.provider(), &MlsSigner(&account.key), &plaintext);
         let parts = Parts { mls: backend.check(mls)?, ..Default::default() };
         let (id, bytes) = self.submit(session, SubmissionKind::Message, parts)?;
+        item.row.order = session.row.encrypted;
+        session.row.encrypted = session.row.encrypted.saturating_add(1);
         self.dispatch(&session.id, item, id.as_bytes(), bytes);
         Ok(())
+    }
+
+    /// Whether one more message may be under way. On its way to the hub it may overtake
+    /// others, and receivers keep the keys of few that were overtaken.
+    fn in_window(&self, session: &mut Session<'_>) -> Result<bool> {
+        let window = u64::from(limits::OUT_OF_ORDER);
+        if session.row.encrypted.saturating_sub(session.row.settled) >= window {
+            let under_way = |item: &Item| match item.work() {
+                Ok(Work::Message(_)) if !item.row.submission.is_empty() => Some(item.row.order),
+                _ => None,
+            };
+            let oldest = self.items(&session.id)?.iter().filter_map(under_way).min();
+            session.row.settled = oldest.unwrap_or(session.row.encrypted);
+        }
+        Ok(session.row.encrypted.saturating_sub(session.row.settled) < window)
     }
 
     /// Sends what waits, oldest first, as far as it may be sent.
@@ -89,12 +106,16 @@ impl Call<'_, '_> {
             if !item.row.submission.is_empty() || work.held {
                 continue;
             }
-            session.row.waiting = session.row.waiting.saturating_sub(1);
             let (added, rules) = self.readers_since(&session.id, work.epoch)?;
             if added.is_empty() && !rules {
+                if !self.in_window(session)? {
+                    break;
+                }
+                session.row.waiting = session.row.waiting.saturating_sub(1);
                 self.transmit(session, &mut item)?;
                 continue;
             }
+            session.row.waiting = session.row.waiting.saturating_sub(1);
             // Somebody would read it who was not there when it was written: the app decides.
             work.held = true;
             self.keep(&session.id, &item);
