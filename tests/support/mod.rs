@@ -425,7 +425,12 @@ impl Net {
         let forgetful = self.forgetful;
         let host = self.hosts.get_mut(at).unwrap();
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let done = host.engine.peer(ctx, bytes).unwrap().commit(&mut host.store).unwrap();
+        let done = match host.engine.peer(ctx, bytes) {
+            Ok(transition) => transition.commit(&mut host.store).unwrap(),
+            // The frame with the descriptor was lost; both come again.
+            Err(error) if error.code() == Code::MissingEvidence => return None,
+            Err(error) => panic!("{error}"),
+        };
         if forgetful {
             host.engine = Server::new();
         }
