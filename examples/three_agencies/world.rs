@@ -26,6 +26,8 @@ pub struct Phone {
     pub events: Vec<Event>,
     /// Sealed chunks: as a database or a folder of the app would hold them.
     pub chunks: BTreeMap<ChunkRef, Vec<u8>>,
+    /// Bytes of keys and values that the engine has had written.
+    pub written: usize,
     outgoing: VecDeque<client::Output>,
     /// Offline phones neither send nor receive.
     pub online: bool,
@@ -138,6 +140,7 @@ impl<R: CryptoRng> World<R> {
             store,
             events: Vec::new(),
             chunks: BTreeMap::new(),
+            written: 0,
             outgoing,
             online: true,
         });
@@ -156,6 +159,11 @@ impl<R: CryptoRng> World<R> {
         Ok(receipt)
     }
 
+    /// Queues what a phone's engine wants done, for those who have called it themselves.
+    pub fn queue(&mut self, phone: usize, outputs: Vec<client::Output>) {
+        self.phones[phone].outgoing.extend(outputs);
+    }
+
     /// Calls a phone's engine, applies what comes of it, and queues what is to be sent.
     pub fn call<T>(
         &mut self,
@@ -164,7 +172,9 @@ impl<R: CryptoRng> World<R> {
     ) -> Result<(T, Option<Timestamp>), Error> {
         let phone = &mut self.phones[phone];
         let ctx = Ctx { now: self.now, store: &phone.store, rng: &mut self.rng };
-        let done = call(&mut phone.engine, ctx)?.commit(&mut phone.store)?;
+        let transition = call(&mut phone.engine, ctx)?;
+        phone.written += transition.batch().bytes();
+        let done = transition.commit(&mut phone.store)?;
         phone.outgoing.extend(done.outputs);
         Ok((done.value, done.wake))
     }
@@ -268,6 +278,7 @@ impl<R: CryptoRng> World<R> {
                 with.transition
             }
         };
+        phone.written += transition.batch().bytes();
         let done = transition.commit(&mut phone.store)?;
         phone.outgoing.extend(done.outputs);
         Ok(true)

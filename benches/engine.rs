@@ -1,0 +1,187 @@
+//! What the client engine adds to MLS: sending and receiving 1 KiB, stored, beside openmls
+//! with its own provider and in-memory storage, in one run, as ratios.
+//!
+//! `cargo bench --bench engine` prints the table of the README; `-- --test` is a quick pass.
+
+#[path = "../examples/three_agencies/federation.rs"]
+#[allow(dead_code)] // shared with the example, which uses all of it
+mod federation;
+mod raw;
+#[path = "../examples/three_agencies/world.rs"]
+#[allow(dead_code)]
+mod world;
+
+use std::time::{Duration, Instant};
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+use verbund::{
+    Policy, RoomKind,
+    client::{Command, Output},
+    content::{Content, Text},
+    ids::{RequestId, RoomId, UserId},
+    store::Ctx,
+    time::Timestamp,
+};
+use world::Error;
+
+type World = world::World<ChaCha20Rng>;
+
+const AGENCY: &str = "police.north.example";
+/// Messages in one delivery, and in one measured batch.
+const BATCH: usize = 64;
+
+fn main() -> Result<(), Error> {
+    let quick = std::env::args().any(|arg| arg == "--test");
+    let (sizes, rounds): (&[usize], usize) = if quick { (&[2, 20], 2) } else { (&[2, 100, 1000], 30) };
+    println!(
+        "| members | send | raw send | ratio | receive | raw receive | ratio | written: send | receive | own commit |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    for &members in sizes {
+        println!("{}", measure(members, rounds)?);
+    }
+    Ok(())
+}
+
+fn measure(members: usize, rounds: usize) -> Result<String, Error> {
+    let mut bench = Bench::new(members)?;
+    let mut raw = raw::Raw::new(members);
+    let mut best = [Duration::MAX; 4];
+    let (mut sent, mut received) = (0, 0);
+    // Rounds alternate, so that whatever else the machine does meets both; the best counts.
+    for _ in 0..rounds {
+        let (time, bytes) = bench.send()?;
+        (best[0], sent) = (best[0].min(time), bytes);
+        best[1] = best[1].min(raw.send(BATCH));
+        let (time, bytes) = bench.receive()?;
+        (best[2], received) = (best[2].min(time), bytes);
+        best[3] = best[3].min(raw.receive());
+    }
+    let commit = bench.commit()?;
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / BATCH as f64;
+    let ratio = |a: usize, b: usize| each(best[a]) / each(best[b]);
+    Ok(format!(
+        "| {members} | {:.1} µs | {:.1} µs | {:.2} | {:.1} µs | {:.1} µs | {:.2} | {} B | {} B | {} B |",
+        each(best[0]),
+        each(best[1]),
+        ratio(0, 1),
+        each(best[2]),
+        each(best[3]),
+        ratio(2, 3),
+        sent / BATCH,
+        received / BATCH,
+        commit,
+    ))
+}
+
+/// A room of so many devices, of whom two act.
+struct Bench {
+    world: World,
+    room: RoomId,
+    anna: usize,
+    ben: usize,
+    body: String,
+}
+
+impl Bench {
+    fn new(members: usize) -> Result<Self, Error> {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let mut world = World::new(&[AGENCY], now, ChaCha20Rng::from_seed([7; 32]))?;
+        let anna = world.enrol(&format!("anna@{AGENCY}"))?;
+        let ben = world.enrol(&format!("ben@{AGENCY}"))?;
+        let mut users = vec![UserId::parse(&format!("ben@{AGENCY}"))?];
+        let mut left = members - 2;
+        while left > 0 {
+            let devices = left.min(32);
+            let name = format!("crowd{}@{AGENCY}", users.len());
+            let first = world.enrol(&name)?;
+            for _ in 1..devices {
+                let further = world.enrol_further(first)?;
+                world.phones[further].online = false;
+            }
+            world.phones[first].online = false;
+            users.push(UserId::parse(&name)?);
+            left -= devices;
+        }
+        let receipt = world.command(anna, |request| Command::CreateRoom {
+            request,
+            kind: RoomKind::Group,
+            name: "Bench".into(),
+            policy: Policy::default(),
+            invite: vec![],
+        })?;
+        world.settle()?;
+        let room = receipt.room.ok_or("no room")?;
+        for some in users.chunks(8) {
+            let users = some.to_vec();
+            world.command(anna, |request| Command::Invite { request, room, users })?;
+            world.settle()?;
+        }
+        let body = "x".repeat(1024);
+        Ok(Bench { world, room, anna, ben, body })
+    }
+
+    /// Time and bytes written for a batch of messages, each stored before it leaves.
+    fn send(&mut self) -> Result<(Duration, usize), Error> {
+        self.world.phones[self.ben].online = false;
+        let content = Content::from(Text::plain(self.body.as_str())?);
+        let (mut time, mut bytes) = (Duration::ZERO, 0);
+        for _ in 0..BATCH {
+            let request = RequestId::random(&mut self.world.rng);
+            let command = Command::Send { request, room: self.room, content: content.clone() };
+            let phone = &mut self.world.phones[self.anna];
+            let began = Instant::now();
+            let ctx = Ctx { now: self.world.now, store: &phone.store, rng: &mut self.world.rng };
+            let transition = phone.engine.command(ctx, command)?;
+            bytes += transition.batch().bytes();
+            let done = transition.commit(&mut phone.store)?;
+            time += began.elapsed();
+            self.world.queue(self.anna, done.outputs);
+        }
+        self.world.settle()?;
+        Ok((time, bytes))
+    }
+
+    /// The same for receiving it in one delivery.
+    fn receive(&mut self) -> Result<(Duration, usize), Error> {
+        let phone = &mut self.world.phones[self.ben];
+        let ctx = Ctx { now: self.world.now, store: &phone.store, rng: &mut self.world.rng };
+        let outputs = phone.engine.resume(ctx)?.commit(&mut phone.store)?.outputs;
+        let (mut time, mut bytes) = (Duration::ZERO, 0);
+        for output in outputs {
+            let Output::Send { bytes: request, .. } = output else { continue };
+            let agency = phone.device.user.agency();
+            let host = self.world.hosts.get_mut(agency).ok_or("no host")?;
+            let ctx = Ctx { now: self.world.now, store: &host.store, rng: &mut self.world.rng };
+            let reply = host.engine.device(ctx, &request)?.commit(&mut host.store)?.value;
+            let began = Instant::now();
+            let ctx = Ctx { now: self.world.now, store: &phone.store, rng: &mut self.world.rng };
+            let transition = phone.engine.receive(ctx, &reply.bytes)?;
+            bytes += transition.batch().bytes();
+            transition.commit(&mut phone.store)?;
+            time += began.elapsed();
+        }
+        self.world.phones[self.ben].online = true;
+        self.world.settle()?;
+        Ok((time, bytes))
+    }
+
+    /// Bytes written for an own commit, from the command until it is merged. The first one
+    /// fills a path that additions have left blank, the second is what the room costs then.
+    fn commit(&mut self) -> Result<usize, Error> {
+        self.describe("Bench 2")?;
+        self.world.settle()?;
+        let before = self.world.phones[self.anna].written;
+        self.describe("Bench 3")?;
+        self.world.settle()?;
+        Ok(self.world.phones[self.anna].written - before)
+    }
+
+    fn describe(&mut self, name: &str) -> Result<(), Error> {
+        let room = self.room;
+        let (name, topic) = (Some(name.to_owned()), None);
+        self.world.command(self.anna, |request| Command::Describe { request, room, name, topic })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! openmls by itself, with the provider and the in-memory storage that its authors publish.
+
+use std::time::{Duration, Instant};
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use openmls::prelude::{
+    BasicCredential, Ciphersuite, CredentialWithKey, KeyPackage, Lifetime, MlsGroup, MlsGroupJoinConfig,
+    MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider as _, PURE_PLAINTEXT_WIRE_FORMAT_POLICY,
+    ProcessedMessageContent, StagedWelcome,
+    tls_codec::{DeserializeBytes as _, Serialize as _},
+};
+use openmls_rust_crypto::OpenMlsRustCrypto;
+use openmls_traits::{
+    signatures::{Signer, SignerError},
+    types::SignatureScheme,
+};
+
+const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
+
+struct Key(SigningKey);
+
+impl Signer for Key {
+    fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, SignerError> {
+        Ok(self.0.sign(payload).to_bytes().to_vec())
+    }
+
+    fn signature_scheme(&self) -> SignatureScheme {
+        SignatureScheme::ED25519
+    }
+}
+
+impl Key {
+    fn of(n: usize) -> Self {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&n.to_be_bytes());
+        Key(SigningKey::from_bytes(&seed))
+    }
+
+    /// A credential as large as verbund's certificates.
+    fn credential(&self, n: usize) -> CredentialWithKey {
+        let mut name = vec![0; 330];
+        name[..8].copy_from_slice(&n.to_be_bytes());
+        CredentialWithKey {
+            credential: BasicCredential::new(name).into(),
+            signature_key: self.0.verifying_key().to_bytes().to_vec().into(),
+        }
+    }
+}
+
+/// A group of so many members, of whom two act.
+pub struct Raw {
+    key: Key,
+    sender: (OpenMlsRustCrypto, MlsGroup),
+    receiver: (OpenMlsRustCrypto, MlsGroup),
+    messages: Vec<Vec<u8>>,
+}
+
+impl Raw {
+    pub fn new(members: usize) -> Self {
+        let (a, b, crowd) =
+            (OpenMlsRustCrypto::default(), OpenMlsRustCrypto::default(), OpenMlsRustCrypto::default());
+        let lifetime = || Lifetime::init(0, u64::MAX);
+        let package = |provider: &OpenMlsRustCrypto, n: usize| {
+            let key = Key::of(n);
+            let credential = key.credential(n);
+            let bundle = KeyPackage::builder().key_package_lifetime(lifetime());
+            bundle.build(SUITE, provider, &key, credential).unwrap().key_package().clone()
+        };
+        let mut packages = vec![package(&b, 1)];
+        packages.extend((2..members).map(|n| package(&crowd, n)));
+        let key = Key::of(0);
+        let mut group = MlsGroup::builder()
+            .ciphersuite(SUITE)
+            .lifetime(lifetime())
+            .with_wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
+            .use_ratchet_tree_extension(true)
+            .build(&a, &key, key.credential(0))
+            .unwrap();
+        let (_, welcome, _) = group.add_members(&a, &key, &packages).unwrap();
+        group.merge_pending_commit(&a).unwrap();
+        let welcome = welcome.tls_serialize_detached().unwrap();
+        let MlsMessageBodyIn::Welcome(welcome) =
+            MlsMessageIn::tls_deserialize_exact_bytes(&welcome).unwrap().extract()
+        else {
+            unreachable!("a welcome was serialized")
+        };
+        let config =
+            MlsGroupJoinConfig::builder().wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY).build();
+        let joined =
+            StagedWelcome::new_from_welcome(&b, &config, welcome, None).unwrap().into_group(&b).unwrap();
+        Raw { key, sender: (a, group), receiver: (b, joined), messages: Vec::new() }
+    }
+
+    /// Makes so many messages of 1 KiB.
+    pub fn send(&mut self, count: usize) -> Duration {
+        let (provider, group) = &mut self.sender;
+        let body = [b'x'; 1024];
+        let began = Instant::now();
+        for _ in 0..count {
+            let message = group.create_message(provider, &self.key, &body).unwrap();
+            self.messages.push(message.tls_serialize_detached().unwrap());
+        }
+        began.elapsed()
+    }
+
+    /// Takes in what was made.
+    pub fn receive(&mut self) -> Duration {
+        let (provider, group) = &mut self.receiver;
+        let messages = std::mem::take(&mut self.messages);
+        let _ = provider.storage();
+        let began = Instant::now();
+        for message in &messages {
+            let message = MlsMessageIn::tls_deserialize_exact_bytes(message).unwrap();
+            let message = message.try_into_protocol_message().unwrap();
+            let processed = group.process_message(provider, message).unwrap().into_content();
+            assert!(matches!(processed, ProcessedMessageContent::ApplicationMessage(_)));
+        }
+        began.elapsed()
+    }
+}
