@@ -1,5 +1,30 @@
 //! verbund: a sans-IO protocol for federated, end-to-end encrypted messaging
 //! between public agencies.
+//!
+//! There are two engines. A [`client::Client`] is one device of one user, a
+//! [`server::Server`] is one agency's server. They are state machines: bytes and commands go
+//! in, and a [`store::Transition`] comes out, which is a batch of rows together with whatever
+//! depends on them. The host applies the batch in its own database and only then has the
+//! rest. There is no socket, clock, file, thread or random source in here.
+//!
+//! ```text
+//!   app ─ command ─▶ ┌────────┐ ─ bytes ─▶ ┌────────┐ ─ frames ─▶ servers of
+//!       ◀─ events ── │ Client │            │ Server │              other agencies
+//!  rows ◀─ batch ─── └────────┘ ◀─ reply ─ └────────┘ ─ batch ─▶ rows
+//! ```
+//!
+//! Where to begin:
+//!
+//! - an app: [`client`], [`content`], [`attachment`];
+//! - a server: [`server`];
+//! - an agency's registrar, a federation's office: [`identity`];
+//! - the database under either engine: [`store`];
+//! - what can go wrong, and what to do then: [`Error`], [`code`].
+//!
+//! The wire contract is written down for other implementations in `proto/` (SPEC.md, the
+//! .proto files, test vectors). The modules stand on floors, and each imports from lower
+//! floors alone: names and bounds; bytes and rows; primitives and identity; content and
+//! attachments; rooms on MLS (RFC 9420); the engines.
 
 // Nothing that a peer sends may end the host's process, and a library does not print.
 #![deny(unreachable_pub)]
@@ -45,6 +70,11 @@ pub mod client;
 pub mod server;
 
 pub use room::{Policy, Role, RoomKind};
+
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(test)]
 mod vectors;
