@@ -1,7 +1,8 @@
 //! What the client engine adds to MLS: sending and receiving 1 KiB, stored, beside openmls
 //! with its own provider and in-memory storage, in one run, as ratios.
 //!
-//! `cargo bench --bench engine` prints the table of the README; `-- --test` is a quick pass.
+//! `cargo run --release --manifest-path benches/Cargo.toml` prints the table of the README;
+//! `-- --test` is a quick pass.
 
 #[path = "../examples/three_agencies/federation.rs"]
 #[allow(dead_code)] // shared with the example, which uses all of it
