@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     code::{Code, Kind},
-    content::Frame,
+    content::{Frame, Seen},
     crypto,
     error::{Error, Result, ensure},
     ids::{AgencyId, Device, UserId},
@@ -189,10 +189,21 @@ impl<'a> Call<'a, '_> {
         match self.process(session, chained)? {
             Incoming::Message { sender, plaintext } => {
                 let frame = Frame::open(&Bytes::copy_from_slice(&plaintext))?;
+                self.compare(session, frame.seen())?;
                 Ok((sender.clone(), frame.id(&session.id, &sender), frame.content()?))
             }
             _ => Err(Error::new(Code::BadSubmission, "not a message")),
         }
+    }
+
+    /// The sender says inside the ciphertext which log it has seen. Where that was the entry
+    /// before this one and it was another, the hub has shown two logs.
+    fn compare(&mut self, session: &Session<'_>, seen: &Seen) -> Result<()> {
+        if seen.seq == session.row.seq && session.row.hash != seen.hash.as_bytes() {
+            let agency = session.hub()?;
+            self.event(&Event::AgencyMisbehaved { agency, code: Code::BadHead })?;
+        }
+        Ok(())
     }
 
     fn process(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Incoming> {

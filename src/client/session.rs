@@ -1,11 +1,9 @@
 //! A room opened for one call: its summary row, its MLS state, and the storage under it.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::{
-    call::{Account, Call},
+    call::Call,
     keys,
     rows::{self, RoomRow},
 };
@@ -66,7 +64,6 @@ pub(super) struct Session<'a> {
     pub(super) row: RoomRow,
     pub(super) member: MemberRoom,
     pub(super) backend: Backend<'a>,
-    pub(super) account: Arc<Account>,
     /// Where the room was stalled when it was opened, so that the app is told once.
     pub(super) was_stalled: u64,
     stamp: Value,
@@ -107,7 +104,7 @@ impl<'a> Call<'a, '_> {
                 .ok_or(corrupt("room without group"))?,
         };
         let was_stalled = row.stalled;
-        Ok(Session { id: *id, row, member, backend, account: self.account.clone(), was_stalled, stamp: new })
+        Ok(Session { id: *id, row, member, backend, was_stalled, stamp: new })
     }
 
     /// Begins a room that the device has just founded or joined.
@@ -120,7 +117,7 @@ impl<'a> Call<'a, '_> {
         let id = member.state().room;
         let Stamps { new, .. } = self.draft.guard(keys::room_guard(&id))?;
         self.cache.rooms.remove(&id);
-        Ok(Session { id, row, member, backend, account: self.account.clone(), was_stalled: 0, stamp: new })
+        Ok(Session { id, row, member, backend, was_stalled: 0, stamp: new })
     }
 
     /// Writes what has changed in a room. The group stays in memory, marked with the stamp

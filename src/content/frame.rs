@@ -44,7 +44,8 @@ impl Frame {
         Frame { nonce, seen, kind, content }
     }
 
-    /// The same message, to be encrypted again at a later place of the log. It keeps its id.
+    /// The same message as of another place of the log. It keeps its id.
+    #[cfg(test)]
     pub(crate) fn at(self, seen: Seen) -> Self {
         Frame { seen, ..self }
     }

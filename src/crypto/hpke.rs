@@ -48,28 +48,33 @@ pub(super) fn derive_key_pair(ikm: &[u8]) -> (Zeroizing<[u8; 32]>, [u8; 32]) {
     (Zeroizing::new(secret.to_bytes().into()), public.to_bytes().into())
 }
 
-/// A key that opens what was sealed to its public key.
-pub(crate) struct HpkePrivateKey(StaticSecret);
+/// A key that opens what was sealed to its public key (RFC 9180); an agency's is named by its
+/// descriptor. Wiped from memory when dropped.
+pub struct HpkePrivateKey(StaticSecret);
 
 impl HpkePrivateKey {
     /// A fresh key from the next 32 bytes of `rng`.
-    pub(crate) fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let mut secret = Zeroizing::new([0; 32]);
         rng.fill_bytes(secret.as_mut());
         HpkePrivateKey::from_bytes(&secret)
     }
 
     /// The key that was stored.
-    pub(crate) fn from_bytes(secret: &[u8; 32]) -> Self {
+    #[must_use]
+    pub fn from_bytes(secret: &[u8; 32]) -> Self {
         HpkePrivateKey(StaticSecret::from(*secret))
     }
 
     /// For storing.
-    pub(crate) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.0.to_bytes())
     }
 
-    pub(crate) fn public(&self) -> HpkePublicKey {
+    /// The key to seal to.
+    #[must_use]
+    pub fn public(&self) -> HpkePublicKey {
         HpkePublicKey(PublicKey::from(&self.0))
     }
 
@@ -77,6 +82,7 @@ impl HpkePrivateKey {
     ///
     /// # Errors
     /// [`Code::BadCiphertext`] unless it was sealed to this key with this label and `aad`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is encrypted to agencies yet"))]
     pub(crate) fn open(
         &self,
         label: Label,
@@ -99,7 +105,7 @@ impl fmt::Debug for HpkePrivateKey {
 
 /// An X25519 public key to seal to.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct HpkePublicKey(PublicKey);
+pub struct HpkePublicKey(PublicKey);
 
 impl HpkePublicKey {
     /// The key of 32 bytes from a peer.
@@ -108,7 +114,7 @@ impl HpkePublicKey {
     /// [`Code::BadKey`] unless they are the one encoding of a coordinate (RFC 7748 §5 would
     /// mask and reduce others) whose point is not of small order: everybody knows the
     /// shared secrets of those.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         let bytes: &[u8; 32] = bytes.try_into().map_err(|_| Error::new(Code::BadKey, "x25519 key"))?;
         let canonical = field::is_canonical(bytes) && bytes.last().is_some_and(|high| high & 0x80 == 0);
         let key = PublicKey::from(*bytes);
@@ -118,12 +124,15 @@ impl HpkePublicKey {
         Ok(HpkePublicKey(key))
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+    /// The 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
 
     /// The key's name: a hash of its algorithm and bytes, always computed, never read.
-    pub(crate) fn id(&self) -> KeyId {
+    #[must_use]
+    pub fn id(&self) -> KeyId {
         key_id("x25519", self.as_bytes())
     }
 
@@ -132,6 +141,7 @@ impl HpkePublicKey {
     ///
     /// # Errors
     /// [`Code::TooLong`] past 256 GiB.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is encrypted to agencies yet"))]
     pub(crate) fn seal(
         &self,
         label: Label,

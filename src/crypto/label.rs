@@ -39,6 +39,7 @@ macro_rules! labels {
             $($(#[$doc])* pub(crate) const $name: Label = Label($text);)*
 
             /// The whole registry.
+            #[cfg(test)]
             pub(crate) const ALL: &'static [Label] = &[$(Label::$name,)*];
         }
     };
@@ -64,8 +65,6 @@ labels! {
     CERTIFICATE = "verbund 1 device certificate";
     /// Hash of entry 0 of a user chain, which is the user's identity.
     IDENTITY = "verbund 1 identity";
-    /// Hash of two identities, for people to compare.
-    SAFETY_NUMBER = "verbund 1 safety number";
 
     // Rooms
     /// Hash of a message's content: kind, encoded content.
@@ -78,8 +77,6 @@ labels! {
     ROOM_PRIVATE_KEY = "verbund 1 private state key";
     /// MLS exporter: the secret from which private room state is encrypted.
     EXPORT_PRIVATE_STATE = "verbund 1 export private state";
-    /// MLS exporter: what a device shows to have applied a commit.
-    EXPORT_APPLIED = "verbund 1 export applied";
     /// Signature of a device on what it submits to a hub.
     SUBMISSION = "verbund 1 submission";
     /// Generator of what openmls draws.
@@ -96,8 +93,6 @@ labels! {
     LOG_ITEM_GROUP_INFO = "verbund 1 submitted group info";
     /// Hash of a submission's Welcome.
     LOG_ITEM_WELCOME = "verbund 1 submitted welcome";
-    /// Hash that names a ratchet tree.
-    TREE = "verbund 1 ratchet tree";
     /// Signature of a hub on the head of a room's log.
     HEAD = "verbund 1 log head";
     /// Signature of a hub on the refusal of a submission.

@@ -20,8 +20,8 @@ mod vectors;
 
 pub(crate) use aead::{AeadKey, Nonce, TAG};
 pub(crate) use blake::blake3_hash;
-pub(crate) use hash::{Hasher, hash};
-pub(crate) use hpke::{HpkePrivateKey, HpkePublicKey};
+pub(crate) use hash::hash;
+pub use hpke::{HpkePrivateKey, HpkePublicKey};
 pub(crate) use kdf::Prk;
 pub(crate) use label::Label;
 pub(crate) use sign::Signature;

@@ -123,4 +123,4 @@ pub use operational_key::{KeyPurpose, OperationalKey};
 pub use roster::{Agency, AgencyStatus, Roster};
 pub use trust_list::TrustList;
 
-pub use crate::crypto::{SigningKey, VerifyKey};
+pub use crate::crypto::{HpkePrivateKey, HpkePublicKey, SigningKey, VerifyKey};

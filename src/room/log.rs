@@ -6,9 +6,9 @@ use bytes::Bytes;
 use super::submission;
 use crate::{
     code::Code,
-    crypto::{self, Label, SigningKey, Verified, VerifyKey, hash},
+    crypto::{self, Label, Verified, VerifyKey, hash},
     error::{Result, ensure},
-    ids::{Hash, IncarnationId, RoomId},
+    ids::{Hash, RoomId},
     time::Timestamp,
     wire::{
         self, Signed,
@@ -88,13 +88,6 @@ impl Tail {
             mls: submission.mls.clone(),
         };
         self.extend(&wire::encode(&entry))
-    }
-
-    /// The hub's signature on this tail.
-    pub(crate) fn sign(&self, now: Timestamp, incarnation: IncarnationId, key: &SigningKey) -> Result<Bytes> {
-        let hash = self.hash.unwrap_or(Hash::from_bytes([0; 32]));
-        let head = Head { room: self.room, term: self.term, seq: self.seq, hash, at: now, incarnation };
-        Ok(crypto::sign(head, &[key]).bytes().clone())
     }
 
     /// Checks that the hub's signed head is this tail (V-506).

@@ -29,7 +29,7 @@ mod tests;
 mod transition;
 
 pub use batch::{Apply, ApplyError, Batch, Write};
-pub(crate) use draft::{Draft, Savepoint, Stamps, corrupt};
+pub(crate) use draft::{Draft, Stamps, corrupt};
 pub(crate) use key::KeyBuilder;
 pub use memory::MemoryStore;
 pub use preloaded::Preloaded;

@@ -6,7 +6,6 @@ mod join;
 mod process;
 
 pub(crate) use commit::{Outgoing, Plan};
-pub(crate) use found::Founding;
 pub(crate) use join::{Joined, Joining};
 pub(crate) use process::{Incoming, ReceivedCommit};
 
@@ -46,11 +45,6 @@ impl MemberRoom {
 
     pub(crate) fn roster(&self) -> Result<Roster> {
         Roster::of(self.mls.public_group())
-    }
-
-    /// Whether the device still has its leaf.
-    pub(crate) fn is_active(&self) -> bool {
-        self.mls.is_active()
     }
 
     /// Whether somebody wants to leave; nothing can be sent before that is committed

@@ -2,7 +2,7 @@
 
 use crate::{
     code::Code,
-    error::{Result, ensure, fault},
+    error::{Result, fault},
     ids::{BlobId, Device, RoomId},
     limits,
     time::Timestamp,

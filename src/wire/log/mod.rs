@@ -4,6 +4,8 @@ mod entry;
 mod submission;
 mod word;
 
-pub(crate) use entry::{LogEntry, LogItem, RevocationVersion, RoomMaterial, Stamp};
+#[cfg(test)]
+pub(crate) use entry::RevocationVersion;
+pub(crate) use entry::{LogEntry, LogItem, RoomMaterial, Stamp};
 pub(crate) use submission::{Evidence, Submission, SubmissionHeader, SubmissionKind};
 pub(crate) use word::{Head, Refusal};
