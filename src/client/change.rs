@@ -230,7 +230,6 @@ impl Call<'_, '_> {
         session.row.changes = session.row.changes.saturating_sub(1);
         self.drop_item(&session.id, item)?;
         let Work::Invite(invite) = item.work()? else { return self.event(&Event::Done { request }) };
-        self.no_longer_awaited(&super::outbox::id16(&invite.claim)?);
         if invite.quiet {
             return Ok(());
         }

@@ -81,7 +81,11 @@ impl Client {
     /// [`Code::NotReady`](crate::code::Code::NotReady) before enrolment, and what the command's
     /// arguments or the room's policy forbid at once. What turns out later is an [`Event`].
     pub fn command(&mut self, ctx: Ctx<'_>, command: Command) -> Result<Transition<Receipt, Output>> {
-        let mut call = Call::ready(ctx, &mut self.cache)?;
+        let mut call = match command {
+            // Also when nothing may be sent any more: or the app would be told for ever.
+            Command::AckEvents { .. } => Call::begin(ctx, &mut self.cache)?,
+            _ => Call::ready(ctx, &mut self.cache)?,
+        };
         let receipt = call.carry_out(command)?;
         call.finish(receipt)
     }

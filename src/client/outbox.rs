@@ -73,6 +73,9 @@ impl Call<'_, '_> {
         if !item.row.awaited.is_empty() {
             self.no_longer_awaited(&id16(&item.row.awaited)?);
         }
+        if let Some(Work::Invite(invite)) = &item.row.work {
+            self.no_longer_awaited(&id16(&invite.claim)?);
+        }
         Ok(())
     }
 

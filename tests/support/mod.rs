@@ -469,12 +469,7 @@ impl Net {
         let events = p.engine.events(&p.store, 0, 1_024).unwrap();
         let Some(up_to) = events.last().map(|(number, _)| *number) else { return };
         p.events.extend(events.into_iter().map(|(_, event)| event));
-        match self.call(phone, |engine, ctx| engine.command(ctx, Command::AckEvents { up_to })) {
-            Err(error) if error.code() == Code::StoreRolledBack => self.phones[phone].reads = false,
-            result => {
-                result.unwrap();
-            }
-        }
+        self.call(phone, |engine, ctx| engine.command(ctx, Command::AckEvents { up_to })).unwrap();
     }
 
     /// Clocks go on by a millisecond whenever something moves.
