@@ -31,6 +31,8 @@ type World = world::World<ChaCha20Rng>;
 const AGENCY: &str = "police.north.example";
 /// Messages in one delivery, and in one measured batch.
 const BATCH: usize = 64;
+/// Messages that a device may have under way to one room.
+const UNDER_WAY: usize = 16;
 
 fn main() -> Result<(), Error> {
     let quick = std::env::args().any(|arg| arg == "--test");
@@ -128,7 +130,10 @@ impl Bench {
         self.world.phones[self.ben].online = false;
         let content = Content::from(Text::plain(self.body.as_str())?);
         let (mut time, mut bytes) = (Duration::ZERO, 0);
-        for _ in 0..BATCH {
+        for sent in 0..BATCH {
+            if sent % UNDER_WAY == 0 {
+                self.world.settle()?;
+            }
             let request = RequestId::random(&mut self.world.rng);
             let command = Command::Send { request, room: self.room, content: content.clone() };
             let phone = &mut self.world.phones[self.anna];

@@ -177,7 +177,7 @@ fn share(
         request,
         room,
         attachment,
-        header: sealed.header().clone(),
+        header: *sealed.header(),
         list: sealed.list().clone(),
     })?;
     tell(world, World::settle)?;

@@ -16,13 +16,13 @@ use crate::{
 impl Call<'_, '_> {
     /// Carries out a command, or gives the receipt of the time when it was.
     pub(super) fn carry_out(&mut self, command: Command) -> Result<Receipt> {
-        if let Some(receipt) = command.request().map(|r| self.receipt(r)).transpose()?.flatten() {
-            if !matches!(
+        if let Some(receipt) = command.request().map(|r| self.receipt(r)).transpose()?.flatten()
+            && !matches!(
                 command,
                 Command::Consent { .. } | Command::Withdraw { .. } | Command::Discard { .. }
-            ) {
-                return Ok(receipt);
-            }
+            )
+        {
+            return Ok(receipt);
         }
         match command {
             Command::CreateRoom { request, kind, name, policy, invite } => {

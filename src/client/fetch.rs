@@ -145,10 +145,10 @@ impl Call<'_, '_> {
 
     /// The app does not need a fetched file any more.
     pub(super) fn forget_fetch(&mut self, request: &RequestId) -> Result<()> {
-        if let Some(row) = rows::read::<FetchRow>(&self.draft, &keys::fetch(request), "attachment")? {
-            if !row.awaited.is_empty() {
-                self.no_longer_awaited(&id16(&row.awaited)?);
-            }
+        if let Some(row) = rows::read::<FetchRow>(&self.draft, &keys::fetch(request), "attachment")?
+            && !row.awaited.is_empty()
+        {
+            self.no_longer_awaited(&id16(&row.awaited)?);
         }
         self.draft.delete(keys::fetch(request));
         self.draft.delete(keys::fetch_info(request));

@@ -136,10 +136,10 @@ impl<'a> Call<'a, '_> {
         let name = session.private().map(|p| p.name).unwrap_or_default();
         self.event(&Event::RoomCreated { room: session.id, name })?;
         let id = *chained.entry.header.claimed().submission_id.as_bytes();
-        if let Some(awaited) = self.awaited(&id)? {
-            if let Some(item) = self.item(&session.id, awaited.item)? {
-                self.drop_item(&session.id, &item)?;
-            }
+        if let Some(awaited) = self.awaited(&id)?
+            && let Some(item) = self.item(&session.id, awaited.item)?
+        {
+            self.drop_item(&session.id, &item)?;
         }
         Ok(())
     }
@@ -224,10 +224,10 @@ impl<'a> Call<'a, '_> {
         if own {
             // On to the next device, and again should a commit go without it.
             let id = *chained.entry.header.claimed().submission_id.as_bytes();
-            if let Some(awaited) = self.awaited(&id)? {
-                if let Some(mut item) = self.item(&session.id, awaited.item)? {
-                    self.recall(&session.id, &mut item)?;
-                }
+            if let Some(awaited) = self.awaited(&id)?
+                && let Some(mut item) = self.item(&session.id, awaited.item)?
+            {
+                self.recall(&session.id, &mut item)?;
             }
         }
         if device.user == self.account.device.user {
@@ -283,10 +283,10 @@ impl<'a> Call<'a, '_> {
         let rules = change.state.policy != before.policy || session.private().map(|p| p.label) != label;
         self.note_readers(session, rules, &change);
         self.tell(session, chained.entry.seq, &change)?;
-        if let Some(item) = won.filter(|won| won.item > 0) {
-            if let Some(item) = self.item(&session.id, item.item)? {
-                self.finish_item(session, &item)?;
-            }
+        if let Some(item) = won.filter(|won| won.item > 0)
+            && let Some(item) = self.item(&session.id, item.item)?
+        {
+            self.finish_item(session, &item)?;
         }
         Ok(After::Here)
     }

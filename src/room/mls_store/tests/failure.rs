@@ -192,7 +192,7 @@ fn a_group_that_lacks_a_value_is_corrupt_and_not_absent() {
     let mut lost = 0;
     for row in group_rows {
         let store: MemoryStore = rows.iter().filter(|other| *other != row).cloned().collect();
-        let error = MlsGroup::load(&open(&store), &group_id()).err().expect("absent");
+        let error = MlsGroup::load(&open(&store), &group_id()).expect_err("absent");
         assert_eq!(error.code(), Code::StoreCorrupt);
         lost += 1;
     }
@@ -213,7 +213,7 @@ fn corrupt_rows_are_an_error_of_the_store() {
         batch.put(key.to_vec(), value.to_vec());
         store.apply(&batch).unwrap();
         let storage = open(&store);
-        let error = MlsGroup::load(&storage, &group_id()).err().expect("loaded");
+        let error = MlsGroup::load(&storage, &group_id()).expect_err("loaded");
         assert_eq!(storage.failure(), Some(error.clone()));
         error.code()
     };
