@@ -69,6 +69,9 @@ mod room;
 pub mod client;
 pub mod server;
 
+// Floor 6: the public face.
+pub mod inspect;
+
 pub use room::{Policy, Role, RoomKind};
 
 /// The programs in the README compile.

@@ -113,10 +113,12 @@ mod roster;
 mod trust_list;
 
 pub use certificate::VerifiedDevice;
-pub(crate) use certificate::read_certificate;
+pub(crate) use certificate::{DeviceCertificate, read_certificate};
+pub(crate) use chain::ChainLink;
 pub use chain::{RecoveryKey, UserChain, UserKind};
 pub use descriptor::{AgencyDescriptor, Descriptor};
 pub(crate) use directory::Directory;
+pub(crate) use enrolment::DeviceOffer;
 pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar};
 pub use federation::{Federation, RootKey};
 pub use operational_key::{KeyPurpose, OperationalKey};

@@ -17,10 +17,11 @@ pub(crate) mod proto;
 mod shape;
 mod signed;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use codec::{Wire, decode, decode_body, encode, encode_body, field, repeated};
 pub(crate) use fields::Reason;
+pub(crate) use shape::outline;
 pub(crate) use signed::{RawSignature, Signed};
 
 /// The one schema version there is.

@@ -14,6 +14,7 @@ pub(crate) struct Field(u32, &'static str, Kind);
 /// What is in a field.
 pub(crate) enum Kind {
     Number,
+    /// Opaque bytes, a text, or packed numbers.
     Bytes,
     Message(&'static Shape),
 }
@@ -26,7 +27,7 @@ pub(crate) trait Shaped {
 /// What a reader meets.
 pub(crate) enum Part {
     Number(u64),
-    /// So many opaque bytes, or a text of so many.
+    /// So many bytes of no message.
     Bytes(usize),
     /// A message of so many bytes; its fields come next, one level deeper.
     Message(usize),
@@ -72,17 +73,26 @@ impl Shape {
         }
         Ok(())
     }
-
-    /// The message's name in the .proto files.
-    pub(crate) fn name(&self) -> &'static str {
-        self.0
-    }
 }
 
 impl Field {
     pub(super) const fn new(number: u32, name: &'static str, kind: Kind) -> Self {
         Field(number, name, kind)
     }
+}
+
+/// Lays a message out: one line for each field, with its number or its length in bytes.
+pub(crate) fn outline<M: Shaped>(bytes: &[u8]) -> Result<String> {
+    let mut text = format!("{}: {} bytes\n", M::SHAPE.0, bytes.len());
+    M::SHAPE.walk(bytes, 1, &mut |depth, name, part| {
+        text.push_str(&"  ".repeat(depth));
+        text.push_str(&match part {
+            Part::Number(number) => format!("{name}: {number}\n"),
+            Part::Bytes(length) | Part::Message(length) => format!("{name}: {length} bytes\n"),
+        });
+        Ok(())
+    })?;
+    Ok(text)
 }
 
 const TRUNCATED: Error = Error::new(Code::Malformed, "truncated field");

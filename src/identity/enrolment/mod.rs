@@ -13,6 +13,7 @@ mod tests;
 
 use bytes::Bytes;
 
+pub(crate) use offer::DeviceOffer;
 pub use offer::NewDevice;
 pub use registrar::{Enrolled, Registrar};
 pub use request::EnrolmentRequest;

@@ -2,7 +2,7 @@
 
 mod negative;
 mod rules;
-mod values;
+pub(crate) mod values;
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};

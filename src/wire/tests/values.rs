@@ -19,11 +19,11 @@ use crate::{
     wire::{RawSignature, Reason, Signed, Wire, device::*, encode_body, link::*, log::*},
 };
 
-pub(super) fn agency() -> BoxedStrategy<AgencyId> {
+pub(crate) fn agency() -> BoxedStrategy<AgencyId> {
     "[a-z0-9]([a-z0-9-]{0,5}[a-z0-9])?\\.(de|example)".prop_map(|s| AgencyId::parse(&s).unwrap()).boxed()
 }
 
-pub(super) fn user() -> BoxedStrategy<UserId> {
+pub(crate) fn user() -> BoxedStrategy<UserId> {
     ("[a-z0-9._-]{1,8}", agency()).prop_map(|(local, agency)| user_of(&local, &agency)).boxed()
 }
 
@@ -31,7 +31,7 @@ fn user_of(local: &str, agency: &AgencyId) -> UserId {
     UserId::parse(&format!("{local}@{agency}")).unwrap()
 }
 
-pub(super) fn device() -> BoxedStrategy<Device> {
+pub(crate) fn device() -> BoxedStrategy<Device> {
     (user(), any::<[u8; 16]>()).prop_map(|(user, id)| Device { user, id: DeviceId::from_bytes(id) }).boxed()
 }
 
@@ -71,7 +71,7 @@ fn reason() -> BoxedStrategy<Reason> {
 }
 
 /// Signed by keys and signatures that nobody checks here.
-fn signed<T: Wire + Debug + 'static>(value: BoxedStrategy<T>) -> BoxedStrategy<Signed<T>> {
+pub(crate) fn signed<T: Wire + Debug + 'static>(value: BoxedStrategy<T>) -> BoxedStrategy<Signed<T>> {
     let signature = any::<(u8, u8)>().prop_map(|(key, signature)| RawSignature {
         key: KeyId::from_bytes([key; 32]),
         signature: [signature; 64],
@@ -84,11 +84,11 @@ fn signed<T: Wire + Debug + 'static>(value: BoxedStrategy<T>) -> BoxedStrategy<S
         .boxed()
 }
 
-pub(super) fn evidence() -> BoxedStrategy<Evidence> {
+pub(crate) fn evidence() -> BoxedStrategy<Evidence> {
     prop_oneof![bytes().prop_map(Evidence::ChainLink), bytes().prop_map(Evidence::Descriptor)].boxed()
 }
 
-pub(super) fn submission_header() -> BoxedStrategy<SubmissionHeader> {
+pub(crate) fn submission_header() -> BoxedStrategy<SubmissionHeader> {
     use SubmissionKind::{Commit, Create, Message, Proposal};
     let kind = prop_oneof![
         hash().prop_map(|h| (Create, Some(h), None)),
@@ -117,7 +117,7 @@ pub(super) fn submission_header() -> BoxedStrategy<SubmissionHeader> {
         .boxed()
 }
 
-pub(super) fn submission() -> BoxedStrategy<Submission> {
+pub(crate) fn submission() -> BoxedStrategy<Submission> {
     let parts = (bytes(), bytes(), bytes(), bytes(), vec(evidence(), 0..3));
     (signed(submission_header()), parts)
         .prop_map(|(header, (mls, group_info, welcome, ratchet_tree, mut evidence))| {
@@ -141,7 +141,7 @@ pub(super) fn submission() -> BoxedStrategy<Submission> {
         .boxed()
 }
 
-pub(super) fn stamp() -> BoxedStrategy<Stamp> {
+pub(crate) fn stamp() -> BoxedStrategy<Stamp> {
     (time(), count(), btree_map(agency(), count(), 0..4))
         .prop_map(|(at, trust_version, versions)| {
             let revocations =
@@ -151,7 +151,7 @@ pub(super) fn stamp() -> BoxedStrategy<Stamp> {
         .boxed()
 }
 
-pub(super) fn log_entry() -> BoxedStrategy<LogEntry> {
+pub(crate) fn log_entry() -> BoxedStrategy<LogEntry> {
     (count(), count(), hash(), stamp(), signed(submission_header()), bytes())
         .prop_map(|(seq, term, previous, stamp, header, mls)| {
             let creates = header.claimed().kind == SubmissionKind::Create;
@@ -162,17 +162,17 @@ pub(super) fn log_entry() -> BoxedStrategy<LogEntry> {
         .boxed()
 }
 
-pub(super) fn log_item() -> BoxedStrategy<LogItem> {
+pub(crate) fn log_item() -> BoxedStrategy<LogItem> {
     (bytes(), vec(evidence(), 0..3)).prop_map(|(entry, evidence)| LogItem { entry, evidence }).boxed()
 }
 
-pub(super) fn room_material() -> BoxedStrategy<RoomMaterial> {
+pub(crate) fn room_material() -> BoxedStrategy<RoomMaterial> {
     (bytes(), vec(evidence(), 0..3))
         .prop_map(|(ratchet_tree, evidence)| RoomMaterial { ratchet_tree, evidence })
         .boxed()
 }
 
-pub(super) fn head() -> BoxedStrategy<Head> {
+pub(crate) fn head() -> BoxedStrategy<Head> {
     (room(), count(), count(), hash(), time(), any::<[u8; 16]>())
         .prop_map(|(room, term, seq, hash, at, incarnation)| {
             let incarnation = IncarnationId::from_bytes(incarnation);
@@ -181,7 +181,7 @@ pub(super) fn head() -> BoxedStrategy<Head> {
         .boxed()
 }
 
-pub(super) fn refusal() -> BoxedStrategy<Refusal> {
+pub(crate) fn refusal() -> BoxedStrategy<Refusal> {
     (room(), any::<[u8; 16]>(), device(), reason(), number(), time())
         .prop_map(|(room, id, sender, reason, seq, retry_at)| {
             let submission_id = SubmissionId::from_bytes(id);
@@ -202,7 +202,7 @@ fn request_id() -> BoxedStrategy<RequestId> {
     any::<[u8; 16]>().prop_map(RequestId::from_bytes).boxed()
 }
 
-pub(super) fn blob_info() -> BoxedStrategy<BlobInfo> {
+pub(crate) fn blob_info() -> BoxedStrategy<BlobInfo> {
     (bytes(), vec(any::<[u8; 32]>(), 1..4), 0..=1_u64 << 40)
         .prop_map(|(header, hashes, padded)| BlobInfo {
             header,
@@ -212,19 +212,19 @@ pub(super) fn blob_info() -> BoxedStrategy<BlobInfo> {
         .boxed()
 }
 
-pub(super) fn blob_open() -> BoxedStrategy<BlobOpen> {
+pub(crate) fn blob_open() -> BoxedStrategy<BlobOpen> {
     (blob(), agency(), capability())
         .prop_map(|(blob, origin, capability)| BlobOpen { blob, origin, capability })
         .boxed()
 }
 
-pub(super) fn claim() -> BoxedStrategy<Claim> {
+pub(crate) fn claim() -> BoxedStrategy<Claim> {
     (request_id(), btree_set(user(), 1..5))
         .prop_map(|(claim_id, users)| Claim { claim_id, users: users.into_iter().collect() })
         .boxed()
 }
 
-pub(super) fn claim_answer() -> BoxedStrategy<ClaimAnswer> {
+pub(crate) fn claim_answer() -> BoxedStrategy<ClaimAnswer> {
     let keys =
         (vec(bytes(), 1..3), vec(bytes(), 1..3)).prop_map(|(chain, packages)| Keys { chain, packages });
     let keys = prop_oneof![keys.prop_map(Ok), reason().prop_map(Err)];
@@ -279,7 +279,7 @@ fn request_body() -> BoxedStrategy<RequestBody> {
     .boxed()
 }
 
-pub(super) fn device_request() -> BoxedStrategy<DeviceRequest> {
+pub(crate) fn device_request() -> BoxedStrategy<DeviceRequest> {
     (device(), request_id(), request_body())
         .prop_map(|(device, request_id, body)| {
             let agency = device.user.agency().clone();
@@ -288,7 +288,7 @@ pub(super) fn device_request() -> BoxedStrategy<DeviceRequest> {
         .boxed()
 }
 
-pub(super) fn device_message() -> BoxedStrategy<DeviceMessage> {
+pub(crate) fn device_message() -> BoxedStrategy<DeviceMessage> {
     prop_oneof![
         signed(device_request()).prop_map(|r| DeviceMessage::Request(r.into())),
         submission().prop_map(|s| DeviceMessage::Submission(s.into())),
@@ -296,13 +296,13 @@ pub(super) fn device_message() -> BoxedStrategy<DeviceMessage> {
     .boxed()
 }
 
-pub(super) fn room_delivery() -> BoxedStrategy<RoomDelivery> {
+pub(crate) fn room_delivery() -> BoxedStrategy<RoomDelivery> {
     (vec(log_item(), 0..3), signed(head()))
         .prop_map(|(items, head)| RoomDelivery { room: head.claimed().room, items, head })
         .boxed()
 }
 
-pub(super) fn invitation() -> BoxedStrategy<Invitation> {
+pub(crate) fn invitation() -> BoxedStrategy<Invitation> {
     (agency(), bytes(), signed(head()), bytes())
         .prop_map(|(hub, entry, head, welcome)| Invitation { hub, entry, head, welcome })
         .boxed()
@@ -318,7 +318,7 @@ fn inbox_body() -> BoxedStrategy<InboxBody> {
     .boxed()
 }
 
-pub(super) fn delivery() -> BoxedStrategy<Delivery> {
+pub(crate) fn delivery() -> BoxedStrategy<Delivery> {
     let rooms = vec(room_delivery(), 0..3).prop_map(|mut rooms| {
         rooms.sort_by_key(|r| r.room);
         rooms.dedup_by_key(|r| r.room);
@@ -333,7 +333,7 @@ pub(super) fn delivery() -> BoxedStrategy<Delivery> {
         .boxed()
 }
 
-pub(super) fn server_reply() -> BoxedStrategy<ServerReply> {
+pub(crate) fn server_reply() -> BoxedStrategy<ServerReply> {
     let failure = (reason(), time()).prop_map(|(reason, retry_at)| Failure { reason, retry_at });
     let body = prop_oneof![
         failure.prop_map(ReplyBody::Failure),
@@ -350,7 +350,7 @@ pub(super) fn server_reply() -> BoxedStrategy<ServerReply> {
     (request_id(), body).prop_map(|(request_id, body)| ServerReply { request_id, body }).boxed()
 }
 
-pub(super) fn room_entries() -> BoxedStrategy<RoomEntries> {
+pub(crate) fn room_entries() -> BoxedStrategy<RoomEntries> {
     (room_delivery(), btree_set((count(), device()), 0..3))
         .prop_map(|(RoomDelivery { room, items, head }, departures)| {
             let departures = departures.into_iter().map(|(seq, device)| Departure { device, seq }).collect();
@@ -359,7 +359,7 @@ pub(super) fn room_entries() -> BoxedStrategy<RoomEntries> {
         .boxed()
 }
 
-pub(super) fn room_welcome() -> BoxedStrategy<RoomWelcome> {
+pub(crate) fn room_welcome() -> BoxedStrategy<RoomWelcome> {
     (invitation(), btree_set(device(), 1..4), room_material())
         .prop_map(|(invitation, recipients, material)| RoomWelcome {
             invitation,
@@ -376,7 +376,7 @@ fn link_blob_info() -> BoxedStrategy<LinkBlobInfo> {
         .boxed()
 }
 
-pub(super) fn link_item() -> BoxedStrategy<LinkItem> {
+pub(crate) fn link_item() -> BoxedStrategy<LinkItem> {
     prop_oneof![
         submission().prop_map(|s| LinkItem::Submission(s.into())),
         room_entries().prop_map(|e| LinkItem::Entries(e.into())),
@@ -391,7 +391,7 @@ pub(super) fn link_item() -> BoxedStrategy<LinkItem> {
     .boxed()
 }
 
-pub(super) fn link_frame() -> BoxedStrategy<LinkFrame> {
+pub(crate) fn link_frame() -> BoxedStrategy<LinkFrame> {
     let life = any::<[u8; 16]>().prop_map(IncarnationId::from_bytes);
     let place = prop_oneof![
         bytes().prop_map(|descriptor| (1, None, Some(descriptor))),
@@ -415,7 +415,7 @@ pub(super) fn link_frame() -> BoxedStrategy<LinkFrame> {
         .boxed()
 }
 
-pub(super) fn link_ack() -> BoxedStrategy<LinkAck> {
+pub(crate) fn link_ack() -> BoxedStrategy<LinkAck> {
     let life = any::<[u8; 16]>().prop_map(IncarnationId::from_bytes);
     (ends(), life, number(), hash(), time(), bytes())
         .prop_map(|((from, to), incarnation, number, hash, at, descriptor)| LinkAck {
@@ -430,7 +430,7 @@ pub(super) fn link_ack() -> BoxedStrategy<LinkAck> {
         .boxed()
 }
 
-pub(super) fn chunk_request() -> BoxedStrategy<ChunkRequest> {
+pub(crate) fn chunk_request() -> BoxedStrategy<ChunkRequest> {
     (ends(), blob(), capability(), 0..65_536_u64, time())
         .prop_map(|((from, to), blob, capability, index, at)| ChunkRequest {
             from,
@@ -443,7 +443,7 @@ pub(super) fn chunk_request() -> BoxedStrategy<ChunkRequest> {
         .boxed()
 }
 
-pub(super) fn peer_message() -> BoxedStrategy<PeerMessage> {
+pub(crate) fn peer_message() -> BoxedStrategy<PeerMessage> {
     let reply = (agency(), blob(), 0..65_536_u64, option::of(reason()))
         .prop_map(|(from, blob, index, refused)| ChunkReply { from, blob, index, refused });
     prop_oneof![

@@ -1,0 +1,163 @@
+//! Documents of every kind: accepted here, and the seeds from which fuzzing starts.
+//!
+//! `VERBUND_WRITE_SEEDS=1 cargo test inspect` writes the seeds.
+
+use core::fmt::Debug;
+use std::{collections::BTreeMap, fs, path::Path};
+
+use bytes::Bytes;
+use proptest::{
+    strategy::{BoxedStrategy, Strategy, ValueTree},
+    test_runner::TestRunner,
+};
+
+use super::{Document, inspect};
+use crate::{
+    attachment::seal_all,
+    code::Code,
+    content::{Attachment, Content, Frame, Reaction, Seen, Text},
+    identity::{
+        NewDevice, RecoveryKey, UserKind,
+        fixture::{TestDevice, TestFederation, key, now, rng},
+    },
+    ids::{AgencyId, BlobId, Hash, MessageId, RequestId, RoomId, UserId},
+    room::{Policy, PrivateState, Role, RoomKind, RoomState},
+    wire::{
+        Wire,
+        device::{ReplyBody, ServerReply},
+        encode,
+        tests::values,
+    },
+};
+
+fn several<T: Debug>(strategy: BoxedStrategy<T>, encode: impl Fn(T) -> Bytes) -> Vec<Bytes> {
+    let mut runner = TestRunner::deterministic();
+    (0..6).map(|_| encode(strategy.new_tree(&mut runner).unwrap().current())).collect()
+}
+
+fn enclosed<T: Wire + Debug>(strategy: BoxedStrategy<T>) -> Vec<Bytes> {
+    several(strategy, |value| encode(&value))
+}
+
+fn signed<T: Wire + Debug + 'static>(strategy: BoxedStrategy<T>) -> Vec<Bytes> {
+    several(values::signed(strategy), |signed| signed.bytes().clone())
+}
+
+fn person() -> TestDevice {
+    TestFederation::new().person("anna@a.example", 1)
+}
+
+fn enrolment_requests() -> Vec<Bytes> {
+    let recovery = RecoveryKey::own(&key(9).verify_key());
+    let mut federation = TestFederation::new();
+    let first = federation.person("anna@a.example", 1);
+    let founding = first.new.found(UserKind::Person, vec![recovery], now()).unwrap();
+    let second = NewDevice::generate(first.verified.user().clone(), &mut rng(2));
+    let endorsed = federation.chain(&first).endorse(&second.offer(now()), first.new.key(), now());
+    vec![founding.into(), endorsed.unwrap().into()]
+}
+
+fn room_state() -> RoomState {
+    let agency = |name| AgencyId::parse(name).unwrap();
+    RoomState {
+        room: RoomId::from_bytes([1; 16]),
+        kind: RoomKind::Operation,
+        hub: agency("a.example"),
+        term: 1,
+        replicas: vec![agency("a.example"), agency("b.example")],
+        policy: Policy::default(),
+        roles: BTreeMap::from([(UserId::parse("anna@a.example").unwrap(), Role::Admin)]),
+        retention: 0,
+        ends_at: now(),
+        private_hash: Hash::from_bytes([2; 32]),
+    }
+}
+
+fn content() -> [Content; 3] {
+    let (sealed, _) = seal_all(b"a photo", &mut rng(1)).unwrap();
+    let file = sealed.file_ref(BlobId::from_bytes([1; 16]), AgencyId::parse("a.example").unwrap(), now());
+    [
+        Text::markdown("**Go.**").unwrap().into(),
+        Reaction::to(MessageId::from_bytes([3; 32]), "+1").unwrap().into(),
+        Attachment::new(file, "image/jpeg").unwrap().named("gate.jpg").unwrap().into(),
+    ]
+}
+
+fn documents(document: Document) -> Vec<Bytes> {
+    let body = |n: usize| vec![content()[n].encode().1];
+    let seen = Seen { seq: 7, hash: Hash::from_bytes([8; 32]) };
+    match document {
+        Document::PeerMessage => enclosed(values::peer_message()),
+        Document::LinkFrame => signed(values::link_frame()),
+        Document::LinkAck => signed(values::link_ack()),
+        Document::ChunkRequest => signed(values::chunk_request()),
+        Document::DeviceMessage => enclosed(values::device_message()),
+        Document::DeviceRequest => signed(values::device_request()),
+        Document::ServerReply => enclosed(values::server_reply()),
+        Document::SubmissionHeader => signed(values::submission_header()),
+        Document::LogEntry => enclosed(values::log_entry()),
+        Document::Head => signed(values::head()),
+        Document::Refusal => signed(values::refusal()),
+        Document::RoomState => vec![room_state().encode()],
+        Document::PrivateState => vec![PrivateState::new(&mut rng(1), "Alster".into()).encode()],
+        Document::Federation => vec![TestFederation::new().anchor.to_bytes().into()],
+        Document::TrustList => vec![TestFederation::new().trust_list()],
+        Document::AgencyDescriptor => vec![TestFederation::new().agencies[0].descriptor()],
+        Document::DeviceCertificate => vec![person().certificate().clone()],
+        Document::ChainLink => person().chain().to_vec(),
+        Document::DeviceOffer => vec![person().new.offer(now()).into()],
+        Document::EnrolmentRequest => enrolment_requests(),
+        Document::Enrolment => vec![person().enrolment.to_bytes().into()],
+        Document::MessageFrame => {
+            content().iter().map(|said| Frame::new(said, [9; 16], seen).seal().unwrap()).collect()
+        }
+        Document::Text => body(0),
+        Document::Reaction => body(1),
+        Document::Attachment => body(2),
+    }
+}
+
+#[test]
+fn every_kind_is_laid_out_and_damage_is_no_defect() {
+    for &document in Document::ALL {
+        for bytes in documents(document) {
+            let layout = inspect(document, &bytes).unwrap_or_else(|e| panic!("{document:?}: {e}"));
+            assert!(layout.starts_with(|c: char| c.is_ascii_uppercase()) && layout.ends_with('\n'));
+            let mut bytes = bytes.to_vec();
+            for at in 0..bytes.len().min(400) {
+                bytes[at] ^= 1;
+                assert_ne!(inspect(document, &bytes).map_err(|e| e.code()), Err(Code::Bug), "{document:?}");
+                bytes[at] ^= 1;
+            }
+            assert!(inspect(document, &bytes[..bytes.len() - 1]).is_err(), "{document:?} cut short");
+        }
+    }
+}
+
+#[test]
+fn a_layout_shows_no_content() {
+    let layout = inspect(Document::Text, &content()[0].encode().1).unwrap();
+    assert_eq!(layout, "Text: 11 bytes\n  body: 7 bytes\n  markdown: 1\n");
+    let request_id = RequestId::from_bytes([0xaa; 16]);
+    let done = ServerReply { request_id, body: ReplyBody::Done };
+    let layout = inspect(Document::ServerReply, &encode(&done)).unwrap();
+    assert_eq!(layout, "ServerReply: 20 bytes\n  request_id: 16 bytes\n  done: 0 bytes\n");
+}
+
+/// A seed is the document's place among the kinds, then its bytes.
+#[test]
+fn seeds_of_the_fuzzer_are_accepted() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/decode");
+    for (kind, &document) in Document::ALL.iter().enumerate() {
+        for (n, bytes) in documents(document).iter().enumerate() {
+            let path = seeds.join(format!("{document:?}-{n}"));
+            if std::env::var_os("VERBUND_WRITE_SEEDS").is_some() {
+                fs::create_dir_all(&seeds).unwrap();
+                fs::write(&path, [&[u8::try_from(kind).unwrap()][..], bytes].concat()).unwrap();
+            }
+            let seed = fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let accepted = usize::from(seed[0]) == kind && inspect(document, &seed[1..]).is_ok();
+            assert!(accepted, "{} is out of date: VERBUND_WRITE_SEEDS=1 cargo test inspect", path.display());
+        }
+    }
+}
