@@ -15,6 +15,8 @@ mod roster;
 mod state;
 pub(crate) mod submission;
 mod suite;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use authority::{Change, may_send};
 pub(crate) use framing::epoch_of;

@@ -19,7 +19,7 @@ use crate::{
         submission, suite,
     },
     time::Timestamp,
-    wire::log::LogEntry,
+    wire::log::{LogEntry, SubmissionKind},
 };
 
 /// What an entry turned out to be.
@@ -70,7 +70,8 @@ impl MemberRoom {
         let processed =
             self.mls.process_message(provider, message).map_err(|_| Error::new(Code::Mls, "entry"))?;
         let Sender::Member(leaf) = *processed.sender() else {
-            return fault(Code::BadCommit, "from outside");
+            let proposes = header.kind == SubmissionKind::Proposal;
+            return fault(if proposes { Code::BadProposal } else { Code::BadCommit }, "from outside");
         };
         let sealed = processed.aad().to_vec();
         match processed.into_content() {

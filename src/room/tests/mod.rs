@@ -1,0 +1,7 @@
+//! Rooms as a whole: a hub and devices around one log, and everything that somebody could do to them.
+
+mod life;
+mod races;
+mod world;
+
+use world::World;
