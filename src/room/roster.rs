@@ -34,9 +34,13 @@ impl Roster {
             let key = node.signature_key().as_slice().to_vec();
             Ok(Leaf { index, device: claims.device, identity: claims.identity, key })
         };
-        let leaves = group.treesync().full_leaves().map(leaf).collect::<Result<Vec<_>>>()?;
+        Ok(Self::of_leaves(group.treesync().full_leaves().map(leaf).collect::<Result<_>>()?))
+    }
+
+    /// Of leaves in the order of the tree.
+    pub(super) fn of_leaves(leaves: Vec<Leaf>) -> Self {
         let places = leaves.iter().enumerate().map(|(i, leaf)| (leaf.device.clone(), i)).collect();
-        Ok(Roster { leaves, places })
+        Roster { leaves, places }
     }
 
     pub(crate) fn leaves(&self) -> &[Leaf] {

@@ -1,5 +1,6 @@
 //! Rooms as a whole: a hub and devices around one log, and everything that somebody could do to them.
 
+mod authority;
 mod life;
 mod races;
 mod world;

@@ -51,7 +51,7 @@ pub(super) const ROOM: RoomId = RoomId::from_bytes([0x0c; 16]);
 
 /// Devices by name; a person's second one has a 2 behind it. anna and carl are agency a's,
 /// bert and dora agency b's.
-pub(super) const PEOPLE: [(&str, &str); 8] = [
+pub(super) const PEOPLE: [(&str, &str); 9] = [
     ("anna", "anna@a.example"),
     ("anna2", "anna@a.example"),
     ("bert", "bert@b.example"),
@@ -60,6 +60,7 @@ pub(super) const PEOPLE: [(&str, &str); 8] = [
     ("carl2", "carl@a.example"),
     ("dora", "dora@b.example"),
     ("dora2", "dora@b.example"),
+    ("eva", "eva@b.example"),
 ];
 
 #[derive(Clone)]
@@ -575,15 +576,21 @@ impl World {
     /// What the hub, and every device that did not make it, say of a submission; nobody takes it.
     pub(super) fn verdicts(&self, submission: &Submission) -> Vec<(&'static str, Result<()>)> {
         let author = &submission.header.claimed().sender;
+        let judges: Vec<_> = self.present().into_iter().filter(|who| self.id(who) != *author).collect();
+        assert!(!judges.is_empty(), "nobody is there to judge");
+        self.verdicts_of(submission, &judges)
+    }
+
+    /// What the hub and some devices say.
+    pub(super) fn verdicts_of(
+        &self,
+        submission: &Submission,
+        judges: &[&'static str],
+    ) -> Vec<(&'static str, Result<()>)> {
         let entry = self.entry(submission).1.entry;
-        let mut verdicts = vec![("the hub", self.clone().submit(submission))];
-        for who in self.present() {
-            if self.id(who) != *author {
-                verdicts.push((who, self.clone().process(who, &entry)));
-            }
-        }
-        assert!(verdicts.len() > 1, "nobody is there to judge");
-        verdicts
+        let hub = ("the hub", self.clone().submit(submission));
+        let members = judges.iter().map(|who| (*who, self.clone().process(who, &entry)));
+        [hub].into_iter().chain(members).collect()
     }
 
     /// Everybody refuses it, and says why in the same way.
