@@ -3,6 +3,10 @@
 mod device;
 mod world;
 
+mod arbitrary;
 mod blobs;
+mod cost;
 mod hub;
+mod links;
+mod stores;
 mod text;

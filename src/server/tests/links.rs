@@ -1,0 +1,401 @@
+//! Links: what is lost, doubled, late or forged between two servers.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::{device::Dev, world::World};
+use crate::{
+    code::Code,
+    crypto::{self, Label, SigningKey, hash},
+    identity::{
+        AgencyStatus,
+        fixture::{DAY, agency, now, signed},
+    },
+    ids::{Device, Hash, IncarnationId, RequestId, RoomId},
+    limits,
+    server::{Output, keys::LinkKeys, rows},
+    store::Store,
+    time::Timestamp,
+    wire::{
+        self, Signed,
+        device::{Claim, ReplyBody},
+        link::{Departure, LinkAck, LinkClaim, LinkFrame, LinkItem, PeerMessage, RoomEntries},
+        log::Head,
+    },
+};
+
+/// Two agencies, a room of two, and a message on its way from the hub.
+fn pair() -> (World, Dev, Dev, RoomId) {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut bert = world.person("bert@b.example");
+    let room = world.room(&mut [&mut anna, &mut bert]);
+    (world, anna, bert, room)
+}
+
+fn say(world: &mut World, anna: &mut Dev, room: &RoomId, text: &str) {
+    let said = anna.say(room, text);
+    assert_eq!(anna.submit(world.site("a.example"), &said), ReplyBody::Done);
+}
+
+fn frame_of(bytes: &[u8]) -> Signed<LinkFrame> {
+    match wire::decode(&Bytes::copy_from_slice(bytes)).unwrap() {
+        PeerMessage::Frame(frame) => *frame,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ack_of(bytes: &[u8]) -> LinkAck {
+    match wire::decode(&Bytes::copy_from_slice(bytes)).unwrap() {
+        PeerMessage::Ack(ack) => ack.claimed().clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A frame that somebody else makes of one.
+fn forged(of: &[u8], key: &SigningKey, change: impl FnOnce(&mut LinkFrame)) -> Vec<u8> {
+    let mut frame = frame_of(of).claimed().clone();
+    change(&mut frame);
+    wire::encode(&PeerMessage::Frame(Box::new(crypto::sign(frame, &[key]).into_signed()))).to_vec()
+}
+
+fn ack(of: LinkAck, key: &SigningKey) -> Vec<u8> {
+    wire::encode(&PeerMessage::Ack(Box::new(crypto::sign(of, &[key]).into_signed()))).to_vec()
+}
+
+fn server_key(world: &World, name: &str) -> SigningKey {
+    let agency = world.federation.agencies.iter().find(|a| a.id == agency(name)).unwrap();
+    SigningKey::from_seed(&agency.server.seed())
+}
+
+fn peer_code(world: &mut World, at: &str, message: &[u8]) -> Code {
+    let site = world.site(at);
+    let before = site.store.clone();
+    let code = site.peer(message).unwrap_err().code();
+    assert!(site.store == before, "an error has changed something");
+    code
+}
+
+#[test]
+fn frames_are_lost_doubled_and_late() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    let b = agency("b.example");
+    let mut frames = Vec::new();
+    for text in ["one", "two", "three"] {
+        say(&mut world, &mut anna, &room, text);
+        assert!(world.site("a.example").outputs.contains(&Output::LinkReady(b.clone())));
+        frames.push(world.site("a.example").pump(&b).unwrap());
+    }
+    assert_eq!(world.site("a.example").pump(&b), None);
+    let first = frame_of(&frames[0]).claimed().number;
+
+    // V-537: the second is late; the third tells how far it has come.
+    let acks: Vec<_> =
+        [0, 2, 0, 2].map(|i| world.site("b.example").peer(&frames[i]).unwrap().unwrap().bytes).to_vec();
+    assert!(acks.iter().all(|ack| ack_of(ack).number == first));
+    for ack in &acks {
+        assert!(world.site("a.example").peer(ack).unwrap().is_none());
+    }
+    world.sync(&mut bert);
+    assert_eq!(bert.texts(), ["one"]);
+
+    // Nothing goes again before its time, then everything from the oldest on.
+    assert_eq!(world.site("a.example").pump(&b), None);
+    let site = world.site("a.example");
+    site.now = site.now.plus(limits::FRAME_RETRY);
+    site.restart();
+    site.call(|server, ctx| server.tick(ctx, 10)).unwrap();
+    assert_eq!(site.outputs, [Output::LinkReady(b.clone())]);
+    let again: Vec<_> = core::iter::from_fn(|| site.pump(&b)).collect();
+    assert_eq!(again, [frames[1].clone(), frames[2].clone()]);
+    let mut last = None;
+    for frame in again.iter().chain(&again) {
+        last = world.site("b.example").peer(frame).unwrap();
+    }
+    let ack = last.unwrap().bytes;
+    assert_eq!(ack_of(&ack).number, first + 2);
+    world.site("a.example").peer(&ack).unwrap();
+    // Acknowledgements that come late or twice change nothing.
+    let before = world.site("a.example").store.clone();
+    for old in acks.iter().chain([&ack]) {
+        world.site("a.example").peer(old).unwrap();
+    }
+    assert!(world.site("a.example").store == before);
+    world.sync(&mut bert);
+    assert_eq!(bert.texts(), ["one", "two", "three"]);
+    // All frames are gone from the store.
+    let prefix = LinkKeys::with(&b).frame(0);
+    let prefix = &prefix[..prefix.len() - 8];
+    assert!(world.site("a.example").store.rows().all(|(key, _)| !key.starts_with(prefix)));
+}
+
+#[test]
+fn waiting_doubles_and_has_an_end() {
+    let (mut world, mut anna, _, room) = pair();
+    let b = agency("b.example");
+    say(&mut world, &mut anna, &room, "hello");
+    let site = world.site("a.example");
+    let frame = site.pump(&b).unwrap();
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        let mut wait = Duration::ZERO;
+        while site.pump(&b).is_none() {
+            site.now = site.now.plus(Duration::from_secs(1));
+            wait += Duration::from_secs(1);
+        }
+        waits.push(wait.as_secs());
+    }
+    assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]);
+    let ack = world.site("b.example").peer(&frame);
+    let ack = ack.unwrap().unwrap().bytes;
+    world.site("a.example").peer(&ack).unwrap();
+    say(&mut world, &mut anna, &room, "again");
+    let site = world.site("a.example");
+    assert!(site.pump(&b).is_some() && site.pump(&b).is_none());
+    site.now = site.now.plus(limits::FRAME_RETRY);
+    assert!(site.pump(&b).is_some());
+}
+
+#[test]
+fn no_more_frames_are_in_flight_than_may_be() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    let b = agency("b.example");
+    let mut frames = Vec::new();
+    for i in 0..limits::FRAMES_IN_FLIGHT + 3 {
+        say(&mut world, &mut anna, &room, &i.to_string());
+        frames.extend(world.site("a.example").pump(&b));
+    }
+    assert_eq!(frames.len() as u64, limits::FRAMES_IN_FLIGHT);
+    let mut last = Vec::new();
+    for frame in &frames {
+        last = world.site("b.example").peer(frame).unwrap().unwrap().bytes;
+    }
+    // One acknowledgement is enough for all of them.
+    world.site("a.example").peer(&last).unwrap();
+    world.settle();
+    world.sync(&mut bert);
+    assert_eq!(bert.read.len() as u64, limits::FRAMES_IN_FLIGHT + 3);
+}
+
+#[test]
+fn frames_that_cannot_be_taken() {
+    let (mut world, mut anna, _, room) = pair();
+    let (b, c) = (agency("b.example"), agency("c.example"));
+    say(&mut world, &mut anna, &room, "hello");
+    let frame = world.site("a.example").pump(&b).unwrap();
+    let key = server_key(&world, "a.example");
+    let code = |world: &mut World, change: &dyn Fn(&mut LinkFrame)| {
+        peer_code(world, "b.example", &forged(&frame, &key, change))
+    };
+    // V-531
+    assert_eq!(peer_code(&mut world, "c.example", &frame), Code::NotForUs);
+    assert_eq!(code(&mut world, &|f| f.to = c.clone()), Code::NotForUs);
+    // V-532
+    let foreign = forged(&frame, &server_key(&world, "c.example"), |_| {});
+    assert_eq!(peer_code(&mut world, "b.example", &foreign), Code::MissingEvidence);
+    assert_eq!(code(&mut world, &|f| f.from = agency("x.example")), Code::UnknownAgency);
+    let certificate = SigningKey::from_seed(&world.federation.agencies[0].certificate.seed());
+    let purpose = forged(&frame, &certificate, |_| {});
+    assert_eq!(peer_code(&mut world, "b.example", &purpose), Code::UnknownKey);
+    let unsigned = {
+        let mut bytes = frame.clone();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        bytes
+    };
+    assert_eq!(peer_code(&mut world, "b.example", &unsigned), Code::BadSignature);
+    // V-534
+    assert_eq!(code(&mut world, &|f| f.at = now().plus(DAY)), Code::BadStamp);
+    // V-535: the number that was taken with something else in it; a chain that does not connect.
+    assert_eq!(code(&mut world, &|f| f.previous = Some(Hash::from_bytes([1; 32]))), Code::LinkFork);
+    world.site("b.example").peer(&frame).unwrap();
+    assert_eq!(code(&mut world, &|f| f.at = now().plus(Duration::from_secs(1))), Code::LinkFork);
+    assert!(world.site("b.example").peer(&frame).is_ok());
+}
+
+#[test]
+fn a_life_of_a_store_begins_at_one_and_later_than_the_last() {
+    let (mut world, mut anna, _, room) = pair();
+    let b = agency("b.example");
+    say(&mut world, &mut anna, &room, "hello");
+    let site = world.site("a.example");
+    site.now = site.now.plus(Duration::from_secs(1));
+    let frame = site.pump(&b).unwrap();
+    let key = server_key(&world, "a.example");
+    let descriptor = Some(world.federation.agencies[0].descriptor());
+    let anew = |number: u64, at: Timestamp| {
+        forged(&frame, &key, |f| {
+            f.incarnation = IncarnationId::from_bytes([5; 16]);
+            f.number = number;
+            f.previous = (number > 1).then(|| Hash::from_bytes([0; 32]));
+            f.descriptor = descriptor.clone();
+            f.at = at;
+        })
+    };
+    world.site("b.example").peer(&frame).unwrap();
+    // In the middle of a life of which nothing is known: nothing of it was taken.
+    let site = world.site("b.example");
+    let before = site.store.clone();
+    let reply = ack_of(&site.peer(&anew(2, now().plus(DAY / 1000))).unwrap().unwrap().bytes);
+    assert_eq!((reply.number, reply.hash), (0, None));
+    assert_eq!(reply.incarnation, IncarnationId::from_bytes([5; 16]));
+    assert!(site.store == before);
+    // V-533: frames of an earlier life that somebody has kept.
+    assert_eq!(peer_code(&mut world, "b.example", &anew(1, now())), Code::RolledBack);
+    let later = anew(1, now().plus(Duration::from_secs(2)));
+    let reply = ack_of(&world.site("b.example").peer(&later).unwrap().unwrap().bytes);
+    assert_eq!(reply.number, 1);
+    // And the old life is over: its frames are answered, never taken.
+    let reply = ack_of(&world.site("b.example").peer(&frame).unwrap().unwrap().bytes);
+    assert_eq!(reply.number, 0);
+}
+
+#[test]
+fn acknowledgements_that_cannot_be() {
+    let (mut world, mut anna, _, room) = pair();
+    let b = agency("b.example");
+    say(&mut world, &mut anna, &room, "hello");
+    let frame = world.site("a.example").pump(&b).unwrap();
+    let good = ack_of(&world.site("b.example").peer(&frame).unwrap().unwrap().bytes);
+    let (key, other) = (server_key(&world, "b.example"), server_key(&world, "c.example"));
+    let mut code = |of: LinkAck, key| peer_code(&mut world, "a.example", &ack(of, key));
+    // V-538
+    assert_eq!(code(LinkAck { number: good.number + 1, ..good.clone() }, &key), Code::LinkFork);
+    let hash = Some(Hash::from_bytes([1; 32]));
+    assert_eq!(code(LinkAck { hash, ..good.clone() }, &key), Code::LinkFork);
+    let incarnation = IncarnationId::from_bytes([1; 16]);
+    assert_eq!(code(LinkAck { incarnation, ..good.clone() }, &key), Code::NotForUs);
+    assert_eq!(code(LinkAck { to: agency("c.example"), ..good.clone() }, &key), Code::NotForUs);
+    assert_eq!(code(good.clone(), &other), Code::MissingEvidence);
+    world.site("a.example").peer(&ack(good, &key)).unwrap();
+}
+
+#[test]
+fn a_suspended_agency_is_not_listened_to() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    say(&mut world, &mut anna, &room, "hello");
+    let frame = world.site("a.example").pump(&agency("b.example")).unwrap();
+    let mut roster = world.federation.roster(2);
+    let suspended = roster.agencies[0].clone();
+    roster.agencies[0] = crate::identity::Agency::new(
+        suspended.id().clone(),
+        AgencyStatus::Suspended,
+        &world.federation.agencies[0].root.verify_key(),
+    );
+    let list = signed(&roster, &[1, 2]);
+    world.site("b.example").call(|server, ctx| server.trust_list(ctx, &list)).unwrap();
+    assert_eq!(peer_code(&mut world, "b.example", &frame), Code::SuspendedAgency);
+    // Its users cannot be asked for either.
+    let site = world.site("b.example");
+    bert.claim(site, &[anna.id.user.clone()]);
+    world.sync(&mut bert);
+    let claimed = bert.claimed();
+    let code = claimed[0].keys.as_ref().unwrap_err().code();
+    assert_eq!(code, Some(Code::SuspendedAgency));
+    // V-210: past expiry and grace nobody is.
+    let site = world.site("c.example");
+    site.now = now().plus(DAY * 400);
+    let frame = forged(&frame, &server_key(&world, "a.example"), |f| f.to = agency("c.example"));
+    assert_eq!(peer_code(&mut world, "c.example", &frame), Code::Expired);
+}
+
+#[test]
+fn an_item_that_cannot_be_taken_stops_nothing() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    let (a, b) = (agency("a.example"), agency("b.example"));
+    say(&mut world, &mut anna, &room, "hello");
+    let frame = world.site("a.example").pump(&b).unwrap();
+    let key = server_key(&world, "a.example");
+    let good = frame_of(&frame).claimed().items.clone();
+    let [LinkItem::Entries(entries)] = good.as_slice() else { panic!() };
+    let claim = Claim { claim_id: RequestId::from_bytes([1; 16]), users: vec![bert.id.user.clone()] };
+    let foreign = LinkClaim { device: bert.id.clone(), claim: claim.clone() };
+    let not_ours = Claim { users: vec![anna.id.user.clone()], ..claim };
+    let mut beyond = entries.as_ref().clone();
+    beyond.items.clear();
+    let items = vec![
+        LinkItem::Claim(foreign),
+        LinkItem::Claim(LinkClaim { device: anna.id.clone(), claim: not_ours }),
+        LinkItem::Entries(Box::new(beyond)),
+        good[0].clone(),
+        good[0].clone(),
+    ];
+    let mixed = forged(&frame, &key, |frame| frame.items = items);
+    assert!(world.site("b.example").peer(&mixed).unwrap().is_some());
+    let row = &world.site("b.example").store;
+    let row = Store::get(row, &LinkKeys::with(&a).incoming()).unwrap().unwrap();
+    assert_eq!(rows::read::<rows::InRow>(row).unwrap().refused, 4);
+    world.sync(&mut bert);
+    assert_eq!(bert.texts(), ["hello"]);
+}
+
+#[test]
+fn a_hub_shows_a_follower_one_history() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    let b = agency("b.example");
+    for text in ["one", "two"] {
+        say(&mut world, &mut anna, &room, text);
+    }
+    let frame = world.site("a.example").pump(&b).unwrap();
+    let key = server_key(&world, "a.example");
+    let refused = |world: &mut World, from: &str, change: &dyn Fn(&mut RoomEntries)| {
+        let key = server_key(world, from);
+        let mut store = world.site("b.example").store.clone();
+        let bytes = forged(&frame, &key, |f| {
+            f.from = agency(from);
+            let Some(LinkItem::Entries(entries)) = f.items.first_mut() else { panic!() };
+            change(entries);
+            if from != "a.example" {
+                f.number = 1;
+                f.previous = None;
+                f.incarnation = IncarnationId::from_bytes([7; 16]);
+                f.descriptor = Some(world.federation.agencies[2].descriptor());
+            }
+        });
+        assert!(world.site("b.example").peer(&bytes).unwrap().is_some());
+        let link = LinkKeys::with(&agency(from)).incoming();
+        let row = Store::get(&world.site("b.example").store, &link).unwrap().unwrap();
+        let refused = rows::read::<rows::InRow>(row).unwrap().refused;
+        core::mem::swap(&mut world.site("b.example").store, &mut store);
+        refused
+    };
+    let head = |seq: u64, hash: Hash, key: &SigningKey, entries: &RoomEntries| {
+        let head = Head { seq, hash, ..entries.head.claimed().clone() };
+        crypto::sign(head, &[key]).into_signed()
+    };
+    // V-521: from the hub alone.
+    assert_eq!(refused(&mut world, "c.example", &|_| {}), 1);
+    // V-501: a gap, another order; V-506: a head of another history, or by another agency.
+    assert_eq!(refused(&mut world, "a.example", &|e| drop(e.items.remove(0))), 1);
+    assert_eq!(refused(&mut world, "a.example", &|e| e.items.swap(0, 1)), 1);
+    let forked = |e: &mut RoomEntries| e.head = head(4, Hash::from_bytes([1; 32]), &key, e);
+    assert_eq!(refused(&mut world, "a.example", &forked), 1);
+    let other = server_key(&world, "c.example");
+    let foreign = |e: &mut RoomEntries| {
+        e.head = head(e.head.claimed().seq, e.head.claimed().hash, &other, e);
+    };
+    assert_eq!(refused(&mut world, "a.example", &foreign), 1);
+    // V-522
+    let departs = |device: &Device, seq| {
+        let departure = Departure { device: device.clone(), seq };
+        move |e: &mut RoomEntries| e.departures = vec![departure.clone()]
+    };
+    let (anna_id, bert_id) = (anna.id.clone(), bert.id.clone());
+    assert_eq!(refused(&mut world, "a.example", &departs(&anna_id, 4)), 1);
+    assert_eq!(refused(&mut world, "a.example", &departs(&bert_id, 5)), 1);
+    assert_eq!(refused(&mut world, "a.example", &departs(&bert_id, 4)), 0);
+    assert_eq!(refused(&mut world, "a.example", &|_| {}), 0);
+    world.site("b.example").peer(&frame).unwrap();
+    world.sync(&mut bert);
+    assert_eq!(bert.texts(), ["one", "two"]);
+}
+
+#[test]
+fn a_frame_hash_is_of_what_is_signed() {
+    let (mut world, mut anna, _, room) = pair();
+    say(&mut world, &mut anna, &room, "hello");
+    let frame = world.site("a.example").pump(&agency("b.example")).unwrap();
+    let reply = ack_of(&world.site("b.example").peer(&frame).unwrap().unwrap().bytes);
+    assert_eq!(reply.hash, Some(hash(Label::FRAME_HASH, &[frame_of(&frame).body()])));
+}
