@@ -1,5 +1,6 @@
 //! What is new for a device: log entries past its cursors, its inbox, documents.
 
+use core::ops::RangeInclusive;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     code::Code,
-    error::{Result, ensure},
+    error::{Error, Result, Retry, ensure},
     ids::{AgencyId, Device, RoomId},
     limits,
     room::log::entry_hash,
@@ -103,7 +104,8 @@ impl Call<'_, '_> {
 
         let mut items: Vec<LogItem> = Vec::new();
         for seq in cursor.seq.saturating_add(1)..=last {
-            let entry = self.entry_row(&cursor.room, seq)?;
+            let entry =
+                self.entry_row(&cursor.room, seq).map_err(|error| all_of(error, &cursor.room, seq..=last))?;
             if !budget.take_entry(entry.len()) {
                 break;
             }
@@ -209,6 +211,18 @@ impl Call<'_, '_> {
             }
         }
         Ok(newer)
+    }
+}
+
+/// Where a store says that an entry is not loaded: all that may be delivered are wanted.
+fn all_of(error: Error, room: &RoomId, seqs: RangeInclusive<u64>) -> Error {
+    let keys = RoomKeys::of(room);
+    match error.retry() {
+        Retry::Load(_) => {
+            let wanted = seqs.take(limits::DELIVERY_ENTRIES);
+            Error::load(wanted.flat_map(|seq| [keys.entry(seq), keys.head(seq)]).collect())
+        }
+        _ => error,
     }
 }
 

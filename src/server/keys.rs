@@ -25,6 +25,10 @@ pub(super) fn own(part: &'static [u8; 1]) -> Key {
     KeyBuilder::table("self/").fixed(part).build()
 }
 
+pub(super) fn all_own() -> Key {
+    KeyBuilder::table("self/").build()
+}
+
 /// All enrolled devices of a user.
 pub(super) fn devices_of(user: &UserId) -> Key {
     KeyBuilder::table("user/").name(user.as_str().as_bytes()).build()
@@ -66,6 +70,10 @@ impl DeviceKeys {
     /// The submission that used a counter: its id.
     pub(super) fn counter(&self, counter: u64) -> Key {
         self.table(b"c").number(counter).build()
+    }
+
+    pub(super) fn inboxes(&self) -> Key {
+        self.table(b"i").build()
     }
 
     /// [`super::rows::InboxRow`].

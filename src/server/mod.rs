@@ -52,6 +52,7 @@ mod setup;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod touches;
 
 pub use setup::Setup;
 
@@ -61,7 +62,7 @@ use crate::{
     attachment::ChunkRef,
     error::Result,
     ids::{AgencyId, BlobId, Device, RoomId},
-    store::{Ctx, Store, Transition},
+    store::{Ctx, Key, Store, Transition},
 };
 
 /// The engine. It holds nothing but what it can read again from the store.
@@ -235,6 +236,25 @@ impl Server {
         let mut call = Call::begin(ctx, &mut self.cache)?;
         call.tick(max)?;
         call.finish(())
+    }
+
+    /// The prefixes under which lies most of what [`Server::device`] will read for this
+    /// message: for hosts whose store is asynchronous ([`Preloaded`](crate::store::Preloaded)).
+    #[must_use]
+    pub fn touches_device(message: &[u8]) -> Vec<Key> {
+        touches::device(message)
+    }
+
+    /// The same for [`Server::peer`].
+    #[must_use]
+    pub fn touches_peer(message: &[u8]) -> Vec<Key> {
+        touches::peer(message)
+    }
+
+    /// The same for [`Server::pump`].
+    #[must_use]
+    pub fn touches_pump(peer: &AgencyId) -> Vec<Key> {
+        touches::pump(peer)
     }
 
     /// Own devices in a room, in order, at most `limit` after `after`: to whom

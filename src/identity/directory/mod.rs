@@ -39,6 +39,11 @@ impl Directory {
         rows::all()
     }
 
+    /// The row of [`Directory::trust_version`].
+    pub(crate) fn trust_row(&self) -> Key {
+        rows::trust()
+    }
+
     /// Sets the anchor, or replaces it with a newer one of the same federation. Lists that
     /// are there already keep their say: an anchor only begins.
     ///

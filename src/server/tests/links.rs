@@ -39,7 +39,7 @@ fn say(world: &mut World, anna: &mut Dev, room: &RoomId, text: &str) {
     assert_eq!(anna.submit(world.site("a.example"), &said), ReplyBody::Done);
 }
 
-fn frame_of(bytes: &[u8]) -> Signed<LinkFrame> {
+pub(super) fn frame_of(bytes: &[u8]) -> Signed<LinkFrame> {
     match wire::decode(&Bytes::copy_from_slice(bytes)).unwrap() {
         PeerMessage::Frame(frame) => *frame,
         other => panic!("{other:?}"),
@@ -62,6 +62,32 @@ fn forged(of: &[u8], key: &SigningKey, change: impl FnOnce(&mut LinkFrame)) -> V
 
 fn ack(of: LinkAck, key: &SigningKey) -> Vec<u8> {
     wire::encode(&PeerMessage::Ack(Box::new(crypto::sign(of, &[key]).into_signed()))).to_vec()
+}
+
+/// Something that an agency's server sends which it would not send by itself: as its next frame.
+pub(super) fn push(world: &mut World, from: &str, to: &str, items: Vec<LinkItem>) {
+    let key = server_key(world, from);
+    let link = LinkKeys::with(&agency(from)).incoming();
+    let row = world.site(to).store.get(&link).unwrap().map(|row| rows::read::<rows::InRow>(row).unwrap());
+    let row = row.unwrap_or_default();
+    let place = world.federation.agencies.iter().position(|a| a.id == agency(from)).unwrap();
+    let incarnation = match row.number {
+        0 => IncarnationId::from_bytes([1; 16]),
+        _ => IncarnationId::from_slice(&row.incarnation).unwrap(),
+    };
+    let frame = LinkFrame {
+        from: agency(from),
+        to: agency(to),
+        incarnation,
+        number: row.number + 1,
+        previous: (row.number > 0).then(|| Hash::from_slice(&row.hash).unwrap()),
+        at: now(),
+        descriptor: Some(world.federation.agencies[place].descriptor()),
+        items,
+    };
+    let bytes = wire::encode(&PeerMessage::Frame(Box::new(crypto::sign(frame, &[&key]).into_signed())));
+    let reply = world.site(to).peer(&bytes).unwrap().unwrap();
+    assert_eq!(ack_of(&reply.bytes).number, row.number + 1);
 }
 
 fn server_key(world: &World, name: &str) -> SigningKey {

@@ -1,5 +1,6 @@
 //! Servers among themselves, and with devices that are made by hand.
 
+mod deliveries;
 mod device;
 mod world;
 

@@ -7,11 +7,12 @@ use super::{
 use crate::{
     code::Code,
     crypto::SigningKey,
+    error::Retry,
     identity::fixture::{DAY, agency, key, now},
     ids::RoomId,
     room::RoomKind,
     server::{Output, Reply, Server, keys::DeviceKeys},
-    store::{Apply, ApplyError, Ctx, MemoryStore, Preloaded, Transition},
+    store::{ApplyError, Ctx, MemoryStore, Preloaded, Store, Transition},
     time::Timestamp,
     wire::device::{ClaimedUser, GetMaterial, InboxBody, ReplyBody, RequestBody},
 };
@@ -345,30 +346,67 @@ fn setting_up_has_its_rules() {
     assert_eq!(Server::new().device(ctx, &[]).unwrap_err().code(), Code::NotReady);
 }
 
-#[test]
-fn an_asynchronous_host_loads_what_is_asked_for() {
-    let (mut world, mut anna, _, room) = room_of_two();
-    let said = wrap(&anna.say(&room, "hello"));
-    let site = world.site("a.example");
-    let (mut server, mut loaded) = (Server::new(), Preloaded::default());
-    let mut rounds = 0;
-    let transition = loop {
-        let ctx = Ctx { now: site.now, store: &loaded, rng: &mut site.rng };
-        match server.device(ctx, &said) {
-            Ok(transition) => break transition,
-            Err(error) => {
-                let crate::error::Retry::Load(prefixes) = error.retry() else { panic!("{error}") };
-                for prefix in prefixes {
-                    let rows = crate::store::Store::scan(&site.store, prefix, None, usize::MAX).unwrap();
-                    loaded.load(prefix.clone(), rows);
-                }
-                rounds += 1;
-                assert!(rounds < 64);
-            }
+/// Rounds of loading until a call has what it needs.
+fn rounds<T>(
+    store: &MemoryStore,
+    first: Vec<Vec<u8>>,
+    mut call: impl FnMut(Ctx<'_>) -> crate::error::Result<Transition<T, Output>>,
+) -> (u32, Transition<T, Output>) {
+    let (mut loaded, mut rng) = (Preloaded::default(), crate::identity::fixture::rng(3));
+    let mut load = |loaded: &mut Preloaded, prefixes: &[Vec<u8>]| {
+        for prefix in prefixes {
+            loaded.load(prefix.clone(), Store::scan(store, prefix, None, usize::MAX).unwrap());
         }
     };
-    site.store.apply(transition.batch()).unwrap();
-    assert_eq!(site.device(&said).body, ReplyBody::Done);
+    load(&mut loaded, &first);
+    let mut rounds = 1;
+    loop {
+        match call(Ctx { now: now(), store: &loaded, rng: &mut rng }) {
+            Ok(transition) => return (rounds, transition),
+            Err(error) => {
+                let Retry::Load(prefixes) = error.retry() else { panic!("{error}") };
+                load(&mut loaded, prefixes);
+                rounds += 1;
+                assert!(rounds < 100);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_asynchronous_host_loads_in_few_rounds() {
+    let (mut world, mut anna, mut bert, room) = room_of_two();
+    let b = agency("b.example");
+    let mut server = Server::new();
+    for text in 0..40 {
+        let said = wrap(&anna.say(&room, &text.to_string()));
+        let site = world.site("a.example");
+        let (first, transition) =
+            rounds(&site.store, Server::touches_device(&said), |ctx| server.device(ctx, &said));
+        transition.commit(&mut site.store).unwrap();
+        assert_eq!(first, 1);
+    }
+    let site = world.site("a.example");
+    let (some, transition) = rounds(&site.store, Server::touches_pump(&b), |ctx| server.pump(ctx, &b));
+    let frame = transition.commit(&mut site.store).unwrap().value.unwrap();
+    assert!(some < 60, "{some}");
+    let site = world.site("b.example");
+    let (few, transition) = rounds(&site.store, Server::touches_peer(&frame), |ctx| server.peer(ctx, &frame));
+    let ack = transition.commit(&mut site.store).unwrap().value.unwrap().bytes;
+    assert!(few < 10, "{few}");
+    let site = world.site("a.example");
+    let (few, transition) = rounds(&site.store, Server::touches_peer(&ack), |ctx| server.peer(ctx, &ack));
+    transition.commit(&mut site.store).unwrap();
+    assert!(few < 10, "{few}");
+    let sync = bert.sync_request();
+    let sync = bert.request(RequestBody::Sync(sync));
+    let site = world.site("b.example");
+    let (few, transition) =
+        rounds(&site.store, Server::touches_device(&sync), |ctx| server.device(ctx, &sync));
+    transition.commit(&mut site.store).unwrap();
+    assert!(few < 10, "{few}");
+    world.sync(&mut bert);
+    assert_eq!(bert.read.len(), 40);
 }
 
 #[test]

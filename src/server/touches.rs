@@ -1,0 +1,114 @@
+//! Which rows a message will need: so that a host whose store is asynchronous loads them in
+//! one round. What is missed is asked for as it comes up.
+
+use bytes::Bytes;
+
+use super::keys::{self, DeviceKeys, LinkKeys, RoomKeys};
+use crate::{
+    identity::Directory,
+    ids::{AgencyId, Device, RoomId},
+    store::Key,
+    wire::{
+        decode,
+        device::{DeviceMessage, RequestBody},
+        link::{LinkItem, PeerMessage},
+        log::SubmissionHeader,
+    },
+};
+
+/// What every call reads.
+fn always() -> Vec<Key> {
+    vec![keys::all_own(), Directory.trust_row()]
+}
+
+/// For a message of a device. Bytes that are no message need nothing.
+pub(super) fn device(message: &[u8]) -> Vec<Key> {
+    let mut prefixes = always();
+    match decode(&Bytes::copy_from_slice(message)) {
+        Ok(DeviceMessage::Submission(submission)) => {
+            let header = submission.header.claimed();
+            prefixes.extend(submission_rows(header));
+            of_device(&mut prefixes, &header.sender);
+            prefixes.push(DeviceKeys::of(&header.sender).counter(header.counter));
+        }
+        Ok(DeviceMessage::Request(request)) => {
+            let device = &request.claimed().device;
+            of_device(&mut prefixes, device);
+            match &request.claimed().body {
+                RequestBody::Sync(sync) => {
+                    prefixes.push(DeviceKeys::of(device).inboxes());
+                    for cursor in &sync.cursors {
+                        let keys = RoomKeys::of(&cursor.room);
+                        prefixes.extend([keys.tail(), keys.state(), keys.reader(device)]);
+                    }
+                }
+                RequestBody::Publish(_) => prefixes.push(DeviceKeys::of(device).packages()),
+                RequestBody::GetMaterial(wanted) => {
+                    let keys = RoomKeys::of(&wanted.room);
+                    prefixes.extend([keys.reader(device), keys.joining(wanted.seq)]);
+                }
+                _ => {}
+            }
+        }
+        Err(_) => {}
+    }
+    prefixes
+}
+
+/// For a message of another agency's server.
+pub(super) fn peer(message: &[u8]) -> Vec<Key> {
+    let mut prefixes = always();
+    match decode(&Bytes::copy_from_slice(message)) {
+        Ok(PeerMessage::Frame(frame)) => {
+            let keys = LinkKeys::with(&frame.claimed().from);
+            prefixes.extend([keys.guard_in(), keys.incoming()]);
+            frame.claimed().items.iter().for_each(|item| of_item(&mut prefixes, item));
+        }
+        Ok(PeerMessage::Ack(ack)) => {
+            let keys = LinkKeys::with(&ack.claimed().from);
+            prefixes.extend([keys.guard_out(), keys.outgoing(), keys.frame(ack.claimed().number)]);
+        }
+        _ => {}
+    }
+    prefixes
+}
+
+/// For making frames for another agency.
+pub(super) fn pump(agency: &AgencyId) -> Vec<Key> {
+    let keys = LinkKeys::with(agency);
+    let mut prefixes = always();
+    prefixes.extend([keys.guard_out(), keys.outgoing(), keys.pending()]);
+    prefixes
+}
+
+fn of_item(prefixes: &mut Vec<Key>, item: &LinkItem) {
+    match item {
+        LinkItem::Submission(submission) => prefixes.extend(submission_rows(submission.header.claimed())),
+        LinkItem::Entries(entries) => prefixes.extend(room_rows(&entries.room)),
+        LinkItem::Refusal(refusal) => of_device(prefixes, &refusal.claimed().sender),
+        LinkItem::Welcome(welcome) => {
+            prefixes.extend(room_rows(&welcome.invitation.head.claimed().room));
+            welcome.recipients.iter().for_each(|device| of_device(prefixes, device));
+        }
+        LinkItem::ClaimAnswer(answer) => of_device(prefixes, &answer.device),
+        LinkItem::Claim(_) | LinkItem::BlobOpen(_) | LinkItem::BlobInfo(_) => {}
+    }
+}
+
+fn room_rows(room: &RoomId) -> [Key; 3] {
+    let keys = RoomKeys::of(room);
+    [keys.guard(), keys.tail(), keys.state()]
+}
+
+fn submission_rows(header: &SubmissionHeader) -> Vec<Key> {
+    let keys = RoomKeys::of(&header.room);
+    let mut rows = room_rows(&header.room).to_vec();
+    rows.push(keys.fate(&header.sender, &header.submission_id));
+    rows.extend([keys.member(&header.sender), keys.reader(&header.sender)]);
+    rows
+}
+
+fn of_device(prefixes: &mut Vec<Key>, device: &Device) {
+    let keys = DeviceKeys::of(device);
+    prefixes.extend([keys::enrolled(device), keys.guard(), keys.state()]);
+}
