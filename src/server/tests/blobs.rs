@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     identity::fixture::{agency, now, rng},
     ids::{AgencyId, BlobId, Hash},
-    server::{Output, Reply, WithChunk},
+    server::{Output, Reply, Server, WithChunk},
     time::Timestamp,
     wire::{
         self,
@@ -37,7 +37,7 @@ struct Photo {
 
 impl Photo {
     fn new(size: usize, origin: &str) -> Self {
-        let mut rng = rng(77);
+        let mut rng = rng(u8::try_from(size % 251).unwrap());
         let plain: Vec<u8> = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
         let (sealed, bytes) = seal_all(&plain, &mut rng).unwrap();
         let file = sealed.file_ref(BlobId::random(&mut rng), agency(origin), expires_at());
@@ -194,4 +194,169 @@ fn a_photo_crosses_borders_once_for_each_agency() {
     download(&mut world, &mut tablet, &mut chunks, &photo);
     assert_eq!(download(&mut world, &mut anna, &mut chunks, &photo), seen);
     assert_eq!(chunks.len(), 2 * parts);
+}
+
+#[test]
+fn attachments_that_are_not_taken() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut tablet = world.further(&anna);
+    let mut chunks = Chunks::new();
+    let photo = Photo::new(200_000, "a.example");
+    let site = world.site("a.example");
+    let mut begin = |change: &dyn Fn(&mut BlobBegin)| {
+        let mut begin = photo.begin();
+        change(&mut begin);
+        code(&ask(&mut anna, site, RequestBody::BlobBegin(begin)).0)
+    };
+    assert_eq!(begin(&|b| b.info.padded += 1), Code::BadGeometry);
+    assert_eq!(begin(&|b| b.info.header = vec![1].into()), Code::BadHeader);
+    assert_eq!(begin(&|b| b.info.chunk_hashes = b.info.chunk_hashes.slice(32..)), Code::BadGeometry);
+    assert_eq!(begin(&|b| b.expires_at = now()), Code::Expired);
+    assert_eq!(begin(&|b| b.expires_at = now().plus(crate::identity::fixture::DAY * 500)), Code::Quota);
+
+    let refused = |dev: &mut Dev, site: &mut Site, chunks: &mut Chunks, request, chunk: &[u8]| {
+        code(&bring(dev, site, chunks, request, chunk))
+    };
+    let parts = photo.chunks();
+    assert_eq!(refused(&mut anna, site, &mut chunks, photo.put(0), parts[0]), Code::UnknownBlob);
+    assert_eq!(ask(&mut anna, site, RequestBody::BlobBegin(photo.begin())).0, ReplyBody::Done);
+    // The name is taken, also for the same device; the same announcement is only repeated.
+    let mut other = photo.begin();
+    other.capability_hash = Hash::from_bytes([1; 32]);
+    assert_eq!(code(&ask(&mut anna, site, RequestBody::BlobBegin(other)).0), Code::Equivocation);
+    assert_eq!(ask(&mut anna, site, RequestBody::BlobBegin(photo.begin())).0, ReplyBody::Done);
+
+    assert_eq!(refused(&mut tablet, site, &mut chunks, photo.put(0), parts[0]), Code::NotPermitted);
+    assert_eq!(refused(&mut anna, site, &mut chunks, photo.put(0), parts[1]), Code::BadChunk);
+    assert_eq!(refused(&mut anna, site, &mut chunks, photo.put(99), parts[1]), Code::BadArgument);
+    assert_eq!(code(&ask(&mut anna, site, photo.put(0)).0), Code::BadChunk);
+    assert!(chunks.is_empty());
+
+    // Half of it: nobody is shown how it is made, and what is there comes only to who may.
+    assert_eq!(bring(&mut anna, site, &mut chunks, photo.put(1), parts[1]), ReplyBody::Done);
+    assert_eq!(code(&ask(&mut tablet, site, photo.open()).0), Code::BlobIncomplete);
+    assert_eq!(code(&ask(&mut tablet, site, photo.get(0)).0), Code::BlobIncomplete);
+    assert!(matches!(ask(&mut tablet, site, photo.get(1)).0, ReplyBody::BlobChunk(1)));
+    assert_eq!(code(&ask(&mut tablet, site, photo.get(5_000)).0), Code::BadField);
+    let thief = Photo {
+        file: FileRef { blob: photo.file.blob, ..Photo::new(9, "a.example").file },
+        ..Photo::new(9, "a.example")
+    };
+    assert_eq!(code(&ask(&mut tablet, site, thief.open()).0), Code::BadCapability);
+    assert_eq!(code(&ask(&mut tablet, site, thief.get(1)).0), Code::BadCapability);
+
+    // A chunk that comes twice is kept once.
+    let kept = chunks.len();
+    assert_eq!(bring(&mut anna, site, &mut chunks, photo.put(1), parts[1]), ReplyBody::Done);
+    assert_eq!(chunks.len(), kept);
+}
+
+#[test]
+fn an_origin_may_refuse_and_may_be_asked_again() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut bert = world.person("bert@b.example");
+    let mut chunks = Chunks::new();
+    let photo = Photo::new(100_000, "a.example");
+    // Nobody has uploaded it yet.
+    assert_eq!(ask(&mut bert, world.site("b.example"), photo.open()).0, ReplyBody::Pending);
+    assert_eq!(ask(&mut bert, world.site("b.example"), photo.open()).0, ReplyBody::Pending);
+    world.settle();
+    assert_eq!(code(&ask(&mut bert, world.site("b.example"), photo.open()).0), Code::UnknownBlob);
+    assert_eq!(code(&ask(&mut bert, world.site("b.example"), photo.get(0)).0), Code::UnknownBlob);
+    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    // Somebody with another capability neither gets it nor stands in the way of who has the right one.
+    let other = Photo::new(9, "a.example");
+    let thief = Photo { file: FileRef { blob: photo.file.blob, ..other.file.clone() }, ..other };
+    for site in &mut world.sites {
+        site.now = now().plus(core::time::Duration::from_secs(700));
+    }
+    let site = world.site("b.example");
+    site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    assert_eq!(ask(&mut bert, site, thief.open()).0, ReplyBody::Pending);
+    world.settle();
+    assert_eq!(code(&ask(&mut bert, world.site("b.example"), thief.open()).0), Code::BadCapability);
+    assert_eq!(download(&mut world, &mut bert, &mut chunks, &photo).len(), 100_000);
+    assert_eq!(code(&ask(&mut bert, world.site("b.example"), thief.open()).0), Code::BadCapability);
+
+    // An origin that is not on the list, or is oneself.
+    let elsewhere = Photo::new(9, "x.example");
+    assert_eq!(code(&ask(&mut bert, world.site("b.example"), elsewhere.open()).0), Code::UnknownAgency);
+    let own = Photo::new(9, "b.example");
+    assert_eq!(code(&ask(&mut bert, world.site("b.example"), own.open()).0), Code::UnknownBlob);
+}
+
+#[test]
+fn chunks_between_agencies_are_signed_for_and_checked() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut bert = world.person("bert@b.example");
+    let mut chunks = Chunks::new();
+    let photo = Photo::new(100_000, "a.example");
+    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    assert_eq!(ask(&mut bert, world.site("b.example"), photo.open()).0, ReplyBody::Pending);
+    world.settle();
+    assert_eq!(ask(&mut bert, world.site("b.example"), photo.get(0)).0, ReplyBody::Pending);
+    let outputs = world.site("b.example").outputs.clone();
+    let [Output::Fetch { message, .. }, Output::Fetch { .. }] = outputs.as_slice() else {
+        panic!("{outputs:?}")
+    };
+    // Asked at once again, nothing more goes out.
+    assert_eq!(ask(&mut bert, world.site("b.example"), photo.get(0)).0, ReplyBody::Pending);
+    assert!(world.site("b.example").outputs.is_empty());
+
+    // V-552, V-531: to somebody else, too old, too early, changed.
+    assert_eq!(world.site("c.example").peer(message).unwrap_err().code(), Code::NotForUs);
+    for hours in [-1_i64, 1] {
+        let site = world.site("a.example");
+        let hour = core::time::Duration::from_secs(3_600);
+        site.now = if hours < 0 { now().minus(hour) } else { now().plus(hour) };
+        assert_eq!(site.peer(message).unwrap_err().code(), Code::BadStamp);
+        site.now = now();
+    }
+    let mut changed = message.clone();
+    let last = changed.len() - 1;
+    changed[last] ^= 1;
+    assert_eq!(world.site("a.example").peer(&changed).unwrap_err().code(), Code::BadSignature);
+
+    // The chunk is checked, and what is not here is not believed to be.
+    let reply = world.site("a.example").peer(message).unwrap().unwrap();
+    let (origin, name) = (agency("a.example"), reply.chunk.clone().unwrap());
+    let mut chunk = chunks[&(origin, name.clone())].clone();
+    chunk[0] ^= 1;
+    let site = world.site("b.example");
+    let before = site.store.clone();
+    let bad = site.call(|server, ctx| Ok(server.peer_with_chunk(ctx, &reply.bytes, &chunk)?.transition));
+    assert_eq!(bad.unwrap_err().code(), Code::BadChunk);
+    let none = site.peer(&reply.bytes).unwrap_err();
+    assert_eq!(none.code(), Code::BadChunk);
+    assert!(site.store == before);
+    // What was lost is asked for again after a while.
+    for site in &mut world.sites {
+        site.now = now().plus(core::time::Duration::from_secs(10));
+    }
+    assert_eq!(download(&mut world, &mut bert, &mut chunks, &photo).len(), 100_000);
+}
+
+#[test]
+fn what_has_expired_is_forgotten_everywhere() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut bert = world.person("bert@b.example");
+    let mut chunks = Chunks::new();
+    let photo = Photo::new(100_000, "a.example");
+    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    download(&mut world, &mut bert, &mut chunks, &photo);
+    for (dev, at) in [(&mut anna, "a.example"), (&mut bert, "b.example")] {
+        let site = world.site(at);
+        let keeps = |site: &Site| Server::keeps(&site.store, &photo.file.origin, &photo.file.blob).unwrap();
+        assert!(keeps(site));
+        site.now = expires_at();
+        assert_eq!(code(&ask(dev, site, photo.get(0)).0), Code::UnknownBlob);
+        site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+        let origin = agency("a.example");
+        assert!(site.outputs.contains(&Output::ForgetBlob { origin, blob: photo.file.blob }));
+        assert!(!keeps(site));
+    }
 }

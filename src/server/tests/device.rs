@@ -118,6 +118,18 @@ impl Dev {
         package
     }
 
+    /// The one of these key packages that is this device's.
+    pub(super) fn package_of(&mut self, claimed: &ClaimedUser) -> Bytes {
+        let store = self.store.clone();
+        let crypto = MlsCrypto::new(seed(&mut self.rng));
+        let own = |package: &&Bytes| {
+            let mut verify = |cert: &Bytes| read(&store, |d| Directory.verify_device(d, cert, now(), 1));
+            let checked = room::check_key_package(package, &crypto, now(), &mut verify).unwrap();
+            *checked.device.device() == self.id
+        };
+        claimed.keys.as_ref().unwrap().packages.iter().find(own).unwrap().clone()
+    }
+
     pub(super) fn sync_request(&mut self) -> Sync {
         let cursors =
             self.rooms.iter().map(|(room, joined)| Cursor { room: *room, seq: joined.tail.seq }).collect();

@@ -90,7 +90,7 @@ pub(super) fn push(world: &mut World, from: &str, to: &str, items: Vec<LinkItem>
     assert_eq!(ack_of(&reply.bytes).number, row.number + 1);
 }
 
-fn server_key(world: &World, name: &str) -> SigningKey {
+pub(super) fn server_key(world: &World, name: &str) -> SigningKey {
     let agency = world.federation.agencies.iter().find(|a| a.id == agency(name)).unwrap();
     SigningKey::from_seed(&agency.server.seed())
 }

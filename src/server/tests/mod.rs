@@ -8,6 +8,7 @@ mod arbitrary;
 mod blobs;
 mod cost;
 mod hub;
+mod invitations;
 mod links;
 mod stores;
 mod text;
