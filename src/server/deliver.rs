@@ -76,7 +76,7 @@ impl Call<'_, '_> {
         for cursor in in_turn(&sync.cursors, self.draft.rng().next_u64()) {
             rooms.extend(self.room_delivery(device, cursor, &mut budget)?);
         }
-        rooms.sort_by_key(|a| a.room);
+        rooms.sort_by_key(|delivery: &RoomDelivery| delivery.room);
         let descriptors = self.newer_descriptors(&sync.descriptors, &rooms, &mut budget)?;
         let more = budget.more;
         Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, more }))

@@ -140,7 +140,7 @@ fn documents_come_as_they_are_needed() {
     let newer = world.federation.agencies[0].describe(2, now()).sign(&world.federation.agencies[0].root);
     let newer = newer.unwrap();
     world.site("a.example").call(|server, ctx| server.descriptor(ctx, &newer)).unwrap();
-    assert_eq!(deliver(&mut world, &mut anna, &sync).descriptors, [newer.clone()]);
+    assert_eq!(deliver(&mut world, &mut anna, &sync).descriptors, std::slice::from_ref(&newer));
     sync.descriptors = vec![known(2)];
     let said = cleo.say(&room, "news");
     world.submit(&mut cleo, &said);
@@ -161,7 +161,7 @@ fn an_inbox_has_an_end_and_is_emptied_by_its_device() {
     let mut bert = world.person("bert@a.example");
     let mut full = 0;
     for _ in 0..=limits::DEVICE_INBOX {
-        match anna.claim(world.site("a.example"), &[bert.id.user.clone()]) {
+        match anna.claim(world.site("a.example"), &[&bert.id.user]) {
             ReplyBody::Done => full += 1,
             ReplyBody::Failure(failure) => assert_eq!(failure.reason.code(), Some(Code::Quota)),
             other => panic!("{other:?}"),
@@ -171,7 +171,7 @@ fn an_inbox_has_an_end_and_is_emptied_by_its_device() {
     let (room, create) = bert.create(crate::room::RoomKind::Group);
     world.submit(&mut bert, &create);
     world.sync(&mut bert);
-    bert.claim(world.site("a.example"), &[anna.id.user.clone()]);
+    bert.claim(world.site("a.example"), &[&anna.id.user]);
     world.sync(&mut bert);
     let claimed = bert.claimed();
     let commit = bert.commit(&room, &claimed, &[]);
@@ -191,7 +191,7 @@ fn an_inbox_has_an_end_and_is_emptied_by_its_device() {
     assert!(world.site("a.example").store.rows().all(|(key, _)| !key.starts_with(&prefix)));
     // Old news of what is done changes nothing.
     assert!(deliver(&mut world, &mut anna, &sync).inbox.is_empty());
-    assert_eq!(anna.claim(world.site("a.example"), &[bert.id.user.clone()]), ReplyBody::Done);
+    assert_eq!(anna.claim(world.site("a.example"), &[&bert.id.user]), ReplyBody::Done);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn claims_are_answered_once_by_whom_was_asked() {
     let mut world = World::new();
     let mut anna = world.person("anna@a.example");
     let bert = world.person("bert@b.example");
-    anna.claim(world.site("a.example"), &[bert.id.user.clone()]);
+    anna.claim(world.site("a.example"), &[&bert.id.user]);
     let (a, b) = (agency("a.example"), agency("b.example"));
     let asked = world.site("a.example").pump(&b).unwrap();
     world.site("b.example").peer(&asked).unwrap();

@@ -266,8 +266,8 @@ impl Dev {
         site.device(&wrap(submission)).body
     }
 
-    pub(super) fn claim(&mut self, site: &mut Site, users: &[UserId]) -> ReplyBody {
-        let mut users = users.to_vec();
+    pub(super) fn claim(&mut self, site: &mut Site, users: &[&UserId]) -> ReplyBody {
+        let mut users: Vec<_> = users.iter().copied().cloned().collect();
         users.sort();
         let claim = Claim { claim_id: RequestId::random(&mut self.rng), users };
         let request = self.request(RequestBody::Claim(claim));
@@ -281,7 +281,7 @@ impl Dev {
         self.inbox = rest;
         let users = |body| match body {
             InboxBody::Claimed(answer) => answer.users,
-            _ => unreachable!(),
+            _ => Vec::new(),
         };
         answers.into_iter().flat_map(users).collect()
     }

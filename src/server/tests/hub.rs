@@ -142,7 +142,7 @@ fn a_welcome_comes_from_the_winner_alone() {
     let mut emil = world.person("emil@b.example");
     let room = world.room(&mut [&mut anna, &mut tablet]);
     for (by, who) in [(&mut anna, &dora), (&mut tablet, &emil)] {
-        by.claim(world.site("a.example"), &[who.id.user.clone()]);
+        by.claim(world.site("a.example"), &[&who.id.user]);
         world.settle();
         world.sync(by);
     }
@@ -400,8 +400,7 @@ fn removed_and_invited_again_before_looking() {
     world.sync(&mut anna);
     let between = anna.say(&room, "between");
     world.submit(&mut anna, &between);
-    let users = [tablet.id.user.clone(), bert.id.user.clone()];
-    anna.claim(world.site("a.example"), &users);
+    anna.claim(world.site("a.example"), &[&tablet.id.user, &bert.id.user]);
     world.settle();
     world.sync(&mut anna);
     let claimed = anna.claimed();

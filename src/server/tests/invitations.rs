@@ -36,7 +36,7 @@ fn stage() -> Stage {
     let mut anna = world.person("anna@a.example");
     let bert = world.person("bert@b.example");
     let room = world.room(&mut [&mut anna]);
-    anna.claim(world.site("a.example"), &[bert.id.user.clone()]);
+    anna.claim(world.site("a.example"), &[&bert.id.user]);
     world.settle();
     world.sync(&mut anna);
     let claimed = anna.claimed();
@@ -100,7 +100,7 @@ fn an_invitation_does_not_pull_a_log_from_under_its_readers() {
         "b.example",
         vec![LinkItem::Welcome(Box::new(stage.welcome.clone()))],
     );
-    let Stage { ref mut world, ref mut anna, ref mut bert, room, .. } = stage;
+    let Stage { ref mut world, ref mut bert, room, .. } = stage;
     world.sync(bert);
     let tail = |world: &mut World| world.site("b.example").store.get(&RoomKeys::of(&room).tail()).unwrap();
     let before = tail(world);
@@ -111,7 +111,7 @@ fn an_invitation_does_not_pull_a_log_from_under_its_readers() {
     let said = anna.say(&room, "hello");
     assert_eq!(anna.submit(world.site("a.example"), &said), ReplyBody::Done);
     let mut tablet = world.further(bert);
-    anna.claim(world.site("a.example"), &[bert.id.user.clone()]);
+    anna.claim(world.site("a.example"), &[&bert.id.user]);
     let claim = world.site("a.example").pump(&bert.id.user.agency().clone()).unwrap();
     let (claim, hello): (Vec<_>, Vec<_>) =
         frame_of(&claim).claimed().items.clone().into_iter().partition(|i| matches!(i, LinkItem::Claim(_)));

@@ -314,7 +314,7 @@ fn a_suspended_agency_is_not_listened_to() {
     assert_eq!(peer_code(&mut world, "b.example", &frame), Code::SuspendedAgency);
     // Its users cannot be asked for either.
     let site = world.site("b.example");
-    bert.claim(site, &[anna.id.user.clone()]);
+    bert.claim(site, &[&anna.id.user]);
     world.sync(&mut bert);
     let claimed = bert.claimed();
     let code = claimed[0].keys.as_ref().unwrap_err().code();

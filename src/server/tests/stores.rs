@@ -217,7 +217,7 @@ fn a_key_package_is_given_out_once_whoever_asks() {
     let target = anna.id.user.clone();
     let mut last = None;
     for _ in 0..14 {
-        bert.claim(world.site("b.example"), &[target.clone()]);
+        bert.claim(world.site("b.example"), &[&target]);
         world.settle();
         world.sync(&mut bert);
         let claimed = bert.claimed();
@@ -235,7 +235,7 @@ fn a_key_package_is_given_out_once_whoever_asks() {
     assert_eq!(anna.inbox, [InboxBody::StockLow(9)]);
     // What was given out is not taken again, and there is room for more.
     let mut again = anna.packages(2, false);
-    again.packages.extend(seen.iter().filter(|p| Some(*p) != last.as_ref()).cloned().take(3));
+    again.packages.extend(seen.iter().filter(|p| Some(*p) != last.as_ref()).take(3).cloned());
     let publish = anna.request(RequestBody::Publish(again));
     assert_eq!(world.site("a.example").device(&publish).body, ReplyBody::Stock(2));
 }
@@ -353,7 +353,7 @@ fn rounds<T>(
     mut call: impl FnMut(Ctx<'_>) -> crate::error::Result<Transition<T, Output>>,
 ) -> (u32, Transition<T, Output>) {
     let (mut loaded, mut rng) = (Preloaded::default(), crate::identity::fixture::rng(3));
-    let mut load = |loaded: &mut Preloaded, prefixes: &[Vec<u8>]| {
+    let load = |loaded: &mut Preloaded, prefixes: &[Vec<u8>]| {
         for prefix in prefixes {
             loaded.load(prefix.clone(), Store::scan(store, prefix, None, usize::MAX).unwrap());
         }
@@ -413,14 +413,14 @@ fn an_asynchronous_host_loads_in_few_rounds() {
 fn what_is_due_goes() {
     let (mut world, mut anna, mut bert, room) = room_of_two();
     let mut cleo = world.person("cleo@b.example");
-    bert.claim(world.site("b.example"), &[anna.id.user.clone()]);
+    bert.claim(world.site("b.example"), &[&anna.id.user]);
     world.settle();
     world.sync(&mut bert);
     let late = anna.say(&room, "late");
     let commit = anna.commit(&room, &[], &[]);
     world.submit(&mut anna, &commit);
     assert_eq!(world.site("a.example").refused(&wrap(&late)), Code::WrongEpoch);
-    anna.claim(world.site("a.example"), &[cleo.id.user.clone()]);
+    anna.claim(world.site("a.example"), &[&cleo.id.user]);
     world.settle();
     world.sync(&mut anna);
     let claimed = anna.claimed();

@@ -1,5 +1,7 @@
 //! Three agencies with their servers, and a network that does as it is told.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use chacha20::ChaCha20Rng;
 
@@ -189,7 +191,7 @@ impl World {
         if others.is_empty() {
             return;
         }
-        let users: std::collections::BTreeSet<_> = others.iter().map(|dev| dev.id.user.clone()).collect();
+        let users: BTreeSet<_> = others.iter().map(|dev| &dev.id.user).collect();
         let users: Vec<_> = users.into_iter().collect();
         assert_eq!(by.claim(self.home(&by.id.user.clone()), &users), ReplyBody::Done);
         self.settle();
