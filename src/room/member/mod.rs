@@ -47,6 +47,12 @@ impl MemberRoom {
         Roster::of(self.mls.public_group())
     }
 
+    /// Whether the device still has its leaf.
+    #[cfg(test)]
+    pub(crate) fn is_active(&self) -> bool {
+        self.mls.is_active()
+    }
+
     /// Whether somebody wants to leave; nothing can be sent before that is committed
     /// (RFC 9420 §14: an application message must not pass over a known proposal).
     pub(crate) fn has_proposals(&self) -> bool {
