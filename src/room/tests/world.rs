@@ -609,10 +609,3 @@ impl World {
         }
     }
 }
-
-/// What everybody's rooms are set to, for those who make a group by themselves.
-pub(super) fn group_context(
-    state: &RoomState,
-) -> openmls::prelude::Extensions<openmls::prelude::GroupContext> {
-    suite::group_context(state).unwrap()
-}
