@@ -170,12 +170,12 @@ impl<R: CryptoRng> World<R> {
         phone: usize,
         call: impl Fn(&mut Client, Ctx<'_>) -> verbund::error::Result<Transition<T, client::Output>>,
     ) -> Result<(T, Option<Timestamp>), Error> {
-        let phone = &mut self.phones[phone];
-        let ctx = Ctx { now: self.now, store: &phone.store, rng: &mut self.rng };
-        let transition = call(&mut phone.engine, ctx)?;
-        phone.written += transition.batch().bytes();
-        let done = transition.commit(&mut phone.store)?;
-        phone.outgoing.extend(done.outputs);
+        let caller = &mut self.phones[phone];
+        let ctx = Ctx { now: self.now, store: &caller.store, rng: &mut self.rng };
+        let transition = call(&mut caller.engine, ctx)?;
+        caller.written += transition.batch().bytes();
+        let done = transition.commit(&mut caller.store)?;
+        self.queue(phone, done.outputs);
         Ok((done.value, done.wake))
     }
 

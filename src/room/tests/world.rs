@@ -33,7 +33,6 @@ use crate::{
         member::{Incoming, Joining, MemberRoom, Outgoing, Plan},
         mls_store::{Known, MlsStore},
         submission::{self, Parts, Place},
-        suite,
     },
     store::{Apply, MemoryStore},
     time::Timestamp,
