@@ -65,7 +65,7 @@ impl Budget {
 impl Call<'_, '_> {
     pub(super) fn sync(&mut self, device: &Device, sync: &Sync) -> Result<ReplyBody> {
         let state = self.inbox_done(device, sync.inbox_done)?;
-        // V-541: a device that has forgotten what it submitted has an old store.
+        // V-546: a device that has forgotten what it submitted has an old store.
         ensure(sync.counter >= state.counter, Code::StoreRolledBack, "sync")?;
 
         let mut budget = Budget::new();
@@ -82,7 +82,8 @@ impl Call<'_, '_> {
         Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, more }))
     }
 
-    /// Entries that a device may read after its cursor, up to one for which there is a head.
+    /// Entries that a device may read after its cursor, up to one for which there is a head
+    /// (SPEC V-547, V-548).
     fn room_delivery(
         &mut self,
         device: &Device,

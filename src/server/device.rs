@@ -7,7 +7,7 @@ use super::{
     call::Call,
     hub::{Fate, Submitted},
     keys::{self, DeviceKeys, RoomKeys},
-    rows::{DeviceRow, DeviceState, Pending, unreadable},
+    rows::{DeviceRow, DeviceState, Pending, read_wire, unreadable},
 };
 use crate::{
     code::Code,
@@ -19,7 +19,7 @@ use crate::{
     time::Timestamp,
     wire::{
         Signed, decode,
-        device::{DeviceMessage, DeviceRequest, Failure, ReplyBody, RequestBody, ServerReply},
+        device::{DeviceMessage, DeviceRequest, Failure, GetMaterial, ReplyBody, RequestBody, ServerReply},
         encode, encode_body,
         link::LinkItem,
         log::{Submission, SubmissionHeader, SubmissionKind},
@@ -44,11 +44,13 @@ impl Call<'_, '_> {
     }
 
     fn request(&mut self, request: Signed<DeviceRequest>) -> Result<ReplyBody> {
+        // V-541
         ensure(request.claimed().agency == self.own.agency, Code::NotForUs, "request")?;
         if matches!(request.claimed().body, RequestBody::Enrol(_)) {
             return self.enrol(request);
         }
         let key = self.known_device(&request.claimed().device)?;
+        // V-543
         let DeviceRequest { device, body, .. } = verify(request, &key)?.into_inner();
         match body {
             RequestBody::Publish(publish) => self.publish(&device, &publish),
@@ -68,7 +70,7 @@ impl Call<'_, '_> {
         self.read(&keys::enrolled(device))
     }
 
-    /// The key of a device that is enrolled here and whose certificate is valid.
+    /// The key of a device that is enrolled here and whose certificate is valid (SPEC V-542).
     fn known_device(&self, device: &Device) -> Result<VerifyKey> {
         let row = self.enrolled(device)?.ok_or(Error::new(Code::UnknownDevice, "request"))?;
         ensure(self.now() < Timestamp::from_millis(row.not_after), Code::Expired, "device certificate")?;
@@ -79,19 +81,15 @@ impl Call<'_, '_> {
     /// the hub.
     fn submission(&mut self, submission: Submission) -> Result<ReplyBody> {
         let header = submission.header.claimed();
+        // V-508
         ensure(*header.sender.user.agency() == self.own.agency, Code::NotForUs, "submission")?;
-        let room = self.room(&header.room)?;
-        let fate = match &room {
-            Some(_) => self.fate(header)?,
-            None => None,
-        };
-        if let Some(fate) = fate {
+        if let Some(fate) = self.fate(header)? {
             return answer(&fate);
         }
         // Before anything is noted about the device: it is its own word.
         let key = self.known_device(&header.sender)?;
         submission::verify(&submission, &key)?;
-        match room {
+        match self.room(&header.room)? {
             Some(room) if room.hub != self.own.agency.as_str() => self.pass_to_hub(&room.hub()?, submission),
             None if header.kind != SubmissionKind::Create => fault(Code::UnknownRoom, "submission"),
             _ => {
@@ -114,7 +112,7 @@ impl Call<'_, '_> {
         Ok(ReplyBody::Queued)
     }
 
-    /// Notes the counter of a submission; says whether it is new. A counter that was used
+    /// Notes the counter of a submission (SPEC V-516); says whether it is new. A counter that was used
     /// for another submission, or one long past, shows that the device's store has been put
     /// back to an earlier state.
     fn count(&mut self, header: &SubmissionHeader) -> Result<bool> {
@@ -125,7 +123,8 @@ impl Call<'_, '_> {
             return Ok(false);
         }
         let mut state: DeviceState = self.read(&keys.state())?.unwrap_or_default();
-        ensure(header.counter > state.counter_done, Code::StoreRolledBack, "counter")?;
+        let earliest = state.counter.saturating_sub(limits::COUNTERS);
+        ensure(header.counter >= earliest, Code::StoreRolledBack, "counter")?;
         self.draft.guard(keys.guard())?;
         self.draft.put(keys.counter(header.counter), id.to_vec());
         if header.counter > state.counter {
@@ -138,7 +137,7 @@ impl Call<'_, '_> {
 
     /// Forgets counters long past, many at once so that most submissions do not.
     fn forget_counters(&mut self, keys: &DeviceKeys, state: &mut DeviceState) -> Result<()> {
-        let done = state.counter.saturating_sub(limits::COUNTERS);
+        let done = state.counter.saturating_sub(limits::COUNTERS.saturating_add(1));
         if done < state.counter_done.saturating_add(limits::COUNTERS / 8) {
             return Ok(());
         }
@@ -154,17 +153,13 @@ impl Call<'_, '_> {
     }
 
     /// What goes with an invitation: for a device that has it and has not joined yet.
-    fn get_material(
-        &mut self,
-        device: &Device,
-        wanted: &crate::wire::device::GetMaterial,
-    ) -> Result<ReplyBody> {
+    fn get_material(&self, device: &Device, wanted: &GetMaterial) -> Result<ReplyBody> {
         let spans = self.spans(&wanted.room, device)?;
         let invited = spans.spans.iter().any(|span| span.from == wanted.seq);
         ensure(invited, Code::UnknownRoom, "material")?;
         let row = self.draft.get(&RoomKeys::of(&wanted.room).material(wanted.seq))?;
         let row = row.ok_or(Error::new(Code::Expired, "material"))?;
-        Ok(ReplyBody::Material(super::rows::read_wire(row)?))
+        Ok(ReplyBody::Material(read_wire(row)?))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 
 impl Call<'_, '_> {
     /// Enrols a device whose certificate the agency has signed; the request itself is signed
-    /// with the key in it. A device comes again to renew its certificate.
+    /// with the key in it (SPEC V-543, V-545). A device comes again to renew its certificate.
     pub(super) fn enrol(&mut self, request: Signed<DeviceRequest>) -> Result<ReplyBody> {
         let DeviceRequest { device, body: RequestBody::Enrol(enrol), .. } = request.claimed().clone() else {
             return Err(Error::new(Code::Bug, "not an enrolment"));

@@ -22,7 +22,7 @@ use crate::{
 
 impl Call<'_, '_> {
     /// Takes new entries from a room's hub: each has to continue what is here, and the hub's
-    /// signed head has to be the last.
+    /// signed head has to be at the last (SPEC V-522 to V-524).
     pub(super) fn entries(&mut self, from: &AgencyId, entries: RoomEntries) -> Result<()> {
         let RoomEntries { room, items, head, departures } = entries;
         let mut row = self.followed(&room, from)?;
@@ -51,7 +51,7 @@ impl Call<'_, '_> {
     }
 
     /// Takes an invitation of our devices into a room. With it the log begins here, or begins
-    /// anew if nobody of ours was in the room meanwhile.
+    /// anew if nobody of ours was in the room meanwhile (SPEC V-525, V-526).
     pub(super) fn welcome_from(&mut self, from: &AgencyId, welcome: RoomWelcome) -> Result<()> {
         let RoomWelcome { invitation, recipients, material } = welcome;
         ensure(invitation.hub == *from, Code::NotHub, "invitation")?;
@@ -97,7 +97,7 @@ impl Call<'_, '_> {
                 };
                 ensure(here == tail.hash, Code::BrokenLog, "invitation")
             }
-            // V-512: nobody of ours has a gap in what they read.
+            // V-526: nobody of ours has a gap in what they read.
             Some(_) if row.present > 0 => Err(Error::new(Code::BrokenLog, "invitation past the log")),
             _ => {
                 self.draft.put(keys.head(tail.seq), invitation.head.bytes().to_vec());
@@ -106,8 +106,8 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Takes a hub's refusal of what one of our devices submitted.
-    pub(super) fn refusal(&mut self, from: &AgencyId, refusal: Signed<Refusal>) -> Result<()> {
+    /// Takes a hub's refusal of what one of our devices submitted (SPEC V-527).
+    pub(super) fn refused_by(&mut self, from: &AgencyId, refusal: Signed<Refusal>) -> Result<()> {
         let (room, device) = (refusal.claimed().room, refusal.claimed().sender.clone());
         self.followed(&room, from)?;
         let key = self.server_key(from, &refusal, self.now())?;
@@ -116,7 +116,7 @@ impl Call<'_, '_> {
         self.put_inbox(&device, InboxBody::Refusal(Box::new(refusal)))
     }
 
-    /// A room whose hub is this agency.
+    /// A room whose hub is this agency (SPEC V-521).
     fn followed(&self, room: &RoomId, hub: &AgencyId) -> Result<RoomRow> {
         let row = self.room(room)?.ok_or(Error::new(Code::UnknownRoom, "link item"))?;
         ensure(row.hub == hub.as_str() && *hub != self.own.agency, Code::NotHub, "link item")?;

@@ -3,6 +3,11 @@
 //! A message is taken on the room's summary rows alone; only commits, proposals and new
 //! rooms need the public MLS group.
 
+mod change;
+mod group;
+
+use bytes::Bytes;
+
 use super::{
     Output,
     call::{Call, fails_the_call},
@@ -17,13 +22,13 @@ use crate::{
     ids::{AgencyId, Device, RoomId},
     limits,
     room::{self, RoomState, log::Chained, submission},
-    store::Value,
+    store::{Value, corrupt},
     time::Timestamp,
-    wire::log::{Evidence, Refusal, Stamp, Submission, SubmissionHeader, SubmissionKind},
+    wire::{
+        fields::raw,
+        log::{Evidence, Refusal, Stamp, Submission, SubmissionHeader, SubmissionKind},
+    },
 };
-
-mod change;
-mod group;
 
 pub(super) use group::CachedRoom;
 
@@ -32,7 +37,7 @@ pub(super) use group::CachedRoom;
 pub(super) enum Fate {
     Accepted,
     /// A signed refusal.
-    Refused(bytes::Bytes),
+    Refused(Bytes),
 }
 
 /// Somebody's submission to a room that is ordered here.
@@ -43,7 +48,7 @@ pub(super) struct Submitted<'s> {
 }
 
 impl Call<'_, '_> {
-    /// What became of a submission before; whatever happened since, it is the same.
+    /// What became of a submission before; whatever happened since, it is the same (SPEC V-507).
     pub(super) fn fate(&self, header: &SubmissionHeader) -> Result<Option<Fate>> {
         let key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
         let row = self.read::<FateRow>(&key)?;
@@ -58,35 +63,38 @@ impl Call<'_, '_> {
         let header = submitted.submission.header.claimed();
         let fate_key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
         let place = self.place(&header.room)?;
-        let key = match self.sender_key(submitted, place.is_some()) {
-            Ok(key) => key,
-            Err(error) => return self.refuse(submitted, place.as_ref(), &error),
-        };
-        if submitted.verified.as_ref() != Some(&key)
-            && let Err(error) = submission::verify(submitted.submission, &key)
-        {
-            return self.refuse(submitted, place.as_ref(), &error);
+        if let Err(error) = self.authenticate(submitted, place.is_some()) {
+            return self.refusal(header, place.as_ref(), &error).map(Fate::Refused);
         }
 
         // From here on it is the device's own word, and its fate is kept.
         self.guard_room(&header.room)?;
-        let accepted = self.attempt(|call| match &place {
+        let taken = self.attempt(|call| match &place {
             Some(place) => call.next_entry(submitted.submission, place),
             None => call.first_entry(submitted.submission),
         })?;
-        let row = match accepted {
-            Ok(seq) => FateRow { seq, refusal: bytes::Bytes::new() },
+        match taken {
+            Ok(seq) => {
+                self.write(fate_key, &FateRow { seq, refusal: Bytes::new() });
+                Ok(Fate::Accepted)
+            }
             Err(error) => {
-                let Fate::Refused(refusal) = self.refuse(submitted, place.as_ref(), &error)? else {
-                    return Err(Error::new(Code::Bug, "refusal"));
-                };
+                let refusal = self.refusal(header, place.as_ref(), &error)?;
                 let at = self.now().plus(limits::REFUSAL_KEPT);
                 self.drop_later(at, &fate_key);
-                FateRow { seq: 0, refusal }
+                self.write(fate_key, &FateRow { seq: 0, refusal: refusal.clone() });
+                Ok(Fate::Refused(refusal))
             }
-        };
-        self.write(fate_key, &row);
-        Ok(if row.seq > 0 { Fate::Accepted } else { Fate::Refused(row.refusal) })
+        }
+    }
+
+    /// That the sender is who it says and is in the room (SPEC V-509 to V-511).
+    fn authenticate(&self, submitted: &Submitted<'_>, known: bool) -> Result<()> {
+        let key = self.sender_key(submitted, known)?;
+        if submitted.verified.as_ref() == Some(&key) {
+            return Ok(());
+        }
+        submission::verify(submitted.submission, &key)
     }
 
     /// The key that the sender has in the room; for a new room, that of its certificate.
@@ -104,11 +112,10 @@ impl Call<'_, '_> {
     }
 
     /// Signs that a submission was not taken.
-    fn refuse(&self, submitted: &Submitted<'_>, place: Option<&Place>, error: &Error) -> Result<Fate> {
+    fn refusal(&self, header: &SubmissionHeader, place: Option<&Place>, error: &Error) -> Result<Bytes> {
         if fails_the_call(error) {
             return Err(error.clone());
         }
-        let header = submitted.submission.header.claimed();
         let refusal = Refusal {
             room: header.room,
             submission_id: header.submission_id,
@@ -117,13 +124,13 @@ impl Call<'_, '_> {
             seq: place.map_or(0, |place| place.tail.seq),
             retry_at: Timestamp::ZERO,
         };
-        Ok(Fate::Refused(sign(refusal, &[&self.own.key]).bytes().clone()))
+        Ok(sign(refusal, &[&self.own.key]).bytes().clone())
     }
 
-    /// Takes a submission of a member of a room into its log. Gives the place.
+    /// Takes a submission of a member of a room into its log (SPEC V-510 to V-514). Gives the place.
     fn next_entry(&mut self, submission: &Submission, place: &Place) -> Result<u64> {
         let header = submission.header.claimed();
-        let row = self.room(&header.room)?.ok_or(crate::store::corrupt("room"))?;
+        let row = self.room(&header.room)?.ok_or(corrupt("room"))?;
         ensure(row.hub == self.own.agency.as_str(), Code::NotHub, "submission")?;
         ensure(header.kind != SubmissionKind::Create, Code::RoomExists, "submission")?;
         ensure(header.term == place.tail.term, Code::NotHub, "another term")?;
@@ -189,7 +196,7 @@ impl Call<'_, '_> {
         for agency in to {
             let departing =
                 gone.iter().filter(|device| device.user.agency() == agency).map(DeviceName::of).collect();
-            let entry = PendingEntry { room: room_bytes(&room), seq, departing };
+            let entry = PendingEntry { room: raw(room.as_bytes()), seq, departing };
             self.queue(agency, (chained.entry.stamp.at, &room, seq), [0; 16], Pending::Entry(entry));
         }
         if row.present > 0 {
@@ -220,8 +227,4 @@ impl Call<'_, '_> {
         }
         Ok(stamps.new)
     }
-}
-
-pub(super) fn room_bytes(room: &RoomId) -> bytes::Bytes {
-    bytes::Bytes::copy_from_slice(room.as_bytes())
 }

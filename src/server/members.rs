@@ -32,10 +32,11 @@ impl Call<'_, '_> {
     ) -> Result<()> {
         let keys = RoomKeys::of(room);
         let mut spans = self.spans(room, device)?;
-        if !spans.is_open() {
-            row.present = row.present.saturating_add(1);
-            spans.open(seq);
+        if spans.is_open() {
+            return Ok(());
         }
+        row.present = row.present.saturating_add(1);
+        spans.open(seq);
         if invited && self.invite(room, device, seq)? {
             spans.joining = seq;
             self.draft.put(keys.waiting_device(seq, device), Vec::new());

@@ -32,8 +32,8 @@ fn package_hash(package: &[u8]) -> Hash {
 }
 
 impl Call<'_, '_> {
-    /// Keeps key packages of a device. One that was kept or given out before is not kept
-    /// again, so that a request that comes twice offers nothing twice.
+    /// Keeps key packages of a device (SPEC V-551). One that was kept or given out before is
+    /// not kept again, so that a request that comes twice offers nothing twice (V-552).
     pub(super) fn publish(&mut self, device: &Device, publish: &Publish) -> Result<ReplyBody> {
         let keys = DeviceKeys::of(device);
         self.draft.guard(keys.guard())?;
@@ -122,7 +122,7 @@ impl Call<'_, '_> {
         Ok(ReplyBody::Done)
     }
 
-    /// Another agency's claim. The same one is answered in the same way.
+    /// Another agency's claim. The same one is answered in the same way (SPEC V-553).
     pub(super) fn peer_claim(&mut self, from: &AgencyId, asked: LinkClaim) -> Result<()> {
         ensure(asked.device.user.agency() == from, Code::ForeignAgencyUser, "claim")?;
         let ours = asked.claim.users.iter().all(|user| *user.agency() == self.own.agency);
@@ -143,7 +143,7 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// The answer to a claim of one of our devices.
+    /// The answer to a claim of one of our devices (SPEC V-554).
     pub(super) fn peer_claim_answer(&mut self, from: &AgencyId, answered: LinkClaimAnswer) -> Result<()> {
         let LinkClaimAnswer { device, answer } = answered;
         ensure(answer.agency == *from, Code::NotForUs, "claim answer")?;

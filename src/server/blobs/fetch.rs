@@ -66,7 +66,7 @@ impl Call<'_, '_> {
         Ok(ReplyBody::Pending)
     }
 
-    /// The origin's word on an attachment that was asked for.
+    /// The origin's word on an attachment that was asked for (SPEC V-565).
     pub(in crate::server) fn peer_blob_info(&mut self, from: &AgencyId, answer: LinkBlobInfo) -> Result<()> {
         let keys = BlobKeys::of(from, &answer.blob);
         let asked = self.draft.get(&keys.asked())?.ok_or(Error::new(Code::NotForUs, "attachment"))?;

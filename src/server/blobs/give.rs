@@ -39,7 +39,7 @@ impl Call<'_, '_> {
     pub(in crate::server) fn chunk_request(&mut self, request: Signed<ChunkRequest>) -> Result<Reply> {
         let claimed = request.claimed();
         ensure(claimed.to == self.own.agency, Code::NotForUs, "chunk request")?;
-        // V-552: fresh, so that an old one that somebody has kept is worth nothing.
+        // V-564: fresh, so that an old one that somebody has kept is worth nothing.
         let (at, now) = (claimed.at, self.now());
         let apart = at.since(now).max(now.since(at));
         ensure(apart <= limits::CLOCK_SKEW, Code::BadStamp, "chunk request")?;

@@ -35,7 +35,7 @@ struct Blob {
 }
 
 impl Blob {
-    /// Admits whoever shows the capability.
+    /// Admits whoever shows the capability (SPEC V-563).
     fn admit(&self, shown: &ShownCapability) -> Result<()> {
         let hash = <[u8; 32]>::try_from(self.row.capability_hash.as_ref());
         let hash = hash.map_err(|_| corrupt("capability hash"))?;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Call<'_, '_> {
-    /// Takes the announcement of an attachment.
+    /// Takes the announcement of an attachment (SPEC V-561).
     pub(in crate::server) fn blob_begin(&mut self, device: &Device, begin: &BlobBegin) -> Result<ReplyBody> {
         let chunks = verifier(&begin.info)?.geometry().chunks();
         ensure(self.now() < begin.expires_at, Code::Expired, "attachment")?;
@@ -49,7 +49,7 @@ impl Call<'_, '_> {
         Ok(ReplyBody::Done)
     }
 
-    /// Takes a chunk of an attachment from the device that announced it.
+    /// Takes a chunk of an attachment from the device that announced it (SPEC V-562).
     pub(in crate::server) fn blob_put(&mut self, device: &Device, put: &BlobPut) -> Result<ReplyBody> {
         let origin = self.own.agency.clone();
         let blob = self.known_blob(&origin, &put.blob)?;

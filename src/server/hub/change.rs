@@ -12,7 +12,6 @@ use super::{
         rows::{DeviceName, Pending, PendingWelcome, RoomRow},
     },
     group::Tools,
-    room_bytes,
 };
 use crate::{
     code::Code,
@@ -29,6 +28,7 @@ use crate::{
     wire::{
         device::Invitation,
         encode_body,
+        fields::raw,
         log::{Evidence, RoomMaterial, Stamp, Submission},
     },
 };
@@ -118,7 +118,7 @@ impl Call<'_, '_> {
         let header = submission.header.claimed();
         self.directory.accept_evidence(&mut self.draft, &submission.evidence)?;
         let committed = self.enter_epoch(submission, &stamp)?;
-        // V-521: a Welcome goes with a commit exactly if it adds somebody.
+        // V-515: a Welcome goes with a commit exactly if it adds somebody.
         let adds = !committed.change.added.is_empty();
         ensure(adds == header.welcome_hash.is_some(), Code::BadSubmission, "welcome")?;
 
@@ -211,7 +211,7 @@ impl Call<'_, '_> {
         for (agency, mut devices) in others {
             devices.sort();
             let recipients = devices.into_iter().map(DeviceName::of).collect();
-            let pending = PendingWelcome { room: room_bytes(&entry.room), seq: entry.seq, recipients };
+            let pending = PendingWelcome { room: raw(entry.room.as_bytes()), seq: entry.seq, recipients };
             let place = (entry.stamp.at, &entry.room, entry.seq);
             let mut after_the_entry = [0; 16];
             after_the_entry[0] = 1;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 impl Call<'_, '_> {
-    /// Takes a frame, if it is the next one; acknowledges what was taken so far.
+    /// Takes a frame, if it is the next one; acknowledges what was taken so far (SPEC V-537).
     pub(super) fn frame(&mut self, frame: Signed<LinkFrame>) -> Result<Vec<u8>> {
         let claimed = frame.claimed();
         // V-531: no open relay.
@@ -37,13 +37,14 @@ impl Call<'_, '_> {
         let key = self.server_key(&from, &frame, self.now())?;
         let hash = frame_hash(&frame);
         let frame = verify(frame, &key)?.into_inner();
+        // V-533
         ensure(frame.at <= self.now().plus(limits::CLOCK_SKEW), Code::BadStamp, "frame")?;
 
         let link = LinkKeys::with(&from);
         let mut row: InRow = self.read(&link.incoming())?.unwrap_or_default();
         let incarnation = frame.incarnation;
         if row.incarnation != incarnation.as_bytes().as_slice() && frame.number == 1 {
-            // V-533: a new life of the sender's store begins at 1, later than the one before.
+            // V-534: a new life of the sender's store begins at 1, later than the one before.
             ensure(row.number == 0 || frame.at.as_millis() > row.at, Code::RolledBack, "an earlier life")?;
             row = InRow {
                 incarnation: raw(incarnation.as_bytes()),
@@ -94,7 +95,7 @@ impl Call<'_, '_> {
         match item {
             LinkItem::Submission(submission) => self.peer_submission(from, &submission),
             LinkItem::Entries(entries) => self.entries(from, *entries),
-            LinkItem::Refusal(refusal) => self.refusal(from, *refusal),
+            LinkItem::Refusal(refusal) => self.refused_by(from, *refusal),
             LinkItem::Welcome(welcome) => self.welcome_from(from, *welcome),
             LinkItem::Claim(claim) => self.peer_claim(from, claim),
             LinkItem::ClaimAnswer(answer) => self.peer_claim_answer(from, answer),
@@ -103,7 +104,7 @@ impl Call<'_, '_> {
         }
     }
 
-    /// What a device of another agency submits to a room that is ordered here. A refusal goes
+    /// What a device of another agency submits to a room that is ordered here (SPEC V-508). A refusal goes
     /// back; what is taken comes back as an entry of the log.
     fn peer_submission(&mut self, from: &AgencyId, submission: &Submission) -> Result<()> {
         let header = submission.header.claimed();

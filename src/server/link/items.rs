@@ -8,7 +8,7 @@ use super::super::{
     rows::{self, DeviceName, Pending, PendingEntry, PendingRow, PendingWelcome, unreadable},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result, Retry},
     ids::{AgencyId, Device, RoomId},
     limits,
     room::log::entry_hash,
@@ -58,7 +58,8 @@ impl Filling {
             let last_page = page.len() < PAGE;
             for (key, row) in page {
                 let what = rows::read::<PendingRow>(row)?.what.ok_or(corrupt("pending row"))?;
-                if !filling.take(call, peer, what)? {
+                let fits = filling.take(call, peer, what);
+                if !fits.map_err(|error| all_of(call, &prefix, error))? {
                     break 'full;
                 }
                 call.draft.delete(key);
@@ -158,6 +159,24 @@ impl Filling {
         self.items.push(Item::Other(Box::new(item)));
         Ok(true)
     }
+}
+
+/// Where a store says that an entry is not loaded: all that come next are wanted.
+fn all_of(call: &Call<'_, '_>, prefix: &[u8], error: Error) -> Error {
+    let (Retry::Load(missing), Ok(page)) =
+        (error.retry(), call.draft.scan(prefix, None, limits::FRAME_ITEMS))
+    else {
+        return error;
+    };
+    let mut wanted = missing.clone();
+    for (_, row) in page {
+        if let Ok(PendingRow { what: Some(Pending::Entry(entry)) }) = rows::read(row)
+            && let Ok(room) = RoomId::from_slice(&entry.room)
+        {
+            wanted.push(RoomKeys::of(&room).entry(entry.seq));
+        }
+    }
+    Error::load(wanted)
 }
 
 impl Item {

@@ -83,7 +83,7 @@ impl Call<'_, '_> {
         Ok(Some(bytes))
     }
 
-    /// Takes an acknowledgement: the frames up to it are done with.
+    /// Takes an acknowledgement: the frames up to it are done with (SPEC V-531, V-532, V-538).
     pub(super) fn acknowledged(&mut self, ack: Signed<LinkAck>) -> Result<()> {
         ensure(ack.claimed().to == self.own.agency, Code::NotForUs, "acknowledgement")?;
         self.directory.accept_descriptor(&mut self.draft, &ack.claimed().descriptor)?;

@@ -196,6 +196,7 @@ fn a_photo_crosses_borders_once_for_each_agency() {
     assert_eq!(chunks.len(), 2 * parts);
 }
 
+/// SPEC V-561 to V-563
 #[test]
 fn attachments_that_are_not_taken() {
     let mut world = World::new();
@@ -252,6 +253,7 @@ fn attachments_that_are_not_taken() {
     assert_eq!(chunks.len(), kept);
 }
 
+/// SPEC V-565
 #[test]
 fn an_origin_may_refuse_and_may_be_asked_again() {
     let mut world = World::new();
@@ -306,7 +308,7 @@ fn chunks_between_agencies_are_signed_for_and_checked() {
     assert_eq!(ask(&mut bert, world.site("b.example"), photo.get(0)).0, ReplyBody::Pending);
     assert!(world.site("b.example").outputs.is_empty());
 
-    // V-552, V-531: to somebody else, too old, too early, changed.
+    // V-564, V-531: to somebody else, too old, too early, changed.
     assert_eq!(world.site("c.example").peer(message).unwrap_err().code(), Code::NotForUs);
     for hours in [-1_i64, 1] {
         let site = world.site("a.example");
@@ -320,7 +322,7 @@ fn chunks_between_agencies_are_signed_for_and_checked() {
     changed[last] ^= 1;
     assert_eq!(world.site("a.example").peer(&changed).unwrap_err().code(), Code::BadSignature);
 
-    // The chunk is checked, and what is not here is not believed to be.
+    // V-565: the chunk is checked, and what is not here is not believed to be.
     let reply = world.site("a.example").peer(message).unwrap().unwrap();
     let (origin, name) = (agency("a.example"), reply.chunk.clone().unwrap());
     let mut chunk = chunks[&(origin, name.clone())].clone();

@@ -22,6 +22,7 @@ fn deliver(world: &mut World, dev: &mut Dev, sync: &Sync) -> Delivery {
     }
 }
 
+/// SPEC V-548
 #[test]
 fn a_long_log_comes_in_parts_that_end_at_a_head() {
     let mut world = World::new();
@@ -59,6 +60,7 @@ fn a_long_log_comes_in_parts_that_end_at_a_head() {
     assert_eq!(bert.read.len(), count);
 }
 
+/// SPEC V-548
 #[test]
 fn no_room_keeps_another_waiting() {
     let mut world = World::new();
@@ -90,7 +92,7 @@ fn a_device_reads_its_own_rooms_alone() {
     let room = world.room(&mut [&mut anna, &mut cleo]);
     let said = anna.say(&room, "hello");
     world.submit(&mut anna, &said);
-    // V-541
+    // V-547
     let nosy = Sync { cursors: vec![Cursor { room, seq: 0 }], ..bert.sync_request() };
     assert!(deliver(&mut world, &mut bert, &nosy).rooms.is_empty());
     let nosy = bert.request(RequestBody::GetMaterial(GetMaterial { room, seq: 2 }));
@@ -194,6 +196,7 @@ fn an_inbox_has_an_end_and_is_emptied_by_its_device() {
     assert_eq!(anna.claim(world.site("a.example"), &[&bert.id.user]), ReplyBody::Done);
 }
 
+/// SPEC V-553, V-554
 #[test]
 fn claims_are_answered_once_by_whom_was_asked() {
     let mut world = World::new();

@@ -88,13 +88,13 @@ fn the_loser_of_a_race_meets_the_same_fate_each_time() {
     let epoch = first.header.claimed().epoch;
     assert_eq!((epoch, second.header.claimed().epoch, third.header.claimed().epoch), (epoch, epoch, epoch));
 
-    // All three are on their way before anybody knows; V-514.
+    // All three are on their way before anybody knows; V-512.
     assert_eq!(bert.submit(world.site("b.example"), &third), ReplyBody::Queued);
     let hub = world.site("a.example");
     assert_eq!(anna.submit(hub, &first), ReplyBody::Done);
     let lost = tablet.submit(hub, &second);
     assert_eq!(refusal(lost.clone()), (Code::WrongEpoch, 3));
-    // V-511, also after a restart and much later in the log.
+    // V-507, also after a restart and much later in the log.
     hub.restart();
     assert_eq!(tablet.submit(hub, &second), lost);
     assert_eq!(anna.submit(hub, &first), ReplyBody::Done);
@@ -171,7 +171,7 @@ fn each_refusal_has_its_code() {
         wrap(&changed)
     };
 
-    // Whose word it is: nothing is kept of these, nor signed.
+    // V-508, V-510: whose word it is. Nothing is kept of these, nor signed.
     let forged = message(|place, _| place.sender.id = DeviceId::from_bytes([9; 16]));
     assert_eq!(hub.refused(&forged), Code::UnknownDevice);
     let foreign = message(|place, _| place.sender.user = crate::identity::fixture::user("x@b.example"));
@@ -179,7 +179,7 @@ fn each_refusal_has_its_code() {
     let elsewhere = message(|place, _| place.room = RoomId::from_bytes([9; 16]));
     assert_eq!(hub.refused(&elsewhere), Code::UnknownRoom);
 
-    // V-512 to V-515
+    // V-510, V-512, V-513
     assert_eq!(hub.refused(&message(|place, _| place.term = 2)), Code::NotHub);
     assert_eq!(hub.refused(&message(|place, _| place.epoch += 1)), Code::WrongEpoch);
     assert_eq!(hub.refused(&message(|_, parts| parts.mls = vec![1, 2, 3].into())), Code::Malformed);
@@ -214,7 +214,7 @@ fn each_refusal_has_its_code() {
     });
     assert_eq!(hub.refused(&wrap(&stolen)), Code::BadSubmission);
 
-    // V-516: a Welcome without anybody to welcome.
+    // V-515: a Welcome without anybody to welcome.
     let with_welcome = resigned(&commit, &key, |place, parts| {
         place.id = SubmissionId::from_bytes([3; 16]);
         place.counter = 991;
@@ -237,6 +237,7 @@ fn each_refusal_has_its_code() {
     assert_eq!(bert.tail_hash(&room).0, 3);
 }
 
+/// SPEC V-511
 #[test]
 fn founding_has_its_rules() {
     let mut world = World::new();
@@ -271,7 +272,7 @@ fn founding_has_its_rules() {
 #[test]
 fn counters_show_a_store_that_was_put_back() {
     let Four { mut world, mut anna, mut bert, room, .. } = four();
-    // V-517, at the hub and where the room is only followed.
+    // V-516, at the hub and where the room is only followed.
     for dev in [&mut anna, &mut bert] {
         let home = dev.id.user.agency().to_string();
         let said = dev.say(&room, "one");
@@ -279,7 +280,7 @@ fn counters_show_a_store_that_was_put_back() {
         dev.counter -= 1;
         let reused = dev.say(&room, "two");
         assert_eq!(world.site(&home).refused(&wrap(&reused)), Code::StoreRolledBack);
-        // V-518
+        // V-546
         dev.counter -= 1;
         let sync = dev.sync_request();
         let sync = dev.request(RequestBody::Sync(sync));
@@ -296,6 +297,7 @@ fn counters_show_a_store_that_was_put_back() {
     }
 }
 
+/// SPEC V-509
 #[test]
 fn a_forged_submission_uses_up_no_counter() {
     let Four { mut world, mut anna, tablet, room, .. } = four();
@@ -341,6 +343,7 @@ fn who_leaves_sees_the_entry_that_removes_them_and_nothing_after() {
     assert_eq!(anna.rooms[&room].member.roster().unwrap().len(), 2);
 }
 
+/// SPEC V-511
 #[test]
 fn who_is_gone_can_submit_nothing() {
     let Four { mut world, mut anna, mut tablet, mut bert, room, .. } = four();
@@ -373,7 +376,7 @@ fn an_agency_goes_and_comes_back() {
         world.submit(&mut anna, &said);
     }
     world.sync(&mut cleo);
-    // V-524: the log begins anew where nobody has a gap.
+    // V-526: the log begins anew where nobody has a gap.
     world.invite(&room, &mut anna, &mut [&mut bert]);
     let hello = cleo_says(&mut world, &mut cleo, &room);
     world.sync(&mut bert);
@@ -439,6 +442,7 @@ fn leaving_is_proposed_and_committed_by_somebody_else() {
     assert_eq!(anna.rooms[&room].member.roster().unwrap().len(), 3);
 }
 
+/// SPEC V-514
 #[test]
 fn policy_is_enforced_by_the_hub() {
     let mut world = World::new();

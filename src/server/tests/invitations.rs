@@ -76,7 +76,7 @@ fn invitations_have_their_rules() {
     let (key, other) = (server_key(&stage.world, "a.example"), server_key(&stage.world, "c.example"));
     let anna = stage.anna.id.clone();
     assert!(stage.takes("a.example", |_| {}));
-    // V-523
+    // V-521, V-525
     assert!(!stage.takes("c.example", |_| {}));
     assert!(!stage.takes("c.example", |w| w.invitation.hub = crate::identity::fixture::agency("c.example")));
     assert!(!stage.takes("a.example", |w| w.invitation.welcome = vec![1].into()));
@@ -104,7 +104,7 @@ fn an_invitation_does_not_pull_a_log_from_under_its_readers() {
     world.sync(bert);
     let tail = |world: &mut World| world.site("b.example").store.get(&RoomKeys::of(&room).tail()).unwrap();
     let before = tail(world);
-    // The same entry again changes nothing; a later one, past what B has, is refused; V-524.
+    // The same entry again changes nothing; a later one, past what B has, is refused; V-526.
     assert!(stage.takes("a.example", |_| {}));
     let Stage { ref mut world, ref mut anna, ref mut bert, .. } = stage;
     world.sync(anna);
@@ -189,7 +189,7 @@ fn refusals_are_the_hubs_own_word() {
         change(&mut refusal);
         vec![LinkItem::Refusal(Box::new(crypto::sign(refusal, &[key]).into_signed()))]
     };
-    // V-525
+    // V-521, V-527
     push(&mut world, "c.example", "b.example", item(&other, &|_| {}));
     push(&mut world, "a.example", "b.example", item(&other, &|_| {}));
     push(&mut world, "a.example", "b.example", item(&key, &|r| r.room = RoomId::from_bytes([1; 16])));

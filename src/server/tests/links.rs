@@ -231,7 +231,7 @@ fn frames_that_cannot_be_taken() {
         bytes
     };
     assert_eq!(peer_code(&mut world, "b.example", &unsigned), Code::BadSignature);
-    // V-534
+    // V-533
     assert_eq!(code(&mut world, &|f| f.at = now().plus(DAY)), Code::BadStamp);
     // V-535: the number that was taken with something else in it; a chain that does not connect.
     assert_eq!(code(&mut world, &|f| f.previous = Some(Hash::from_bytes([1; 32]))), Code::LinkFork);
@@ -267,7 +267,7 @@ fn a_life_of_a_store_begins_at_one_and_later_than_the_last() {
     assert_eq!((reply.number, reply.hash), (0, None));
     assert_eq!(reply.incarnation, IncarnationId::from_bytes([5; 16]));
     assert!(site.store == before);
-    // V-533: frames of an earlier life that somebody has kept.
+    // V-534: frames of an earlier life that somebody has kept.
     assert_eq!(peer_code(&mut world, "b.example", &anew(1, now())), Code::RolledBack);
     let later = anew(1, now().plus(Duration::from_secs(2)));
     let reply = ack_of(&world.site("b.example").peer(&later).unwrap().unwrap().bytes);
@@ -326,6 +326,7 @@ fn a_suspended_agency_is_not_listened_to() {
     assert_eq!(peer_code(&mut world, "c.example", &frame), Code::Expired);
 }
 
+/// SPEC V-536
 #[test]
 fn an_item_that_cannot_be_taken_stops_nothing() {
     let (mut world, mut anna, mut bert, room) = pair();
@@ -392,7 +393,7 @@ fn a_hub_shows_a_follower_one_history() {
     };
     // V-521: from the hub alone.
     assert_eq!(refused(&mut world, "c.example", &|_| {}), 1);
-    // V-501: a gap, another order; V-506: a head of another history, or by another agency.
+    // V-523, V-501: a gap, another order; V-506: a head of another history, or by another agency.
     assert_eq!(refused(&mut world, "a.example", &|e| drop(e.items.remove(0))), 1);
     assert_eq!(refused(&mut world, "a.example", &|e| e.items.swap(0, 1)), 1);
     let forked = |e: &mut RoomEntries| e.head = head(4, Hash::from_bytes([1; 32]), &key, e);
@@ -402,7 +403,7 @@ fn a_hub_shows_a_follower_one_history() {
         e.head = head(e.head.claimed().seq, e.head.claimed().hash, &other, e);
     };
     assert_eq!(refused(&mut world, "a.example", &foreign), 1);
-    // V-522
+    // V-524
     let departs = |device: &Device, seq| {
         let departure = Departure { device: device.clone(), seq };
         move |e: &mut RoomEntries| e.departures = vec![departure.clone()]
@@ -415,6 +416,35 @@ fn a_hub_shows_a_follower_one_history() {
     world.site("b.example").peer(&frame).unwrap();
     world.sync(&mut bert);
     assert_eq!(bert.texts(), ["one", "two"]);
+}
+
+/// SPEC V-508, V-522
+#[test]
+fn items_about_what_is_not_the_senders() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    let refused = |world: &mut World, at: &str, from: &str| {
+        let row = world.site(at).store.get(&LinkKeys::with(&agency(from)).incoming()).unwrap();
+        row.map_or(0, |row| rows::read::<rows::InRow>(row).unwrap().refused)
+    };
+    // C says that Bert of B has submitted this to A.
+    let said = bert.say(&room, "hello");
+    push(&mut world, "c.example", "a.example", vec![LinkItem::Submission(Box::new(said.clone()))]);
+    assert_eq!(refused(&mut world, "a.example", "c.example"), 1);
+    push(&mut world, "b.example", "a.example", vec![LinkItem::Submission(Box::new(said))]);
+    assert_eq!(refused(&mut world, "a.example", "b.example"), 0);
+
+    // A tells C of a room in which C has nobody, and B of one in which it has nobody any more.
+    let frame = world.site("a.example").pump(&agency("b.example")).unwrap();
+    let entries = frame_of(&frame).claimed().items.clone();
+    push(&mut world, "a.example", "c.example", entries.clone());
+    assert_eq!(refused(&mut world, "c.example", "a.example"), 1);
+    world.site("b.example").peer(&frame).unwrap();
+    world.sync(&mut anna);
+    let commit = anna.commit(&room, &[], std::slice::from_ref(&bert.id));
+    world.submit(&mut anna, &commit);
+    let before = refused(&mut world, "b.example", "a.example");
+    push(&mut world, "a.example", "b.example", entries);
+    assert_eq!(refused(&mut world, "b.example", "a.example"), before + 1);
 }
 
 #[test]

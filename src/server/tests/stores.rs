@@ -149,6 +149,7 @@ fn same_but_guards(a: &MemoryStore, b: &MemoryStore) -> bool {
     rows(a) == rows(b)
 }
 
+/// SPEC V-544, V-507
 #[test]
 fn whatever_a_device_says_twice_has_one_effect() {
     let mut world = World::new();
@@ -208,6 +209,7 @@ fn whatever_a_device_says_twice_has_one_effect() {
     assert!(matches!(twice(&mut world, "b.example", &sync), ReplyBody::Delivery(_)));
 }
 
+/// SPEC V-552
 #[test]
 fn a_key_package_is_given_out_once_whoever_asks() {
     let mut world = World::new();
@@ -240,6 +242,7 @@ fn a_key_package_is_given_out_once_whoever_asks() {
     assert_eq!(world.site("a.example").device(&publish).body, ReplyBody::Stock(2));
 }
 
+/// SPEC V-551
 #[test]
 fn key_packages_that_are_not_kept() {
     let mut world = World::new();
@@ -278,6 +281,7 @@ fn key_packages_that_are_not_kept() {
     assert_eq!(kept, 172);
 }
 
+/// SPEC V-541 to V-543, V-545
 #[test]
 fn enrolment_has_its_rules() {
     let mut world = World::new();
@@ -389,7 +393,7 @@ fn an_asynchronous_host_loads_in_few_rounds() {
     let site = world.site("a.example");
     let (some, transition) = rounds(&site.store, Server::touches_pump(&b), |ctx| server.pump(ctx, &b));
     let frame = transition.commit(&mut site.store).unwrap().value.unwrap();
-    assert!(some < 60, "{some}");
+    assert!(some < 10, "{some}");
     let site = world.site("b.example");
     let (few, transition) = rounds(&site.store, Server::touches_peer(&frame), |ctx| server.peer(ctx, &frame));
     let ack = transition.commit(&mut site.store).unwrap().value.unwrap().bytes;
