@@ -1,10 +1,13 @@
 //! MLS messages as bytes: exact decoding, and what their headers show without a key.
+//!
+//! Decoded through a reader: tls_codec's other way panics on bytes that are cut off, in builds
+//! with debug assertions.
 
 use bytes::Bytes;
 use openmls::prelude::{
     ContentType, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, ProtocolMessage, RatchetTreeIn, Welcome,
     group_info::VerifiableGroupInfo,
-    tls_codec::{DeserializeBytes as _, Serialize as _},
+    tls_codec::{Deserialize as _, Serialize as _},
 };
 use openmls::treesync::RatchetTree;
 
@@ -24,7 +27,7 @@ pub(super) fn protocol_message(
 ) -> Result<ProtocolMessage> {
     ensure(bytes.len() <= limits::MLS_MESSAGE, Code::TooLong, "mls message")?;
     let malformed = |_| Error::new(Code::Malformed, "mls message");
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(malformed)?;
+    let message = MlsMessageIn::tls_deserialize_exact(bytes).map_err(malformed)?;
     let message =
         message.try_into_protocol_message().map_err(|_| Error::new(Code::Malformed, "mls message kind"))?;
     ensure(message.group_id().as_slice() == room.as_bytes(), Code::BadSubmission, "another group")?;
@@ -60,13 +63,13 @@ pub(super) fn welcome(bytes: &Bytes) -> Result<Welcome> {
 
 fn body(bytes: &Bytes, name: &'static str) -> Result<MlsMessageBodyIn> {
     ensure(bytes.len() <= limits::SUBMISSION, Code::TooLong, name)?;
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes);
+    let message = MlsMessageIn::tls_deserialize_exact(bytes);
     message.map(MlsMessageIn::extract).map_err(|_| Error::new(Code::Malformed, name))
 }
 
 pub(super) fn ratchet_tree(bytes: &Bytes) -> Result<RatchetTreeIn> {
     ensure(bytes.len() <= limits::RATCHET_TREE, Code::TooLong, "ratchet tree")?;
-    RatchetTreeIn::tls_deserialize_exact_bytes(bytes).map_err(|_| Error::new(Code::Malformed, "ratchet tree"))
+    RatchetTreeIn::tls_deserialize_exact(bytes).map_err(|_| Error::new(Code::Malformed, "ratchet tree"))
 }
 
 pub(super) fn tree_bytes(tree: &RatchetTree) -> Result<Bytes> {

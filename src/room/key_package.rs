@@ -5,7 +5,7 @@ use bytes::Bytes;
 use openmls::prelude::{
     Credential, CredentialType, CredentialWithKey, Extension, ExtensionType, Extensions, KeyPackage,
     MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider, ProtocolVersion, UnknownExtension,
-    tls_codec::{DeserializeBytes as _, Serialize as _, Size as _},
+    tls_codec::{Deserialize as _, Serialize as _, Size as _},
 };
 use openmls::treesync::LeafNodeSource;
 use openmls_traits::{crypto::OpenMlsCrypto, grease::is_grease_value, signatures::Signer};
@@ -77,7 +77,7 @@ pub(crate) fn check(
 ) -> Result<CheckedPackage> {
     ensure(bytes.len() <= limits::KEY_PACKAGE, Code::TooLong, "key package")?;
     let malformed = |_| Error::new(Code::Malformed, "key package");
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(malformed)?;
+    let message = MlsMessageIn::tls_deserialize_exact(bytes).map_err(malformed)?;
     let MlsMessageBodyIn::KeyPackage(package) = message.extract() else {
         return Err(Error::new(Code::Malformed, "not a key package"));
     };
