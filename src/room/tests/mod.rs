@@ -1,6 +1,11 @@
 //! Rooms as a whole: a hub and devices around one log, and everything that somebody could do to them.
 
 mod authority;
+mod forbidden;
+mod founding;
+mod ghosts;
+mod joining;
+mod key_packages;
 mod life;
 mod races;
 mod world;

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use chacha20::ChaCha20Rng;
-use openmls::prelude::{GroupId, KeyPackage, LeafNodeIndex, MlsGroup};
+use openmls::prelude::{CommitBuilder, GroupId, Initial, KeyPackage, LeafNodeIndex, MlsGroup, MlsMessageOut};
 use rand_core::SeedableRng;
 use zeroize::Zeroizing;
 
@@ -326,6 +326,36 @@ impl World {
     pub(super) fn sign_commit(&mut self, who: &str, epoch: u64, made: Outgoing) -> Submission {
         let welcome = (!made.welcome.is_empty()).then_some(made.welcome);
         self.sign(who, epoch, SubmissionKind::Commit, Parts { mls: made.commit, welcome, ..Parts::default() })
+    }
+
+    /// A commit of other software, which need not keep our rules.
+    pub(super) fn raw_commit(
+        &mut self,
+        who: &str,
+        f: impl for<'b> FnOnce(CommitBuilder<'b, Initial>) -> CommitBuilder<'b, Initial>,
+    ) -> Submission {
+        let (epoch, made) = self.raw(who, |group, mls| {
+            let (epoch, provider) = (group.epoch().as_u64(), mls.provider);
+            let builder = f(group.commit_builder()).load_psks(provider.storage).unwrap();
+            let built = builder.build(provider.crypto, provider.crypto, mls.signer, |_| true).unwrap();
+            let (commit, welcome, _) = built.stage_commit(provider).unwrap().into_messages();
+            let bytes = |message: &MlsMessageOut| Bytes::from(message.to_bytes().unwrap());
+            (
+                epoch,
+                Outgoing { commit: bytes(&commit), welcome: welcome.as_ref().map(bytes).unwrap_or_default() },
+            )
+        });
+        self.sign_commit(who, epoch, made)
+    }
+
+    /// A proposal of other software.
+    pub(super) fn raw_proposal(
+        &mut self,
+        who: &str,
+        f: impl FnOnce(&mut MlsGroup, Mls<'_>) -> MlsMessageOut,
+    ) -> Submission {
+        let message = self.raw(who, f).to_bytes().unwrap();
+        self.sign_mls(who, SubmissionKind::Proposal, message.into())
     }
 
     pub(super) fn discard(&mut self, who: &str) {
