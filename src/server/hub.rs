@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Result, ensure},
     ids::{AgencyId, Device, RoomId},
     limits,
-    room::{self, RoomState, log::Chained, submission},
+    room::{RoomState, epoch_of, log::Chained, may_send, submission},
     store::{Value, corrupt},
     time::Timestamp,
     wire::{
@@ -151,10 +151,10 @@ impl Call<'_, '_> {
         stamp: Stamp,
     ) -> Result<u64> {
         let header = submission.header.claimed();
-        let epoch = room::epoch_of(&submission.mls, &header.room, header.kind)?;
+        let epoch = epoch_of(&submission.mls, &header.room, header.kind)?;
         ensure(epoch == header.epoch, Code::BadSubmission, "epoch")?;
         let state = RoomState::decode(&row.state).map_err(unreadable)?;
-        room::may_send(&state, &header.sender)?;
+        may_send(&state, &header.sender)?;
         let chained = self.append(submission, place, place.epoch, stamp, Vec::new())?;
         self.pass_on(&chained, row, &row.other_agencies()?, &[])?;
         Ok(chained.entry.seq)
