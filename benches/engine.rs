@@ -98,12 +98,13 @@ impl Bench {
         while left > 0 {
             let devices = left.min(32);
             let name = format!("crowd{}@{AGENCY}", users.len());
-            let first = world.enrol(&name)?;
+            let mut last = world.enrol(&name)?;
+            world.phones[last].online = false;
             for _ in 1..devices {
-                let further = world.enrol_further(first)?;
-                world.phones[further].online = false;
+                // Each endorses the next: it has the newest chain.
+                last = world.enrol_further(last)?;
+                world.phones[last].online = false;
             }
-            world.phones[first].online = false;
             users.push(UserId::parse(&name)?);
             left -= devices;
         }

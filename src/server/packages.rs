@@ -17,7 +17,7 @@ use crate::{
     identity::VerifiedDevice,
     ids::{AgencyId, Device, Hash, RoomId, UserId},
     limits,
-    room::{self, CheckedPackage},
+    room::{CheckedPackage, check_key_package},
     time::Timestamp,
     wire::{
         device::{Claim, ClaimAnswer, ClaimedUser, InboxBody, Keys, Publish, ReplyBody},
@@ -81,7 +81,7 @@ impl Call<'_, '_> {
             *known = Some((certificate.clone(), verified.clone()));
             Ok(verified)
         };
-        let checked = room::check_key_package(package, crypto, now, &mut verify)?;
+        let checked = check_key_package(package, crypto, now, &mut verify)?;
         ensure(checked.device.device() == device, Code::CertificateMismatch, "another device's key package")?;
         Ok(checked)
     }
