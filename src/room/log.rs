@@ -119,3 +119,143 @@ impl Stamp {
 pub(crate) fn entry_hash(bytes: &Bytes) -> Hash {
     hash(Label::LOG_ENTRY, &[bytes])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::Error,
+        identity::fixture::{agency, key, user},
+        ids::{Device, DeviceId, SubmissionId},
+        room::submission::{Parts, Place},
+        wire::log::RevocationVersion,
+    };
+
+    const ROOM: RoomId = RoomId::from_bytes([1; 16]);
+
+    fn submission(kind: SubmissionKind, term: u64) -> Submission {
+        let sender = Device { user: user("anna@a.example"), id: DeviceId::from_bytes([2; 16]) };
+        let id = SubmissionId::from_bytes([3; 16]);
+        let place = Place { room: ROOM, term, epoch: 0, sender, counter: 1, id };
+        let creates = kind == SubmissionKind::Create;
+        let parts = Parts {
+            mls: if creates { Bytes::new() } else { b"mls".as_slice().into() },
+            group_info: creates.then(|| b"info".as_slice().into()),
+            ratchet_tree: creates.then(|| b"tree".as_slice().into()),
+            ..Parts::default()
+        };
+        submission::sign(place, kind, parts, &key(1))
+    }
+
+    fn stamp(at: u64, trust_version: u64, revocations: &[(&str, u64)]) -> Stamp {
+        let revocation =
+            |(name, version): &(&str, u64)| RevocationVersion { agency: agency(name), version: *version };
+        let revocations = revocations.iter().map(revocation).collect();
+        Stamp { at: Timestamp::from_millis(at), trust_version, revocations }
+    }
+
+    /// A log of two entries.
+    fn log() -> (Tail, Chained) {
+        let create = submission(SubmissionKind::Create, 1);
+        let (tail, _) = Tail::begin(ROOM, 1).append(&create, stamp(5, 2, &[("a.example", 3)])).unwrap();
+        tail.append(&submission(SubmissionKind::Message, 1), stamp(5, 2, &[("a.example", 3)])).unwrap()
+    }
+
+    /// The entry after the second, changed; and whether the tail takes it.
+    fn next(change: impl FnOnce(&mut LogEntry)) -> Result<()> {
+        let (tail, second) = log();
+        let mut entry = LogEntry { seq: 3, previous: tail.hash, ..second.entry };
+        change(&mut entry);
+        tail.extend(&wire::encode(&entry)).map(|_| ())
+    }
+
+    fn code(result: Result<()>) -> Code {
+        result.map_err(|error: Error| error.code()).unwrap_err()
+    }
+
+    #[test]
+    fn entries_follow_each_other() {
+        assert_eq!(next(|_| {}), Ok(()));
+        let (tail, second) = log();
+        assert_eq!(Tail::at(&second.bytes).unwrap().0, tail);
+        assert_eq!(tail.hash, Some(hash(Label::LOG_ENTRY, &[&second.bytes])));
+        // V-501
+        assert_eq!(code(next(|entry| entry.term = 2)), Code::BrokenLog);
+        let elsewhere = Tail { room: RoomId::from_bytes([9; 16]), ..tail.clone() };
+        let third = LogEntry { seq: 3, previous: tail.hash, ..second.entry.clone() };
+        let refused = elsewhere.extend(&wire::encode(&third)).map(|_| ());
+        assert_eq!(code(refused), Code::BrokenLog);
+        // V-502
+        for seq in [2, 4, u64::MAX] {
+            assert_eq!(code(next(|entry| entry.seq = seq)), Code::BrokenLog);
+        }
+        let full = Tail { seq: u64::MAX, ..tail };
+        assert_eq!(code(full.extend(&wire::encode(&third)).map(|_| ())), Code::BrokenLog);
+        // V-503
+        assert_eq!(code(next(|entry| entry.previous = Some(Hash::from_bytes([0; 32])))), Code::BrokenLog);
+    }
+
+    /// SPEC V-504
+    #[test]
+    fn stamps_never_run_backwards() {
+        let good: [&[(&str, u64)]; 3] =
+            [&[("a.example", 3)], &[("a.example", 4)], &[("a.example", 3), ("b.example", 1)]];
+        for revocations in good {
+            assert_eq!(next(|entry| entry.stamp = stamp(6, 2, revocations)), Ok(()));
+        }
+        let bad = [
+            stamp(4, 2, &[("a.example", 3)]),
+            stamp(5, 1, &[("a.example", 3)]),
+            stamp(5, 2, &[("a.example", 2)]),
+            stamp(5, 2, &[("b.example", 9)]),
+            stamp(5, 2, &[]),
+        ];
+        for stamp in bad {
+            assert_eq!(code(next(|entry| entry.stamp = stamp)), Code::BadStamp);
+        }
+    }
+
+    /// SPEC V-505
+    #[test]
+    fn an_entry_is_what_its_header_says() {
+        let headed = |kind, term| {
+            let submission = submission(kind, term);
+            next(|entry| (entry.header, entry.mls) = (submission.header, submission.mls))
+        };
+        assert_eq!(headed(SubmissionKind::Message, 1), Ok(()));
+        assert_eq!(code(headed(SubmissionKind::Message, 2)), Code::BadSubmission);
+        assert_eq!(code(headed(SubmissionKind::Create, 1)), Code::BadSubmission);
+        assert_eq!(code(next(|entry| entry.mls = b"other".as_slice().into())), Code::BadSubmission);
+        let first = Tail::begin(ROOM, 1).append(&submission(SubmissionKind::Message, 1), stamp(5, 2, &[]));
+        assert_eq!(first.err().map(|error| error.code()), Some(Code::BadSubmission));
+    }
+
+    /// SPEC V-506
+    #[test]
+    fn a_head_is_the_hubs_word_for_one_place() {
+        let (tail, _) = log();
+        let head = Head {
+            room: ROOM,
+            term: 1,
+            seq: 2,
+            hash: tail.hash.unwrap(),
+            at: Timestamp::from_millis(7),
+            incarnation: crate::ids::IncarnationId::from_bytes([4; 16]),
+        };
+        let confirmed = |head: Head, by: u8| {
+            let signed = crypto::sign(head, &[&key(by)]).into_signed();
+            tail.confirm(signed, &key(1).verify_key()).map(|_| ())
+        };
+        assert_eq!(confirmed(head.clone(), 1), Ok(()));
+        assert_eq!(code(confirmed(head.clone(), 2)), Code::BadSignature);
+        let others = [
+            Head { room: RoomId::from_bytes([9; 16]), ..head.clone() },
+            Head { term: 2, ..head.clone() },
+            Head { seq: 1, ..head.clone() },
+            Head { hash: Hash::from_bytes([0; 32]), ..head },
+        ];
+        for other in others {
+            assert_eq!(code(confirmed(other, 1)), Code::BadHead);
+        }
+    }
+}

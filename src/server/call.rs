@@ -11,11 +11,11 @@ use super::{Output, hub::CachedRoom, rows, setup};
 use crate::{
     attachment::ChunkRef,
     code::Kind,
-    crypto::SigningKey,
+    crypto::{SigningKey, VerifyKey},
     error::{Error, Result},
     identity::Directory,
     ids::{AgencyId, IncarnationId, RoomId},
-    store::{Ctx, Draft, Key, Transition, Value},
+    store::{Ctx, Draft, Key, Transition, Value, corrupt},
     time::Timestamp,
 };
 
@@ -25,7 +25,12 @@ pub(super) struct Cache {
     /// With the stamp of the row that it was read from.
     pub(super) own: Option<(Value, Arc<Own>)>,
     pub(super) rooms: BTreeMap<RoomId, CachedRoom>,
+    /// Public keys by their bytes: to unpack one takes a third as long as to verify with it.
+    keys: BTreeMap<[u8; 32], VerifyKey>,
 }
+
+/// How many public keys stay in memory.
+const CACHED_KEYS: usize = 4_096;
 
 /// Who we are.
 pub(super) struct Own {
@@ -114,6 +119,20 @@ impl<'a, 'c> Call<'a, 'c> {
 
     pub(super) fn write(&mut self, key: Key, row: &impl Message) {
         self.draft.put(key, row.encode_to_vec());
+    }
+
+    /// A public key that was good when it was stored.
+    pub(super) fn stored_key(&mut self, bytes: &[u8]) -> Result<VerifyKey> {
+        let bytes: &[u8; 32] = bytes.try_into().map_err(|_| corrupt("public key"))?;
+        if let Some(key) = self.cache.keys.get(bytes) {
+            return Ok(key.clone());
+        }
+        let key = VerifyKey::parse(bytes).map_err(rows::unreadable)?;
+        if self.cache.keys.len() >= CACHED_KEYS {
+            self.cache.keys.pop_first();
+        }
+        self.cache.keys.insert(*bytes, key.clone());
+        Ok(key)
     }
 
     pub(super) fn random(&mut self) -> [u8; 16] {

@@ -7,7 +7,7 @@ use super::{
     call::Call,
     hub::{Fate, Submitted},
     keys::{self, DeviceKeys, RoomKeys},
-    rows::{DeviceRow, DeviceState, Pending, read_wire, unreadable},
+    rows::{DeviceRow, DeviceState, Pending, read_wire},
 };
 use crate::{
     code::Code,
@@ -71,10 +71,10 @@ impl Call<'_, '_> {
     }
 
     /// The key of a device that is enrolled here and whose certificate is valid (SPEC V-542).
-    fn known_device(&self, device: &Device) -> Result<VerifyKey> {
+    fn known_device(&mut self, device: &Device) -> Result<VerifyKey> {
         let row = self.enrolled(device)?.ok_or(Error::new(Code::UnknownDevice, "request"))?;
         ensure(self.now() < Timestamp::from_millis(row.not_after), Code::Expired, "device certificate")?;
-        VerifyKey::parse(&row.key).map_err(unreadable)
+        self.stored_key(&row.key)
     }
 
     /// Takes a submission into the log of a room that is ordered here, or passes it on to

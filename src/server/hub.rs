@@ -89,7 +89,7 @@ impl Call<'_, '_> {
     }
 
     /// That the sender is who it says and is in the room (SPEC V-509 to V-511).
-    fn authenticate(&self, submitted: &Submitted<'_>, known: bool) -> Result<()> {
+    fn authenticate(&mut self, submitted: &Submitted<'_>, known: bool) -> Result<()> {
         let key = self.sender_key(submitted, known)?;
         if submitted.verified.as_ref() == Some(&key) {
             return Ok(());
@@ -98,7 +98,7 @@ impl Call<'_, '_> {
     }
 
     /// The key that the sender has in the room; for a new room, that of its certificate.
-    fn sender_key(&self, submitted: &Submitted<'_>, known: bool) -> Result<VerifyKey> {
+    fn sender_key(&mut self, submitted: &Submitted<'_>, known: bool) -> Result<VerifyKey> {
         let header = submitted.submission.header.claimed();
         if !known {
             let creates = header.kind == SubmissionKind::Create;
@@ -108,7 +108,7 @@ impl Call<'_, '_> {
         }
         let member = self.draft.get(&RoomKeys::of(&header.room).member(&header.sender))?;
         let member = member.ok_or(Error::new(Code::NotMember, "submission"))?;
-        VerifyKey::parse(&member).map_err(unreadable)
+        self.stored_key(&member)
     }
 
     /// Signs that a submission was not taken.
