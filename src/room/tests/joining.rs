@@ -151,7 +151,7 @@ fn a_member_whose_certificate_does_not_verify() {
     let joined = world.mls("dora", |mls| {
         let joining = Joining { entry: &entry, welcome: &welcome, ratchet_tree: &tree, device: &device };
         let mut verify = |certificate: &Bytes| match *certificate == carls {
-            true => Err(crate::Error::new(Code::Expired, "as if")),
+            true => Err(crate::error::Error::new(Code::Expired, "as if")),
             false => verify(certificate, entry.stamp.at),
         };
         MemberRoom::join(mls.provider, joining, &mut verify).map(drop)
