@@ -193,19 +193,22 @@ fn an_external_commit() {
     let device = world.side("dora").device.clone();
     let credential = crate::room::credential(device.certificate(), device.verified.key().as_bytes());
     let commit = world.mls("dora", |mls| {
-        let (capabilities, config) = (Some(suite::capabilities()), suite::join_config());
-        let joined = MlsGroup::join_by_external_commit(
-            mls.provider,
-            mls.signer,
-            None,
-            info,
-            &config,
-            capabilities,
-            None,
-            &[],
-            credential,
-        );
-        joined.unwrap().1.to_bytes().unwrap()
+        let leaf = LeafNodeParameters::builder().with_capabilities(suite::capabilities()).build();
+        MlsGroup::external_commit_builder()
+            .with_config(suite::join_config())
+            .build_group(mls.provider, info, credential)
+            .unwrap()
+            .leaf_node_parameters(leaf)
+            .load_psks(mls.provider.storage())
+            .unwrap()
+            .build(mls.provider.rand(), mls.provider.crypto(), mls.signer, |_| true)
+            .unwrap()
+            .finalize(mls.provider)
+            .unwrap()
+            .1
+            .into_commit()
+            .to_bytes()
+            .unwrap()
     });
     let commit = world.sign_mls("dora", SubmissionKind::Commit, commit.into());
     world.refused(&commit, Code::BadCommit);
