@@ -26,6 +26,11 @@ impl PrivateStateSecret {
     pub(super) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    #[cfg(test)]
+    pub(super) fn for_test(bytes: [u8; 32]) -> Self {
+        PrivateStateSecret(Zeroizing::new(bytes))
+    }
 }
 
 fn export(

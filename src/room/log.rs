@@ -12,7 +12,7 @@ use crate::{
     time::Timestamp,
     wire::{
         self, Signed,
-        log::{Head, LogEntry, Stamp, Submission, SubmissionKind},
+        log::{Head, LogEntry, RevocationVersion, Stamp, Submission, SubmissionKind},
     },
 };
 
@@ -108,10 +108,14 @@ impl Tail {
 impl Stamp {
     /// Whether a stamp may stand after `before`: nothing in it decreases (V-504).
     pub(crate) fn follows(&self, before: &Stamp) -> bool {
-        let version = |agency| self.revocations.iter().find(|r| r.agency == agency).map_or(0, |r| r.version);
+        // Both lists are in the order of the agencies.
+        let known = |r: &RevocationVersion| {
+            let here = self.revocations.binary_search_by(|own| own.agency.cmp(&r.agency)).ok();
+            here.and_then(|here| self.revocations.get(here)).is_some_and(|own| own.version >= r.version)
+        };
         self.at >= before.at
             && self.trust_version >= before.trust_version
-            && before.revocations.iter().all(|r| version(r.agency.clone()) >= r.version)
+            && before.revocations.iter().all(known)
     }
 }
 

@@ -7,7 +7,9 @@ mod ghosts;
 mod joining;
 mod key_packages;
 mod life;
+mod log;
 mod races;
+mod state;
 mod world;
 
 use world::World;

@@ -4,8 +4,6 @@ mod entry;
 mod submission;
 mod word;
 
-#[cfg(test)]
-pub(crate) use entry::RevocationVersion;
-pub(crate) use entry::{LogEntry, LogItem, RoomMaterial, Stamp};
+pub(crate) use entry::{LogEntry, LogItem, RevocationVersion, RoomMaterial, Stamp};
 pub(crate) use submission::{Evidence, Submission, SubmissionHeader, SubmissionKind};
 pub(crate) use word::{Head, Refusal};
