@@ -1,6 +1,7 @@
 //! Rooms as a whole: a hub and devices around one log, and everything that somebody could do to them.
 
 mod authority;
+mod bytes;
 mod forbidden;
 mod founding;
 mod ghosts;
@@ -10,6 +11,7 @@ mod life;
 mod log;
 mod races;
 mod state;
+mod submissions;
 mod world;
 
 use world::World;
