@@ -16,7 +16,7 @@ use crate::{
         Signed,
         device::{InboxBody, Invitation},
         link::{RoomEntries, RoomWelcome},
-        log::{Head, LogItem, Refusal, SubmissionKind},
+        log::{Evidence, Head, LogItem, Refusal, SubmissionKind},
     },
 };
 
@@ -33,8 +33,12 @@ impl Call<'_, '_> {
         for LogItem { entry, evidence } in items {
             let (tail, chained) = place.tail.extend(&entry)?;
             place.tail = tail;
-            // Documents in it may be of use for other things too; devices check them anyway.
-            let _ = self.attempt(|call| call.directory.accept_evidence(&mut call.draft, &evidence))?;
+            // Devices check the rest; descriptors are of use here too.
+            for document in &evidence {
+                if let Evidence::Descriptor(bytes) = document {
+                    let _ = self.attempt(|call| call.directory.accept_descriptor(&mut call.draft, bytes))?;
+                }
+            }
             self.put_entry(&chained, evidence);
         }
         self.confirm(from, &place.tail, head.clone())?;

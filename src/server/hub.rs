@@ -69,9 +69,14 @@ impl Call<'_, '_> {
 
         // From here on it is the device's own word, and its fate is kept.
         self.guard_room(&header.room)?;
-        let taken = self.attempt(|call| match &place {
-            Some(place) => call.next_entry(submitted.submission, place),
-            None => call.first_entry(submitted.submission),
+        let taken = self.attempt(|call| {
+            let seq = match &place {
+                Some(place) => call.next_entry(submitted.submission, place)?,
+                None => call.first_entry(submitted.submission)?,
+            };
+            // One that is too much is refused by itself, and not the frame in which it came.
+            call.draft.check_size()?;
+            Ok(seq)
         })?;
         match taken {
             Ok(seq) => {

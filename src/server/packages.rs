@@ -128,19 +128,29 @@ impl Call<'_, '_> {
         let ours = asked.claim.users.iter().all(|user| *user.agency() == self.own.agency);
         ensure(ours, Code::NotForUs, "claim")?;
         let key = keys::claim(from, &asked.claim.claim_id);
-        let answer = match self.draft.get(&key)? {
-            Some(row) => rows::read_wire(row)?,
-            None => {
-                let answer = self.answer_claim(&asked.claim, None)?;
-                self.drop_later(self.now().plus(limits::CLAIM_KEPT), &key);
-                self.draft.put(key, encode_body(&answer).to_vec());
-                answer
-            }
-        };
-        let item = LinkItem::ClaimAnswer(LinkClaimAnswer { device: asked.device, answer });
-        let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
-        self.queue(from, order, unique, Pending::Item(encode_body(&item)));
+        if let Some(row) = self.draft.get(&key)? {
+            self.send_answer(from, asked.device, rows::read_wire(row)?);
+            return Ok(());
+        }
+        let answered = self.attempt(|call| {
+            let answer = call.answer_claim(&asked.claim, None)?;
+            call.drop_later(call.now().plus(limits::CLAIM_KEPT), &key);
+            call.draft.put(key.clone(), encode_body(&answer).to_vec());
+            call.send_answer(from, asked.device.clone(), answer);
+            // A frame may bring many claims: what is too much is refused by itself.
+            call.draft.check_size()
+        })?;
+        if let Err(error) = answered {
+            let answer = refused(&asked.claim, &self.own.agency, error.code());
+            self.send_answer(from, asked.device, answer);
+        }
         Ok(())
+    }
+
+    fn send_answer(&mut self, to: &AgencyId, device: Device, answer: ClaimAnswer) {
+        let item = LinkItem::ClaimAnswer(LinkClaimAnswer { device, answer });
+        let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
+        self.queue(to, order, unique, Pending::Item(encode_body(&item)));
     }
 
     /// The answer to a claim of one of our devices (SPEC V-554).

@@ -209,11 +209,26 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Whether what was written so far fits into one batch: for parts of a call that write
+    /// much more than they read.
+    ///
+    /// # Errors
+    /// [`Code::BatchTooLarge`].
+    pub(crate) fn check_size(&self) -> Result<()> {
+        let size =
+            |(key, row): (&Key, &Option<Value>)| key.len().saturating_add(row.as_ref().map_or(0, Vec::len));
+        let bytes: usize = self.rows.iter().map(size).chain(self.prefixes.iter().map(Vec::len)).sum();
+        let rows = self.rows.len().saturating_add(self.prefixes.len());
+        let fits = rows <= limits::BATCH_ROWS && bytes <= limits::BATCH_BYTES;
+        ensure(fits, Code::BatchTooLarge, "batch")
+    }
+
     /// Ends the call.
     ///
     /// # Errors
     /// [`Code::BatchTooLarge`] past the bounds of one batch.
     pub(crate) fn finish<T, O>(self, value: T) -> Result<Transition<T, O>> {
+        self.check_size()?;
         let mut batch = Batch::default();
         self.expectations.into_iter().for_each(|(k, v)| batch.expect(k, v));
         self.prefixes.into_iter().for_each(|p| batch.delete_prefix(p));
@@ -223,8 +238,6 @@ impl<'a> Draft<'a> {
                 None => batch.delete(key),
             }
         }
-        let fits = batch.writes().len() <= limits::BATCH_ROWS && batch.bytes() <= limits::BATCH_BYTES;
-        ensure(fits, Code::BatchTooLarge, "batch")?;
         Ok(Transition::new(batch, value))
     }
 

@@ -12,7 +12,7 @@ use crate::{
         Policy, Role, RoomKind,
         submission::{self, Parts, Place},
     },
-    server::{Output, keys::RoomKeys},
+    server::keys::RoomKeys,
     wire::{
         Signed,
         device::{InboxBody, ReplyBody, RequestBody},
@@ -21,16 +21,16 @@ use crate::{
 };
 
 /// Anna of the hub's agency with two devices, Bert and Cleo of others.
-struct Four {
-    world: World,
-    anna: Dev,
-    tablet: Dev,
-    bert: Dev,
-    cleo: Dev,
-    room: RoomId,
+pub(super) struct Four {
+    pub(super) world: World,
+    pub(super) anna: Dev,
+    pub(super) tablet: Dev,
+    pub(super) bert: Dev,
+    pub(super) cleo: Dev,
+    pub(super) room: RoomId,
 }
 
-fn four() -> Four {
+pub(super) fn four() -> Four {
     let mut world = World::new();
     let mut anna = world.person("anna@a.example");
     let mut tablet = world.further(&anna);
@@ -40,7 +40,7 @@ fn four() -> Four {
     Four { world, anna, tablet, bert, cleo, room }
 }
 
-fn refusal(body: ReplyBody) -> (Code, u64) {
+pub(super) fn refusal(body: ReplyBody) -> (Code, u64) {
     let ReplyBody::Refusal(refusal) = body else { panic!("not refused: {body:?}") };
     of(&refusal)
 }
@@ -50,7 +50,7 @@ fn of(refusal: &Signed<Refusal>) -> (Code, u64) {
 }
 
 /// The refusal that has come into a device's inbox.
-fn refused_by_hub(dev: &mut Dev) -> (Code, u64) {
+pub(super) fn refused_by_hub(dev: &mut Dev) -> (Code, u64) {
     let [InboxBody::Refusal(refusal)] = dev.inbox.as_slice() else { panic!("{:?}", dev.inbox) };
     let seen = of(refusal);
     dev.inbox.clear();
@@ -118,6 +118,36 @@ fn the_loser_of_a_race_meets_the_same_fate_each_time() {
         world.sync(dev);
         assert_eq!(dev.tail_hash(&room).0, 5);
     }
+}
+
+#[test]
+fn submissions_that_come_in_one_frame_see_each_other() {
+    let Four { mut world, mut anna, mut tablet, mut bert, mut cleo, room } = four();
+    let mut second = world.further(&bert);
+    world.invite(&room, &mut bert, &mut [&mut second]);
+    for dev in [&mut anna, &mut tablet, &mut bert, &mut cleo] {
+        world.sync(dev);
+    }
+    let site = world.site("b.example");
+    let (one, two) = (bert.commit(&room, &[], &[]), second.commit(&room, &[], &[]));
+    let said = bert.say(&room, "before it");
+    for (dev, submission) in [(&mut bert, &one), (&mut second, &two)] {
+        assert_eq!(dev.submit(site, submission), ReplyBody::Queued);
+    }
+    assert_eq!(bert.submit(site, &said), ReplyBody::Queued);
+    world.settle();
+    for dev in [&mut anna, &mut tablet, &mut bert, &mut second, &mut cleo] {
+        world.sync(dev);
+        assert_eq!(dev.tail_hash(&room).0, 4);
+    }
+    // Which of the two came first is the order in which they went; the message was late.
+    let refused: Vec<_> = [&mut bert, &mut second].map(|dev| dev.inbox.len()).to_vec();
+    assert_eq!(refused.iter().sum::<usize>(), 2);
+    assert_eq!(world.site("b.example").pump(&anna.id.user.agency().clone()), None);
+    let next = second.commit(&room, &[], &[]);
+    world.submit(&mut second, &next);
+    world.sync(&mut anna);
+    assert_eq!(anna.tail_hash(&room).0, 5);
 }
 
 #[test]
@@ -306,140 +336,6 @@ fn a_forged_submission_uses_up_no_counter() {
     let hub = world.site("a.example");
     assert_eq!(hub.refused(&wrap(&forged)), Code::BadSignature);
     assert_eq!(hub.device(&wrap(&said)).body, ReplyBody::Done);
-}
-
-#[test]
-fn who_leaves_sees_the_entry_that_removes_them_and_nothing_after() {
-    let Four { mut world, mut anna, mut tablet, mut bert, mut cleo, room } = four();
-    let remove = [tablet.id.clone(), bert.id.clone()];
-    let commit = anna.commit(&room, &[], &remove);
-    world.submit(&mut anna, &commit);
-    world.sync(&mut anna);
-    let after = anna.say(&room, "after");
-    world.submit(&mut anna, &after);
-    for dev in [&mut tablet, &mut bert] {
-        let mut sync = dev.sync_request();
-        let request = dev.request(RequestBody::Sync(sync.clone()));
-        let home = dev.id.user.agency().to_string();
-        let ReplyBody::Delivery(delivery) = world.site(&home).device(&request).body else { panic!() };
-        assert_eq!(delivery.rooms.len(), 1);
-        assert_eq!(delivery.rooms[0].items.len(), 1);
-        assert_eq!(delivery.rooms[0].head.claimed().seq, 3);
-        sync.cursors[0].seq = 3;
-        let request = dev.request(RequestBody::Sync(sync));
-        let ReplyBody::Delivery(delivery) = world.site(&home).device(&request).body else { panic!() };
-        assert!(delivery.rooms.is_empty() && !delivery.more);
-        world.sync(dev);
-        assert!(dev.rooms.is_empty() && dev.read.is_empty());
-    }
-    world.sync(&mut cleo);
-    assert_eq!(cleo.texts(), ["after"]);
-    // Bert's was the last device of his agency: it has heard nothing since.
-    let rows: Vec<_> = world.site("b.example").store.rows().map(|(key, _)| key.to_vec()).collect();
-    assert!(!rows.contains(&RoomKeys::of(&room).entry(4)));
-    assert!(!world.site("a.example").outputs.contains(&Output::LinkReady(bert.id.user.agency().clone())));
-
-    // And they can say nothing any more.
-    assert_eq!(anna.rooms[&room].member.roster().unwrap().len(), 2);
-}
-
-/// SPEC V-511
-#[test]
-fn who_is_gone_can_submit_nothing() {
-    let Four { mut world, mut anna, mut tablet, mut bert, room, .. } = four();
-    let (mut late, mut later) = (Vec::new(), Vec::new());
-    for _ in 0..2 {
-        late.push(tablet.say(&room, "late"));
-        later.push(bert.say(&room, "later"));
-    }
-    // One is on its way when the commit comes.
-    assert_eq!(bert.submit(world.site("b.example"), &later[0]), ReplyBody::Queued);
-    let commit = anna.commit(&room, &[], &[tablet.id.clone(), bert.id.clone()]);
-    assert_eq!(anna.submit(world.site("a.example"), &commit), ReplyBody::Done);
-    world.settle();
-    assert_eq!(refusal(tablet.submit(world.site("a.example"), &late[0])), (Code::NotMember, 3));
-    assert_eq!(world.site("b.example").refused(&wrap(&later[1])), Code::NotMember);
-    world.sync(&mut bert);
-    assert_eq!(refused_by_hub(&mut bert), (Code::NotMember, 3));
-}
-
-#[test]
-fn an_agency_goes_and_comes_back() {
-    let Four { mut world, mut anna, mut bert, mut cleo, room, .. } = four();
-    let commit = anna.commit(&room, &[], &[bert.id.clone()]);
-    world.submit(&mut anna, &commit);
-    world.sync(&mut anna);
-    world.sync(&mut bert);
-    assert!(bert.rooms.is_empty());
-    for text in ["they", "do", "not", "know"] {
-        let said = anna.say(&room, text);
-        world.submit(&mut anna, &said);
-    }
-    world.sync(&mut cleo);
-    // V-526: the log begins anew where nobody has a gap.
-    world.invite(&room, &mut anna, &mut [&mut bert]);
-    let hello = cleo_says(&mut world, &mut cleo, &room);
-    world.sync(&mut bert);
-    assert_eq!(bert.texts(), [hello]);
-    assert_eq!(cleo.texts(), ["they", "do", "not", "know"]);
-    world.sync(&mut cleo);
-    assert_eq!(bert.tail_hash(&room), cleo.tail_hash(&room));
-}
-
-fn cleo_says(world: &mut World, cleo: &mut Dev, room: &RoomId) -> &'static str {
-    world.sync(cleo);
-    let said = cleo.say(room, "welcome back");
-    world.submit(cleo, &said);
-    "welcome back"
-}
-
-#[test]
-fn removed_and_invited_again_before_looking() {
-    let Four { mut world, mut anna, mut tablet, mut bert, room, .. } = four();
-    let before = anna.say(&room, "before");
-    world.submit(&mut anna, &before);
-    let commit = anna.commit(&room, &[], &[tablet.id.clone(), bert.id.clone()]);
-    world.submit(&mut anna, &commit);
-    world.sync(&mut anna);
-    let between = anna.say(&room, "between");
-    world.submit(&mut anna, &between);
-    anna.claim(world.site("a.example"), &[&tablet.id.user, &bert.id.user]);
-    world.settle();
-    world.sync(&mut anna);
-    let claimed = anna.claimed();
-    let commit = anna.commit(&room, &claimed, &[]);
-    world.submit(&mut anna, &commit);
-    world.sync(&mut anna);
-    let after = anna.say(&room, "after");
-    world.submit(&mut anna, &after);
-    for dev in [&mut tablet, &mut bert] {
-        world.sync(dev);
-        world.sync(dev);
-        assert_eq!(dev.texts(), ["before", "after"]);
-        world.sync(&mut anna);
-        assert_eq!(dev.tail_hash(&room), anna.tail_hash(&room));
-    }
-}
-
-#[test]
-fn leaving_is_proposed_and_committed_by_somebody_else() {
-    let Four { mut world, mut anna, mut tablet, mut bert, mut cleo, room } = four();
-    let leave = bert.leave(&room);
-    world.submit(&mut bert, &leave);
-    // V-443: once for each leaf and epoch.
-    let again = bert.leave(&room);
-    world.submit(&mut bert, &again);
-    world.sync(&mut bert);
-    assert_eq!(refused_by_hub(&mut bert).0, Code::PendingProposal);
-    world.site("a.example").restart();
-    world.sync(&mut anna);
-    let commit = anna.commit(&room, &[], &[]);
-    world.submit(&mut anna, &commit);
-    for dev in [&mut anna, &mut tablet, &mut bert, &mut cleo] {
-        world.sync(dev);
-    }
-    assert!(bert.rooms.is_empty());
-    assert_eq!(anna.rooms[&room].member.roster().unwrap().len(), 3);
 }
 
 /// SPEC V-514

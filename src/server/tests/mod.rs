@@ -7,8 +7,12 @@ mod world;
 mod arbitrary;
 mod blobs;
 mod cost;
+
+mod follow;
 mod hub;
 mod invitations;
 mod links;
+mod members;
+mod requests;
 mod stores;
 mod text;
