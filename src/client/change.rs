@@ -49,6 +49,10 @@ impl Call<'_, '_> {
     pub(super) fn change(&mut self, request: RequestId, room: RoomId, work: Work) -> Result<Receipt> {
         let mut session = self.open(&room)?;
         let item = self.enqueue(request, &room, work)?;
+        if session.row.stalled > 0 && matches!(item.work()?, Work::Leave(_)) {
+            self.leave_stalled(session)?;
+            return self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"));
+        }
         session.row.changes = session.row.changes.saturating_add(1);
         if matches!(item.work()?, Work::Invite(_)) {
             self.claim(&room, &item)?;
@@ -60,7 +64,7 @@ impl Call<'_, '_> {
 
     /// Makes whatever can be made for a room now: at most one commit, then messages.
     pub(super) fn drive(&mut self, session: &mut Session<'_>) -> Result<()> {
-        if !session.up_to_date() {
+        if !session.up_to_date(self.now()) {
             return Ok(());
         }
         if session.row.pending.is_none() && session.row.changes > 0 {

@@ -51,7 +51,8 @@ impl<'a> Call<'a, '_> {
         let chain = match self.connect(&session, &delivery) {
             Ok(chain) => chain,
             Err(error) => {
-                self.stall(&mut session, delivery.head.claimed().seq, error)?;
+                let next = session.row.seq.saturating_add(1);
+                self.stall(&mut session, next, error)?;
                 return self.close(session);
             }
         };
@@ -66,8 +67,7 @@ impl<'a> Call<'a, '_> {
             match self.apply(&mut session, &chained) {
                 Ok(After::Here) => session.set_tail(&tail),
                 Ok(After::Gone(by)) => {
-                    self.event(&Event::Left { room: session.id, seq: tail.seq, by })?;
-                    return self.leave_behind(session);
+                    return self.leave_behind(session, tail.seq, by);
                 }
                 Err(error) => {
                     self.stall(&mut session, chained.entry.seq, error)?;
@@ -327,19 +327,5 @@ impl<'a> Call<'a, '_> {
             self.event(&Event::RoomChanged { room, seq, by, name })?;
         }
         Ok(())
-    }
-
-    /// The device takes no part any more: what was on its way has failed, the keys go.
-    fn leave_behind(&mut self, session: Session<'a>) -> Result<()> {
-        for item in self.items(&session.id)? {
-            self.drop_item(&session.id, &item)?;
-            let request = item.request()?;
-            match item.work()? {
-                Work::Leave(_) => self.event(&Event::Done { request })?,
-                Work::Invite(invite) if invite.quiet => {}
-                _ => self.event(&Event::Failed { request, code: Code::NotMember })?,
-            }
-        }
-        self.forget_room(session)
     }
 }

@@ -31,6 +31,10 @@ use crate::{
     },
 };
 
+/// How many answers may find the device at one place of a former stay before it gives up
+/// reading to its end.
+const WAITED: u32 = 6;
+
 impl Call<'_, '_> {
     /// Founds a room at the own server, with the founder's other devices and whoever is invited.
     pub(super) fn create_room(
@@ -129,7 +133,7 @@ impl Call<'_, '_> {
             invitation: wire::encode_body(invitation).to_vec(),
             request_id: request_id.as_bytes().to_vec(),
             due: self.retry_at(0).as_millis(),
-            attempts: 0,
+            ..InvitationRow::default()
         };
         rows::write(&mut self.draft, keys::invitation(number), &row);
         self.await_answer(request_id.as_bytes(), &AwaitedRow { invitation: number, ..Default::default() });
@@ -157,21 +161,64 @@ impl Call<'_, '_> {
             return Ok(()); // the list comes with the next delivery; asked again then
         }
         let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&tail.room), "room")?;
-        if here.as_ref().is_some_and(|room| room.seq < tail.seq) {
-            // How the device left before it came again is still to be read; asked again then.
+        if let Some(here) = here.as_ref().filter(|here| here.seq < tail.seq)
+            && self.reads_on(number, row.clone(), here)?
+        {
             return self.sync();
         }
-        self.no_longer_awaited(&super::outbox::id16(&row.request_id)?);
-        self.draft.delete(keys::invitation(number));
-        if here.is_some() {
-            return Ok(()); // the device has come by this one or by a later one
+        self.drop_invitation(number, &row)?;
+        // The device has come by this one or by a later one, or has been removed since.
+        let past = here.as_ref().is_some_and(|here| here.seq >= tail.seq);
+        if past || self.is_past(&tail.room, tail.seq)? {
+            return Ok(());
         }
         match self.join(&invitation, tail.clone(), &chained.entry, material) {
-            // Something may have been said since.
-            Ok(()) => self.sync(),
+            Ok(()) => {
+                if let Some(here) = here {
+                    self.fail_outbox(&tail.room, &here)?;
+                }
+                // Something may have been said since.
+                self.sync()
+            }
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) => self.event(&Event::InvitationFailed { room: tail.room, code: error.code() }),
         }
+    }
+
+    /// Whether the device is still to read how it left a room to which it is invited again;
+    /// the invitation is asked for again then. Where the log cannot be followed to that
+    /// place, because an entry cannot be processed or the server has no more of that stay,
+    /// the new stay begins without.
+    fn reads_on(&mut self, number: u64, mut row: InvitationRow, here: &RoomRow) -> Result<bool> {
+        row.waited = if row.read == here.seq { row.waited.saturating_add(1) } else { 0 };
+        row.read = here.seq;
+        if here.stalled > 0 || row.waited > WAITED {
+            return Ok(false);
+        }
+        self.draft.expect_unchanged(keys::invitation(number))?;
+        rows::write(&mut self.draft, keys::invitation(number), &row);
+        Ok(true)
+    }
+
+    /// The server does not have what goes with an invitation: it leads nowhere any more.
+    pub(super) fn no_material(&mut self, number: u64, code: Code) -> Result<()> {
+        if !matches!(code, Code::Expired | Code::UnknownRoom | Code::NotMember) {
+            return Ok(()); // asked again when it is due
+        }
+        let row: Option<InvitationRow> = rows::read(&self.draft, &keys::invitation(number), "invitation")?;
+        let Some(row) = row else { return Ok(()) };
+        self.drop_invitation(number, &row)?;
+        let invitation: Invitation = wire::decode_body(&row.invitation.clone().into())?;
+        let (tail, _) = Tail::at(&invitation.entry)?;
+        let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&tail.room), "room")?;
+        let past = here.is_some_and(|here| here.seq >= tail.seq) || self.is_past(&tail.room, tail.seq)?;
+        if past { Ok(()) } else { self.event(&Event::InvitationFailed { room: tail.room, code }) }
+    }
+
+    fn drop_invitation(&mut self, number: u64, row: &InvitationRow) -> Result<()> {
+        self.no_longer_awaited(&super::outbox::id16(&row.request_id)?);
+        self.draft.delete(keys::invitation(number));
+        Ok(())
     }
 
     fn join(
@@ -209,6 +256,8 @@ impl Call<'_, '_> {
         };
         let mut session = self.begin_room(backend, member, row)?;
         session.set_tail(&tail);
+        self.draft.delete_prefix(keys::joined_in(&id));
+        self.draft.delete(keys::departed(&id));
         self.close(session)?;
         self.event(&Event::Joined { room: id, name, by: inviter, seq: tail.seq })
     }

@@ -133,6 +133,16 @@ pub(super) fn invitation(number: u64) -> Key {
     KeyBuilder::table("j/").number(number).build()
 }
 
+/// Prefix of [`departed`].
+pub(super) fn departures() -> Key {
+    KeyBuilder::table("l/").build()
+}
+
+/// Where the device's part in a room has ended.
+pub(super) fn departed(room: &RoomId) -> Key {
+    KeyBuilder::table("l/").fixed(room.as_bytes()).build()
+}
+
 /// Prefix of all attachments on their way here.
 pub(super) fn fetches() -> Key {
     KeyBuilder::table("f/").build()

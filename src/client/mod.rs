@@ -23,6 +23,7 @@ mod call;
 mod carry;
 mod change;
 mod command;
+mod departure;
 mod enrol;
 mod event;
 mod event_row;

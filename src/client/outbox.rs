@@ -12,7 +12,7 @@ use super::{
 use crate::{
     code::Code,
     error::{Error, Result},
-    ids::{MessageId, RequestId, RoomId, SubmissionId},
+    ids::{BlobId, MessageId, RequestId, RoomId, SubmissionId},
     limits,
     room::submission::{self, Parts, Place},
     store::corrupt,
@@ -75,6 +75,9 @@ impl Call<'_, '_> {
         }
         if let Some(Work::Invite(invite)) = &item.row.work {
             self.no_longer_awaited(&id16(&invite.claim)?);
+        }
+        if let Some(Work::Share(share)) = &item.row.work {
+            self.draft.delete(keys::share_info(&BlobId::from_slice(&share.blob)?));
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::{
     keys,
     outbox::id16,
     rows::{self, AwaitedRow, ProblemRow, RoomRow, Work},
+    session::Session,
 };
 use crate::{
     code::{Code, Kind},
@@ -16,9 +17,10 @@ use crate::{
     error::{Error, Result},
     ids::{AgencyId, RequestId, RoomId},
     store::corrupt,
+    time::Timestamp,
     wire::{
-        Signed,
-        device::{ClaimAnswer, Delivery, InboxBody, Keys, ReplyBody, ServerReply},
+        self, Signed,
+        device::{ClaimAnswer, Delivery, DeviceMessage, InboxBody, Keys, ReplyBody, ServerReply},
         log::{Evidence, Refusal, Stamp},
     },
 };
@@ -206,7 +208,12 @@ impl Call<'_, '_> {
         };
         let mut session = self.open(&room)?;
         let code = refusal.reason.code().unwrap_or(Code::Malformed);
-        session.row.wait_for = session.row.wait_for.max(refusal.seq);
+        if !session.row.active
+            && let Some(item) = self.item(&room, awaited.item)?
+        {
+            return self.not_founded(session, &item, code);
+        }
+        self.wait_for_log(&mut session, &refusal, awaited.item, code)?;
         self.no_longer_awaited(&id);
         if awaited.item == 0 {
             self.commit_refused(&mut session, &id, code)?;
@@ -218,6 +225,45 @@ impl Call<'_, '_> {
         self.sync()
     }
 
+    /// Something was refused because of entries that the device has not processed: it waits
+    /// for them. So it does where the hub takes the present epoch for a passed one, which only
+    /// a new entry can make true. In case the hub is wrong, it does not wait for ever, but
+    /// ever longer.
+    fn wait_for_log(
+        &mut self,
+        session: &mut Session<'_>,
+        refusal: &Refusal,
+        item: u64,
+        code: Code,
+    ) -> Result<()> {
+        let next = session.row.seq.saturating_add(1);
+        let present = code == Code::WrongEpoch
+            && match item {
+                0 => session.row.pending.is_some(), // any commit in the log would have ended it
+                _ => self.epoch_of(session, item)? == Some(session.member.epoch()),
+            };
+        if refusal.seq < next && !present {
+            return Ok(());
+        }
+        session.row.wait_for = refusal.seq.max(next);
+        if Timestamp::from_millis(session.row.wait_until) <= self.now() {
+            session.row.wait_until = self.retry_at(session.row.waited).as_millis();
+            session.row.waited = session.row.waited.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// The epoch for which an item's submission was made.
+    fn epoch_of(&self, session: &Session<'_>, item: u64) -> Result<Option<u64>> {
+        let Some(item) = self.item(&session.id, item)?.filter(|item| !item.row.submission.is_empty()) else {
+            return Ok(None);
+        };
+        Ok(match wire::decode(&Bytes::from(item.row.submission))? {
+            DeviceMessage::Submission(submission) => Some(submission.header.claimed().epoch),
+            DeviceMessage::Request(_) => None,
+        })
+    }
+
     /// By a key that was the hub's at the room's last entry. The own clock has no say, unless
     /// the hub has a new key since.
     fn signed_by_hub(&self, row: &RoomRow, refusal: Signed<Refusal>) -> Result<Verified<Refusal>> {
@@ -226,19 +272,14 @@ impl Call<'_, '_> {
         let key = match row.stamp.is_empty() {
             true => key(self.now()),
             false => {
-                let stamp: Stamp = crate::wire::decode_body(&Bytes::copy_from_slice(&row.stamp))?;
+                let stamp: Stamp = wire::decode_body(&Bytes::copy_from_slice(&row.stamp))?;
                 key(stamp.at).or_else(|_| key(self.now()))
             }
         };
         crypto::verify(refusal, &key?)
     }
 
-    fn commit_refused(
-        &mut self,
-        session: &mut super::session::Session<'_>,
-        id: &[u8; 16],
-        code: Code,
-    ) -> Result<()> {
+    fn commit_refused(&mut self, session: &mut Session<'_>, id: &[u8; 16], code: Code) -> Result<()> {
         let Some(pending) = session.row.pending.take_if(|pending| pending.submission_id == id) else {
             return Ok(());
         };
@@ -255,7 +296,7 @@ impl Call<'_, '_> {
 
     fn item_refused(
         &mut self,
-        session: &mut super::session::Session<'_>,
+        session: &mut Session<'_>,
         mut item: super::outbox::Item,
         code: Code,
     ) -> Result<()> {
@@ -299,7 +340,7 @@ impl Call<'_, '_> {
             return Ok(()); // only the hub's signature says that
         }
         if awaited.invitation > 0 {
-            return Ok(()); // asked again when it is due
+            return self.no_material(awaited.invitation, code);
         }
         if !awaited.fetch.is_empty() {
             return self.fetch_failed(&RequestId::from_slice(&awaited.fetch)?, code);
@@ -312,6 +353,9 @@ impl Call<'_, '_> {
             return Ok(());
         }
         let mut session = self.open(&room)?;
+        if matches!(item.work()?, Work::Create(_)) {
+            return self.not_founded(session, &item, code);
+        }
         if item.row.awaited == request.as_bytes() {
             self.no_longer_awaited(&id16(&item.row.awaited)?);
         }
@@ -322,5 +366,5 @@ impl Call<'_, '_> {
 
 /// A reply as bytes.
 pub(super) fn decode(bytes: &[u8]) -> Result<ServerReply> {
-    crate::wire::decode(&Bytes::copy_from_slice(bytes))
+    wire::decode(&Bytes::copy_from_slice(bytes))
 }

@@ -65,6 +65,7 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::fetches(),
         keys::events(),
         keys::receipts(),
+        keys::departures(),
         keys::awaiting(),
     ];
     prefixes.push(crate::identity::Directory.touches());

@@ -73,7 +73,8 @@ pub(super) struct RoomRow {
     pub(super) private: Vec<u8>,
     #[prost(message, optional, tag = "8")]
     pub(super) pending: Option<PendingRow>,
-    /// Nothing is made for the room before this entry is processed: a refusal named it.
+    /// Nothing is made for the room before this entry is processed, for a refusal named it,
+    /// or [`RoomRow::wait_until`] has come.
     #[prost(uint64, tag = "9")]
     pub(super) wait_for: u64,
     /// Messages in the outbox that are not encrypted yet, held ones excepted.
@@ -100,6 +101,12 @@ pub(super) struct RoomRow {
     /// Of these, how many are surely not under way any more: all before this one.
     #[prost(uint64, tag = "17")]
     pub(super) settled: u64,
+    /// In milliseconds: whatever a refusal said, it is tried again then. 0: nothing waits.
+    #[prost(uint64, tag = "18")]
+    pub(super) wait_until: u64,
+    /// How often that has come without any new entry.
+    #[prost(uint32, tag = "19")]
+    pub(super) waited: u32,
 }
 
 /// The commit that the device has made and the log has not shown yet.
@@ -361,6 +368,17 @@ pub(super) struct JoinedRow {
     pub(super) rules: bool,
 }
 
+/// Where the device's part in a room has ended.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DepartedRow {
+    /// The last entry that it could read.
+    #[prost(uint64, tag = "1")]
+    pub(super) seq: u64,
+    /// When that was read, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(super) at: u64,
+}
+
 /// An invitation that is being taken up.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct InvitationRow {
@@ -373,4 +391,10 @@ pub(super) struct InvitationRow {
     pub(super) due: u64,
     #[prost(uint32, tag = "4")]
     pub(super) attempts: u32,
+    /// How far the device had come in its former stay when an answer came before the end of it.
+    #[prost(uint64, tag = "5")]
+    pub(super) read: u64,
+    /// How many answers found it there.
+    #[prost(uint32, tag = "6")]
+    pub(super) waited: u32,
 }

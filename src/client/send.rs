@@ -56,7 +56,8 @@ impl Call<'_, '_> {
 
     /// Sends a message at once if nothing is before it, else lets it wait.
     pub(super) fn queue_message(&mut self, session: &mut Session<'_>, mut item: Item) -> Result<()> {
-        let free = session.row.waiting == 0 && session.up_to_date() && !session.member.has_proposals();
+        let free =
+            session.row.waiting == 0 && session.up_to_date(self.now()) && !session.member.has_proposals();
         if free && self.in_window(session)? {
             return self.transmit(session, &mut item);
         }
@@ -98,7 +99,7 @@ impl Call<'_, '_> {
 
     /// Sends what waits, oldest first, as far as it may be sent.
     pub(super) fn flush(&mut self, session: &mut Session<'_>) -> Result<()> {
-        if session.row.waiting == 0 || !session.up_to_date() || session.member.has_proposals() {
+        if session.row.waiting == 0 || !session.up_to_date(self.now()) || session.member.has_proposals() {
             return Ok(());
         }
         for mut item in self.items(&session.id)? {

@@ -19,6 +19,7 @@ use crate::{
         mls_store::{Known, MlsStore},
     },
     store::{Draft, Stamps, Value, corrupt},
+    time::Timestamp,
     wire,
 };
 
@@ -131,7 +132,7 @@ impl<'a> Call<'a, '_> {
         Ok(())
     }
 
-    /// Forgets a room's secrets. What the app may still need to know of it stays.
+    /// Forgets a room. What the app has been told stays with the app.
     pub(super) fn forget_room(&mut self, session: Session<'a>) -> Result<()> {
         let Session { id, backend, member, .. } = session;
         drop(member);
@@ -140,6 +141,7 @@ impl<'a> Call<'a, '_> {
         self.draft.absorb(batch);
         self.draft.delete_prefix(keys::room_mls(&id));
         self.draft.delete_prefix(keys::joined_in(&id));
+        self.draft.delete_prefix(keys::messages(&id));
         self.draft.delete(keys::room(&id));
         self.cache.rooms.remove(&id);
         Ok(())
@@ -161,6 +163,9 @@ impl Session<'_> {
         self.row.seq = tail.seq;
         self.row.hash = tail.hash.map(|h| h.as_bytes().to_vec()).unwrap_or_default();
         self.row.stamp = wire::encode_body(&tail.stamp).to_vec();
+        if self.row.seq >= self.row.wait_for {
+            (self.row.wait_until, self.row.waited) = (0, 0);
+        }
     }
 
     pub(super) fn hub(&self) -> Result<AgencyId> {
@@ -173,8 +178,9 @@ impl Session<'_> {
     }
 
     /// Whether something may be made for the room now: the log is processed as far as the
-    /// last refusal looked.
-    pub(super) fn up_to_date(&self) -> bool {
-        self.row.active && self.row.seq >= self.row.wait_for && self.row.stalled == 0
+    /// last refusal looked, or does not come for long.
+    pub(super) fn up_to_date(&self, now: Timestamp) -> bool {
+        let waits = self.row.seq < self.row.wait_for && now < Timestamp::from_millis(self.row.wait_until);
+        self.row.active && self.row.stalled == 0 && !waits
     }
 }

@@ -82,7 +82,11 @@ impl Call<'_, '_> {
             if row.commit_due > 0 && row.pending.is_none() {
                 self.wake(Timestamp::from_millis(row.commit_due));
             }
-            if !resend && !leaving {
+            let waited = row.wait_until > 0 && self.due(false, row.wait_until);
+            if row.wait_until > 0 && !waited {
+                self.wake(Timestamp::from_millis(row.wait_until));
+            }
+            if !resend && !leaving && !waited {
                 if let Some(pending) = row.pending {
                     self.wake(Timestamp::from_millis(pending.due));
                 }
@@ -90,6 +94,9 @@ impl Call<'_, '_> {
             }
             let room = RoomId::from_slice(key.get(keys::rooms().len()..).ok_or(corrupt("room key"))?)?;
             let mut session = self.open(&room)?;
+            if waited {
+                (session.row.wait_for, session.row.wait_until) = (0, 0);
+            }
             if let Some(mut pending) = session.row.pending.take().filter(|_| resend) {
                 pending.attempts = pending.attempts.saturating_add(1);
                 pending.due = self.retry_at(pending.attempts).as_millis();

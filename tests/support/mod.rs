@@ -119,7 +119,11 @@ pub fn no_faults() -> Rule {
 impl Net {
     /// Three agencies.
     pub fn new(seed: u8) -> Self {
-        let mut rng = ChaCha20Rng::from_seed([seed; 32]);
+        Self::with_seed([seed; 32])
+    }
+
+    pub fn with_seed(seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(seed);
         let now = BEGIN;
         let authorities = [NORD, SUED, WEST].map(|name| Authority::new(name, now, &mut rng).unwrap());
         let office = Office::found(&authorities, now, &mut rng).unwrap();

@@ -1,0 +1,66 @@
+//! Rooms that the device takes part in no more: what was on its way has failed, the keys go,
+//! and the place stays known, so that no invitation from before leads back.
+
+use super::{
+    Event,
+    call::Call,
+    keys,
+    outbox::{Item, id16},
+    rows::{self, DepartedRow, RoomRow, Work},
+    session::Session,
+};
+use crate::{
+    code::Code,
+    error::Result,
+    ids::{Device, RoomId},
+};
+
+impl<'a> Call<'a, '_> {
+    /// The log, or its user's own will, ends the device's part in a room at place `seq`.
+    pub(super) fn leave_behind(&mut self, session: Session<'a>, seq: u64, by: Device) -> Result<()> {
+        self.event(&Event::Left { room: session.id, seq, by })?;
+        self.fail_outbox(&session.id, &session.row)?;
+        let row = DepartedRow { seq, at: self.now().as_millis() };
+        rows::write(&mut self.draft, keys::departed(&session.id), &row);
+        self.forget_room(session)
+    }
+
+    /// The hub does not take a room that this device wanted to found: it never was.
+    pub(super) fn not_founded(&mut self, session: Session<'a>, item: &Item, code: Code) -> Result<()> {
+        for item in self.items(&session.id)? {
+            self.drop_item(&session.id, &item)?;
+        }
+        self.event(&Event::Failed { request: item.request()?, code })?;
+        self.forget_room(session)
+    }
+
+    /// Whatever a room's outbox holds comes to nothing; but leaving has come about.
+    pub(super) fn fail_outbox(&mut self, room: &RoomId, row: &RoomRow) -> Result<()> {
+        if let Some(pending) = &row.pending {
+            self.no_longer_awaited(&id16(&pending.submission_id)?);
+        }
+        for item in self.items(room)? {
+            self.drop_item(room, &item)?;
+            let request = item.request()?;
+            match item.work()? {
+                Work::Leave(_) => self.event(&Event::Done { request })?,
+                Work::Invite(invite) if invite.quiet => {}
+                _ => self.event(&Event::Failed { request, code: Code::NotMember })?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an invitation at place `seq` is from before the device was removed.
+    pub(super) fn is_past(&self, room: &RoomId, seq: u64) -> Result<bool> {
+        let row: Option<DepartedRow> = rows::read(&self.draft, &keys::departed(room), "departure")?;
+        Ok(row.is_some_and(|departed| seq <= departed.seq))
+    }
+
+    /// Leaves a room whose log cannot be followed. Nothing can be proposed there, so it is
+    /// forgotten here, and the others remove the device when they see fit.
+    pub(super) fn leave_stalled(&mut self, session: Session<'a>) -> Result<()> {
+        let (seq, by) = (session.row.seq, self.account.device.clone());
+        self.leave_behind(session, seq, by)
+    }
+}

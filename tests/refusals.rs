@@ -1,0 +1,149 @@
+//! Servers that refuse: what comes of it ends, and a server that refuses wrongly costs no more
+//! than one that is silent.
+
+#[path = "../examples/three_agencies/federation.rs"]
+#[allow(dead_code)]
+mod federation;
+mod support;
+mod world {
+    //! What the federation's desk needs of its host.
+    pub type Error = Box<dyn std::error::Error>;
+}
+
+use std::time::Duration;
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+use support::*;
+use verbund::{
+    Policy, RoomKind,
+    client::Command,
+    code::Code,
+    ids::RequestId,
+    store::{MemoryStore, Store},
+};
+
+const ANNA: usize = 0;
+const BEN: usize = 1;
+const EMIL: usize = 2;
+
+const ANNA_ID: &str = "anna@police.nord.example";
+const BEN_ID: &str = "ben@police.sued.example";
+const EMIL_ID: &str = "emil@police.nord.example";
+
+fn rows(net: &Net, phone: usize, table: &str) -> usize {
+    net.phones[phone].store.scan(table.as_bytes(), None, 10_000).unwrap().len()
+}
+
+fn store_of<'n>(net: &'n mut Net, name: &str) -> &'n mut MemoryStore {
+    net.crash_server(name);
+    &mut net.hosts.get_mut(&agency(name)).unwrap().store
+}
+
+fn found(net: &mut Net, phone: usize) -> RequestId {
+    let name = "Never there".to_owned();
+    let (kind, policy, invite) = (RoomKind::Group, Policy::default(), vec![user(BEN_ID)]);
+    let make = |request| Command::CreateRoom { request, kind, name, policy, invite };
+    net.command(phone, make).unwrap().0
+}
+
+/// That nothing is left of a room that was not founded.
+fn never_was(net: &Net, phone: usize, request: RequestId, code: Code) {
+    assert_eq!(net.failure(phone, request), Some(code));
+    for table in ["r/", "m/", "o/", "w/"] {
+        assert_eq!(rows(net, phone, table), 0, "{table}");
+    }
+    let phone = &net.phones[phone];
+    assert_eq!(phone.engine.rooms(&phone.store).unwrap(), []);
+}
+
+#[test]
+fn a_room_that_its_hub_refuses_is_gone() {
+    let mut net = Net::new(140);
+    for name in [ANNA_ID, BEN_ID, EMIL_ID] {
+        net.enrol(name);
+    }
+    // The same dice give the same room id.
+    let dice = |seed| ChaCha20Rng::from_seed([seed; 32]);
+    net.rng = dice(1);
+    found(&mut net, ANNA);
+    net.settle();
+    net.rng = dice(1);
+    let request = found(&mut net, EMIL);
+    net.rng = dice(2);
+    net.settle();
+    never_was(&net, EMIL, request, Code::NotMember);
+    net.wait();
+    never_was(&net, EMIL, request, Code::NotMember);
+}
+
+#[test]
+fn a_room_that_the_own_server_does_not_take_is_gone() {
+    let mut net = Net::new(141);
+    let empty = net.hosts[&agency(NORD)].store.clone();
+    net.enrol(ANNA_ID);
+    *store_of(&mut net, NORD) = empty;
+    let request = found(&mut net, ANNA);
+    net.settle();
+    never_was(&net, ANNA, request, Code::UnknownDevice);
+}
+
+/// A room whose hub has lost the last commit, with what it had before that.
+fn forgetful_hub(seed: u8) -> (Net, verbund::ids::RoomId, MemoryStore) {
+    let mut net = Net::new(seed);
+    net.enrol(ANNA_ID);
+    net.enrol(BEN_ID);
+    net.enrol(EMIL_ID);
+    let room = net.room(ANNA, &[BEN_ID, EMIL_ID]);
+    let old = net.hosts[&agency(NORD)].store.clone();
+    let name = Some("Blue bicycle".to_owned());
+    net.command(ANNA, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+    net.settle();
+    net.agree(room, &[ANNA, BEN]);
+    let new = core::mem::replace(store_of(&mut net, NORD), old);
+    (net, room, new)
+}
+
+#[test]
+fn a_hub_that_refuses_messages_for_the_present_epoch_is_asked_ever_more_rarely() {
+    let (mut net, room, good) = forgetful_hub(142);
+    net.say(ANNA, room, "patience");
+    net.settle();
+    let begin = net.wire.len();
+    for _ in 0..60 {
+        net.pass(Duration::from_secs(60));
+    }
+    let asked = net.wire[begin..].iter().filter(|(leg, _)| *leg == Leg::Up(ANNA)).count();
+    assert!(asked < 60 * 3, "{asked}");
+    *store_of(&mut net, NORD) = good;
+    net.wait();
+    net.wait();
+    assert_eq!(net.texts(BEN), ["patience"]);
+    net.agree(room, &[ANNA, BEN]);
+}
+
+#[test]
+fn a_hub_that_refuses_commits_for_the_present_epoch_is_asked_ever_more_rarely() {
+    let (mut net, room, good) = forgetful_hub(143);
+    let topic = Some("patience".to_owned());
+    let (request, _) =
+        net.command(ANNA, |request| Command::Describe { request, room, name: None, topic }).unwrap();
+    net.settle();
+    *store_of(&mut net, NORD) = good;
+    net.wait();
+    net.wait();
+    assert!(net.is_done(ANNA, request));
+    net.agree(room, &[ANNA, BEN]);
+}
+
+#[test]
+fn a_leaving_that_the_hub_refuses_for_the_present_epoch_comes_about_later() {
+    let (mut net, room, good) = forgetful_hub(144);
+    let (request, _) = net.command(EMIL, |request| Command::Leave { request, room }).unwrap();
+    net.settle();
+    *store_of(&mut net, NORD) = good;
+    net.wait();
+    net.wait();
+    assert!(net.is_done(EMIL, request));
+    assert_eq!(net.view(EMIL, room), None);
+}
