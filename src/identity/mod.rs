@@ -110,6 +110,8 @@ mod federation;
 pub(crate) mod fixture;
 mod operational_key;
 mod roster;
+#[cfg(test)]
+mod tests;
 mod trust_list;
 
 pub use certificate::VerifiedDevice;

@@ -1,6 +1,7 @@
-//! The primitives against vectors by others; see `README.md` for their sources.
+//! The primitives against vectors by others; see `README.md` for their sources. And vectors for others.
 
 mod hpke;
+mod labels;
 mod wycheproof;
 
 use serde_json::Value;

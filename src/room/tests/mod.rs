@@ -9,9 +9,11 @@ mod joining;
 mod key_packages;
 mod life;
 mod log;
+mod log_faults;
 mod races;
 mod state;
 mod submissions;
+mod vectors;
 mod world;
 
 use world::World;

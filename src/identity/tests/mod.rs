@@ -1,0 +1,4 @@
+//! Signed documents of every kind as others meet them.
+
+mod envelope_faults;
+mod vectors;
