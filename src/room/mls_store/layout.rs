@@ -126,9 +126,9 @@ impl Slot {
     pub(super) fn read(rest: &[u8]) -> Option<Slot> {
         let (&letter, key) = rest.split_first()?;
         let table = GroupTable::ALL.into_iter().find(|table| *table as u8 == letter)?;
-        let slot = match key.split_first_chunk::<2>() {
-            Some((_, key)) if table.has_key() => Slot::keyed(table, key)?,
-            _ => Slot::only(table),
+        let slot = match table.has_key() {
+            true => Slot::keyed(table, key.get(2..)?)?,
+            false => Slot::only(table),
         };
         (slot.0 == rest).then_some(slot)
     }

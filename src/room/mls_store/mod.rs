@@ -13,6 +13,7 @@
 //! A failure of the store is never an absence: the first one is remembered, everything
 //! after it fails with it, and nothing can be written any more.
 
+mod encode;
 mod layout;
 mod msgpack;
 mod provider;
@@ -24,7 +25,6 @@ use core::{cell::RefCell, mem};
 use std::collections::BTreeMap;
 
 use openmls::group::GroupId;
-use rmp_serde::config::BytesMode;
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
@@ -75,7 +75,7 @@ impl<'a> MlsStore<'a> {
     /// The storage of a room's group, with what is known of it. Alone it serves a hub, which
     /// has no keys.
     pub(crate) fn room(store: &'a dyn Store, room: &RoomId, prefix: Key, known: Known) -> Result<Self> {
-        let id = encode(&GroupId::from_slice(room.as_bytes()), 0)?;
+        let id = encode(&GroupId::from_slice(room.as_bytes()))?;
         Ok(MlsStore { group: Some((id.to_vec(), prefix)), ..Self::new(store, known) })
     }
 
@@ -143,10 +143,9 @@ impl<'a> MlsStore<'a> {
     fn put<T: Serialize + ?Sized>(&self, slot: Slot, value: &T) -> Result<()> {
         self.run(|state| {
             let values = self.values(&mut state.values)?;
-            let old = values.get(&slot).map_or(&[][..], Value::as_bytes);
-            let whole = encode(value, old.len())?;
-            if *whole != old {
-                let value = Value::split(whole).ok_or(Error::new(Code::Bug, "MLS value"))?;
+            let old = values.get(&slot);
+            let value = encode::rows(value, old).map_err(unencodable)?;
+            if old != Some(&value) {
                 let old = values.insert(slot.clone(), value);
                 state.before.entry(slot).or_insert(old);
             }
@@ -156,8 +155,8 @@ impl<'a> MlsStore<'a> {
 
     fn get<T: DeserializeOwned>(&self, slot: &Slot) -> Result<Option<T>> {
         self.run(|state| {
-            let value = self.values(&mut state.values)?.get(slot);
-            value.map(|value| decode(value.as_bytes())).transpose()
+            let Some(value) = self.values(&mut state.values)?.get(slot) else { return Ok(None) };
+            decode(&value.join().ok_or(corrupt("rows of an MLS value"))?).map(Some)
         })
     }
 
@@ -187,7 +186,7 @@ impl<'a> MlsStore<'a> {
     fn put_device<T: Serialize>(&self, table: DeviceTable, key: &impl Serialize, value: &T) -> Result<()> {
         self.run(|state| {
             let mut row = Zeroizing::new(vec![FORMAT]);
-            row.extend_from_slice(&encode(value, 0)?);
+            row.extend_from_slice(&encode(value)?);
             state.device.insert(self.device_key(table, key)?, Some(row));
             Ok(())
         })
@@ -253,12 +252,11 @@ impl<'a> MlsStore<'a> {
         while let Some((key, spine)) = rows.next() {
             let slot = key.strip_prefix(prefix.as_slice()).and_then(Slot::read);
             let slot = slot.ok_or(corrupt("MLS row without a value"))?;
-            let mut elements = Vec::new();
+            let mut value = Value::new(spine);
             while let Some((element, row)) = rows.next_if(|(next, _)| next.starts_with(&key)) {
                 let place = element.strip_prefix(key.as_slice()).and_then(Place::read);
-                elements.push((place.ok_or(corrupt("MLS row without a place"))?, row));
+                value.push(place.ok_or(corrupt("MLS row without a place"))?, &row);
             }
-            let value = Value::join(&spine, &elements).ok_or(corrupt("rows of an MLS value"))?;
             values.insert(slot, value);
         }
         // openmls takes a group that lacks something for none at all.
@@ -274,7 +272,7 @@ impl<'a> MlsStore<'a> {
     fn is_room(&self, id: &impl Serialize) -> Result<()> {
         self.run(|_| {
             let (room, _) = self.room_and_prefix()?;
-            ensure(*encode(id, 0)? == *room, Code::Mls, "group id is not the room's")
+            ensure(*encode(id)? == *room, Code::Mls, "group id is not the room's")
         })
     }
 
@@ -287,7 +285,7 @@ impl<'a> MlsStore<'a> {
     }
 
     fn device_key(&self, table: DeviceTable, key: &impl Serialize) -> Result<Key> {
-        Ok(device_key(self.device_prefix()?, table, &encode(key, 0)?))
+        Ok(device_key(self.device_prefix()?, table, &encode(key)?))
     }
 }
 
@@ -299,14 +297,15 @@ fn wanting<T>(prefix: Key, result: Result<T>) -> Result<T> {
     })
 }
 
-fn encode<T: Serialize + ?Sized>(value: &T, size: usize) -> Result<Zeroizing<Vec<u8>>> {
-    // A little more than last time, for if it grows it leaves a copy behind, unwiped.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 256));
-    let mut serializer = rmp_serde::Serializer::new(&mut *bytes).with_bytes(BytesMode::ForceAll);
-    value.serialize(&mut serializer).map_err(|_| Error::new(Code::Bug, "MLS value does not encode"))?;
-    Ok(bytes)
+fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Zeroizing<Vec<u8>>> {
+    encode::whole(value).map_err(unencodable)
+}
+
+fn unencodable(_: encode::Unencodable) -> Error {
+    Error::new(Code::Bug, "MLS value does not encode")
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    rmp_serde::from_slice(bytes).map_err(|_| corrupt("MLS value does not decode"))
+    let item = msgpack::only_item(bytes).ok_or(corrupt("MLS value is not one item"))?;
+    rmp_serde::from_slice(item).map_err(|_| corrupt("MLS value does not decode"))
 }

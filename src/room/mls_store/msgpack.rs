@@ -47,13 +47,13 @@ impl Head {
     }
 }
 
-/// The first whole item of `bytes`, with everything inside it.
-pub(super) fn item(bytes: &[u8]) -> Option<&[u8]> {
-    let (mut size, mut missing) = (0, 1_usize);
+/// These bytes, if they are exactly one item with everything inside it.
+pub(super) fn only_item(bytes: &[u8]) -> Option<&[u8]> {
+    let (mut rest, mut missing) = (bytes, 1_usize);
     while missing > 0 {
-        let head = Head::read(bytes.get(size..)?)?;
-        size += head.size;
+        let head = Head::read(rest)?;
+        rest = rest.get(head.size..)?;
         missing = (missing - 1).checked_add(head.inside)?;
     }
-    bytes.get(..size)
+    rest.is_empty().then_some(bytes)
 }

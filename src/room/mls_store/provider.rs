@@ -238,8 +238,7 @@ impl StorageProvider<V> for MlsStore<'_> {
 
 impl MlsStore<'_> {
     fn keyed(&self, table: GroupTable, key: &impl Serialize) -> Result<Slot> {
-        let slot =
-            || Slot::keyed(table, &encode(key, 0)?).ok_or(Error::new(Code::Bug, "key of an MLS value"));
+        let slot = || Slot::keyed(table, &encode(key)?).ok_or(Error::new(Code::Bug, "key of an MLS value"));
         self.run(|_| slot())
     }
 
@@ -252,11 +251,11 @@ impl MlsStore<'_> {
     }
 
     fn proposal_slot<R: traits::ProposalRef<V>>(&self, reference: &R) -> Result<Option<Slot>> {
-        let reference = self.run(|_| encode(reference, 0))?;
+        let reference = self.run(|_| encode(reference))?;
         for slot in self.slots(GroupTable::Proposals)? {
             let stored: Option<(R, IgnoredAny)> = self.get(&slot)?;
             if let Some((stored, _)) = stored
-                && encode(&stored, 0)? == reference
+                && encode(&stored)? == reference
             {
                 return Ok(Some(slot));
             }

@@ -1,5 +1,6 @@
 //! Whole conversations over the storage, its rows, its sizes and its failures.
 
+mod bench;
 mod conversation;
 mod failure;
 mod fixture;
