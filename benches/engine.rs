@@ -2,7 +2,7 @@
 //! with its own provider and in-memory storage, in one run, as ratios.
 //!
 //! `cargo run --release --manifest-path benches/Cargo.toml` prints the table of the README;
-//! `-- --test` is a quick pass.
+//! `-- 2 100` only these sizes of room, and `-- --test` is a quick pass.
 
 #[path = "../examples/three_agencies/federation.rs"]
 #[allow(dead_code)] // shared with the example, which uses all of it
@@ -35,8 +35,12 @@ const BATCH: usize = 64;
 const UNDER_WAY: usize = 16;
 
 fn main() -> Result<(), Error> {
-    let quick = std::env::args().any(|arg| arg == "--test");
-    let (sizes, rounds): (&[usize], usize) = if quick { (&[2, 20], 2) } else { (&[2, 100, 1000], 30) };
+    let given: Vec<usize> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
+    let (sizes, rounds): (&[usize], usize) = match given.as_slice() {
+        _ if std::env::args().any(|arg| arg == "--test") => (&[2, 20], 2),
+        [] => (&[2, 100, 1000], 30),
+        given => (given, 30),
+    };
     println!(
         "| members | send | raw send | ratio | receive | raw receive | ratio | written: send | receive | own commit |"
     );
