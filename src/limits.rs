@@ -159,6 +159,10 @@ pub const DEVICE_INBOX: usize = 4_096;
 
 /// Submission counters of a device that its server remembers.
 pub const COUNTERS: u64 = 1_024;
+/// Private keys of key packages that a device holds: past this it offers no more one-time ones.
+pub const KEY_PACKAGES_HELD: usize = 1_000;
+/// How long a device knows what a request of its app became, after it was made.
+pub const RECEIPT_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long a server keeps what a joiner needs beside its Welcome.
 pub const INVITATION_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long the refusal of a submission is repeated.

@@ -216,6 +216,12 @@ fn after_another_storm_nothing_is_stuck() {
 }
 
 #[test]
+fn storms_that_something_did_not_survive_once() {
+    storm(19..20, 150); // an invitation from before a removal
+    storm(48..49, 150); // a commit under way while another refusal was waited out
+}
+
+#[test]
 #[ignore = "minutes; for changes to the engines"]
 fn after_long_storms_everybody_has_the_same_history() {
     storm(long_seeds(), 150);

@@ -66,3 +66,4 @@ pub use key::FileKey;
 pub use opener::{Opener, open_all};
 pub use sealer::{Sealed, Sealer, seal_all};
 pub use verifier::Verifier;
+pub(crate) use verifier::verify_chunk;

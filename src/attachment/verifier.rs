@@ -57,8 +57,21 @@ impl Verifier {
     /// - [`Code::BadChunk`] if the bytes are others (SPEC V-630, V-631)
     pub fn verify_chunk(&self, index: u64, sealed: &[u8]) -> Result<()> {
         let expected = self.list.get(index).ok_or(Error::new(Code::BadArgument, "chunk index"))?;
-        ensure(sealed.len() == self.geometry.sealed_chunk_size(index), Code::BadChunk, "chunk length")?;
-        let found = chunk_hash(self.suite, index, self.geometry.is_last(index), sealed);
-        ensure(found == *expected, Code::BadChunk, "chunk hash")
+        verify_chunk(self.suite, self.geometry, (index, expected), sealed)
     }
+}
+
+/// [`Verifier::verify_chunk`], with nothing of the chunk list but this chunk's hash.
+///
+/// # Errors
+/// As there.
+pub(crate) fn verify_chunk(
+    suite: Suite,
+    geometry: Geometry,
+    (index, expected): (u64, &[u8; 32]),
+    sealed: &[u8],
+) -> Result<()> {
+    ensure(sealed.len() == geometry.sealed_chunk_size(index), Code::BadChunk, "chunk length")?;
+    let found = chunk_hash(suite, index, geometry.is_last(index), sealed);
+    ensure(found == *expected, Code::BadChunk, "chunk hash")
 }

@@ -8,7 +8,8 @@ use crate::{
 };
 
 /// Something to do. Each carries a request id that the app chooses at random: the same
-/// command given twice under one id is done once and gives the same [`Receipt`].
+/// command given twice under one id is done once and gives the same [`Receipt`], as long as it
+/// is under way and at least for [`crate::limits::RECEIPT_KEPT`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Command {

@@ -9,13 +9,13 @@ use super::{
     call::Call,
     keys,
     outbox::id16,
-    rows::{self, AwaitedRow, FetchRow, InfoRow, ReceiptRow},
+    rows::{self, AwaitedRow, FetchRow, ReceiptRow},
     share::chunk_of,
 };
 use crate::{
-    attachment::{ChunkList, FileRef, Header, Opener, Verifier},
-    code::Code,
-    error::{Error, Result, ensure},
+    attachment::{ChunkList, FileRef, Header, Opener, verify_chunk},
+    code::{Code, Kind},
+    error::{Error, Result, ensure, fault},
     ids::RequestId,
     limits,
     store::{Store, corrupt},
@@ -26,14 +26,21 @@ use crate::{
     },
 };
 
-/// How long to wait when the own server does not have a chunk yet.
+/// How long to wait when the own server does not have a chunk yet: at first, doubling.
 const PENDING: Duration = Duration::from_secs(1);
+/// How often that doubles: to a minute.
+const PENDING_DOUBLED: u32 = 6;
+/// Chunk hashes in one row.
+const PAGE: u64 = 64;
+/// Their bytes.
+const PAGE_BYTES: usize = 64 * 32;
 
 impl Call<'_, '_> {
     /// Begins to fetch a file.
     pub(super) fn fetch(&mut self, request: RequestId, file: &FileRef) -> Result<Receipt> {
         file.geometry()?;
-        rows::write(&mut self.draft, keys::receipt(&request), &ReceiptRow::default());
+        let receipt = ReceiptRow { at: self.now().as_millis(), ..Default::default() };
+        rows::write(&mut self.draft, keys::receipt(&request), &receipt);
         let row = FetchRow { file: wire::encode_body(file).to_vec(), ..FetchRow::default() };
         self.ask_fetch(&request, row)?;
         Ok(Receipt::default())
@@ -44,8 +51,7 @@ impl Call<'_, '_> {
         let file = file(&row)?;
         let id = self.random_id();
         row.awaited = id.as_bytes().to_vec();
-        row.due = self.retry_at(0).as_millis();
-        row.attempts = 0;
+        row.due = self.retry_at(row.attempts).as_millis();
         let shown = ShownCapability::from_bytes(zeroize::Zeroizing::new(*file.capability().expose()));
         let body = match row.opened {
             false => {
@@ -85,16 +91,25 @@ impl Call<'_, '_> {
         if let Err(error) = checked {
             return self.fetch_failed(&request, error.code());
         }
-        row.opened = true;
+        (row.opened, row.attempts) = (true, 0);
         row.chunks = file.geometry()?.chunks();
-        let stored = InfoRow {
-            header: info.header.to_vec(),
-            chunk_hashes: info.chunk_hashes.to_vec(),
-            padded: info.padded,
-            ..InfoRow::default()
-        };
-        rows::write(&mut self.draft, keys::fetch_info(&request), &stored);
+        self.draft.put(keys::fetch_info(&request), info.header.to_vec());
+        for (page, hashes) in (0..).zip(info.chunk_hashes.chunks(PAGE_BYTES)) {
+            self.draft.put(keys::fetch_hashes(&request, page), hashes.to_vec());
+        }
         self.ask_fetch(&request, row)
+    }
+
+    /// That a chunk is what the list says. Of the list no more is read than a page, however
+    /// long the file.
+    fn check_chunk(&self, request: &RequestId, file: &FileRef, index: u64, chunk: &[u8]) -> Result<()> {
+        let header = self.draft.get(&keys::fetch_info(request))?.ok_or(corrupt("attachment header"))?;
+        let page = self.draft.get(&keys::fetch_hashes(request, index / PAGE))?;
+        let page = page.ok_or(corrupt("attachment hashes"))?;
+        let (hashes, _) = page.as_chunks();
+        let hash = usize::try_from(index % PAGE).ok().and_then(|place| hashes.get(place));
+        let hash = (index, hash.ok_or(corrupt("attachment hashes"))?);
+        verify_chunk(Header::parse(&header)?.suite(), file.geometry()?, hash, chunk)
     }
 
     /// A chunk has come.
@@ -106,15 +121,18 @@ impl Call<'_, '_> {
     ) -> Result<()> {
         let Some((request, mut row)) = self.fetching(awaited)? else { return Ok(()) };
         let file = file(&row)?;
-        let stored = rows::read(&self.draft, &keys::fetch_info(&request), "attachment")?;
-        let (header, list) = info(stored)?;
-        let verifier = Verifier::new(&header, list, file.padded_size)?;
         let chunk = chunk.ok_or(Error::new(Code::BadChunk, "no chunk beside the reply"))?;
-        if index != row.done || verifier.verify_chunk(index, chunk).is_err() {
-            return self.fetch_failed(&request, Code::BadChunk);
+        let checked = match index == row.done {
+            true => self.check_chunk(&request, &file, index, chunk),
+            false => fault(Code::BadChunk, "another chunk"),
+        };
+        match checked {
+            Err(error) if error.kind() == Kind::Store => return Err(error),
+            Err(error) => return self.fetch_failed(&request, error.code()),
+            Ok(()) => {}
         }
         self.keep = Some(chunk_of(&file, index));
-        row.done = row.done.saturating_add(1);
+        (row.done, row.attempts) = (row.done.saturating_add(1), 0);
         self.output(Output::Progress { request, done: row.done, total: row.chunks });
         if row.done < row.chunks {
             return self.ask_fetch(&request, row);
@@ -125,13 +143,14 @@ impl Call<'_, '_> {
         self.event(&Event::Fetched { request })
     }
 
-    /// The own server is fetching it from its origin: asked again soon.
+    /// The own server is fetching it from its origin: asked again soon, then ever later.
     pub(super) fn blob_pending(&mut self, awaited: &AwaitedRow) -> Result<()> {
         let request = RequestId::from_slice(&awaited.fetch)?;
         let Some(mut row) = rows::read::<FetchRow>(&self.draft, &keys::fetch(&request), "attachment")? else {
             return Ok(());
         };
-        let at = self.now().plus(PENDING);
+        let wait = PENDING.saturating_mul(1 << row.attempts.min(PENDING_DOUBLED));
+        let at = self.now().plus(wait);
         row.due = at.as_millis();
         self.wake(at);
         rows::write(&mut self.draft, keys::fetch(&request), &row);
@@ -151,7 +170,7 @@ impl Call<'_, '_> {
             self.no_longer_awaited(&id16(&row.awaited)?);
         }
         self.draft.delete(keys::fetch(request));
-        self.draft.delete(keys::fetch_info(request));
+        self.draft.delete_prefix(keys::fetch_info(request));
         Ok(())
     }
 
@@ -159,7 +178,7 @@ impl Call<'_, '_> {
     pub(super) fn remind_fetches(&mut self, all: bool) -> Result<()> {
         let prefix = keys::fetches();
         for (key, row) in self.draft.scan(&prefix, None, limits::OUTBOX)? {
-            let row: FetchRow = rows::parse(&row, "attachment")?;
+            let mut row: FetchRow = rows::parse(&row, "attachment")?;
             if row.awaited.is_empty() {
                 continue;
             }
@@ -169,6 +188,7 @@ impl Call<'_, '_> {
             }
             let request = RequestId::from_slice(key.get(prefix.len()..).ok_or(corrupt("attachment key"))?)?;
             self.no_longer_awaited(&id16(&row.awaited)?);
+            row.attempts = row.attempts.saturating_add(1);
             self.ask_fetch(&request, row)?;
         }
         Ok(())
@@ -180,17 +200,14 @@ pub(super) fn opener(store: &dyn Store, request: &RequestId) -> Result<Opener> {
     let unknown = Error::new(Code::UnknownBlob, "no such fetch");
     let row: FetchRow = rows::parse(&store.get(&keys::fetch(request))?.ok_or(unknown)?, "attachment")?;
     ensure(row.opened && row.done == row.chunks, Code::BlobIncomplete, "chunks are missing")?;
-    let stored =
-        store.get(&keys::fetch_info(request))?.map(|row| rows::parse(&row, "attachment")).transpose()?;
-    let (header, list) = info(stored)?;
-    Opener::new(&file(&row)?, &header, list)
+    let header = store.get(&keys::fetch_info(request))?.ok_or(corrupt("attachment header"))?;
+    let pages = usize::try_from(limits::CHUNKS / PAGE).unwrap_or(usize::MAX);
+    let first = keys::fetch_info(request);
+    let hashes = store.scan(&first, Some(&first), pages)?;
+    let hashes = hashes.into_iter().flat_map(|(_, page)| page).collect::<Vec<_>>();
+    Opener::new(&file(&row)?, &Header::parse(&header)?, ChunkList::parse(&hashes)?)
 }
 
 fn file(row: &FetchRow) -> Result<FileRef> {
     wire::decode_body(&row.file.clone().into())
-}
-
-fn info(row: Option<InfoRow>) -> Result<(Header, ChunkList)> {
-    let row = row.ok_or(corrupt("attachment without chunk hashes"))?;
-    Ok((Header::parse(&row.header)?, ChunkList::parse(&row.chunk_hashes)?))
 }

@@ -38,6 +38,16 @@ pub(super) fn publishing() -> Key {
     KeyBuilder::table("c/publish").build()
 }
 
+/// When to make a new last resort.
+pub(super) fn last_resort() -> Key {
+    KeyBuilder::table("c/last").build()
+}
+
+/// How far rows that are kept for a while have been looked through.
+pub(super) fn sweep() -> Key {
+    KeyBuilder::table("c/sweep").build()
+}
+
 /// The last inbox item taken over.
 pub(super) fn inbox() -> Key {
     KeyBuilder::table("c/inbox").build()
@@ -133,6 +143,16 @@ pub(super) fn invitation(number: u64) -> Key {
     KeyBuilder::table("j/").number(number).build()
 }
 
+/// Prefix of [`expiring`].
+pub(super) fn expiring_packages() -> Key {
+    KeyBuilder::table("p/").build()
+}
+
+/// Key packages made together, and when their private keys are of no use any more.
+pub(super) fn expiring(over: u64, id: &[u8; 16]) -> Key {
+    KeyBuilder::table("p/").number(over).fixed(id).build()
+}
+
 /// Prefix of [`departed`].
 pub(super) fn departures() -> Key {
     KeyBuilder::table("l/").build()
@@ -153,9 +173,14 @@ pub(super) fn fetch(request: &RequestId) -> Key {
     KeyBuilder::table("f/").fixed(request.as_bytes()).build()
 }
 
-/// Its header and chunk hashes.
+/// Its header; prefix of [`fetch_hashes`].
 pub(super) fn fetch_info(request: &RequestId) -> Key {
     KeyBuilder::table("h/").fixed(request.as_bytes()).build()
+}
+
+/// Its chunk hashes, a page of them.
+pub(super) fn fetch_hashes(request: &RequestId, page: u64) -> Key {
+    KeyBuilder::table("h/").fixed(request.as_bytes()).number(page).build()
 }
 
 /// Header and chunk hashes of an attachment on its way to the server.

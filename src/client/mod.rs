@@ -33,12 +33,16 @@ mod join;
 mod keys;
 mod outbox;
 mod output;
+mod packages;
 mod receive;
 mod rooms;
 mod rows;
 mod send;
 mod session;
 mod share;
+mod sweep;
+#[cfg(test)]
+mod tests;
 mod tick;
 
 pub use command::{Command, Receipt};

@@ -56,7 +56,8 @@ impl Call<'_, '_> {
             Work::Share(share) => share.message.as_ref().map(|m| m.id.clone()).unwrap_or_default(),
             _ => Vec::new(),
         };
-        let receipt = ReceiptRow { room: room.as_bytes().to_vec(), message, item: number };
+        let receipt =
+            ReceiptRow { room: room.as_bytes().to_vec(), message, item: number, at: self.now().as_millis() };
         rows::write(&mut self.draft, keys::receipt(&request), &receipt);
         let row = OutboxRow { request: request.as_bytes().to_vec(), work: Some(work), ..Default::default() };
         let item = Item { number, row };

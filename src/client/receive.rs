@@ -36,7 +36,7 @@ impl Call<'_, '_> {
                 self.material(awaited.invitation, &material)
             }
             (ReplyBody::Stock(left), _) => {
-                self.published(&reply.request_id)?;
+                self.published(&reply.request_id, true)?;
                 self.restock(left)
             }
             (ReplyBody::Failure(failure), awaited) => {
@@ -335,7 +335,7 @@ impl Call<'_, '_> {
         if self.account.row.enrol == request.as_bytes() {
             return self.event(&Event::Failed { request: *request, code });
         }
-        let Some(awaited) = awaited else { return self.published(request) };
+        let Some(awaited) = awaited else { return self.published(request, false) };
         if code == Code::WrongEpoch {
             return Ok(()); // only the hub's signature says that
         }

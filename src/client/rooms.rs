@@ -66,6 +66,7 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::events(),
         keys::receipts(),
         keys::departures(),
+        keys::expiring_packages(),
         keys::awaiting(),
     ];
     prefixes.push(crate::identity::Directory.touches());

@@ -268,7 +268,7 @@ pub(super) struct ShareWork {
     pub(super) announced: bool,
 }
 
-/// Header and chunk hashes of an attachment.
+/// What an attachment is announced with.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct InfoRow {
     #[prost(bytes = "vec", tag = "1")]
@@ -328,6 +328,30 @@ pub(super) struct PublishRow {
     pub(super) due: u64,
     #[prost(uint32, tag = "4")]
     pub(super) attempts: u32,
+    /// A last resort is among them.
+    #[prost(bool, tag = "5")]
+    pub(super) last_resort: bool,
+}
+
+/// Key packages that were made together.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ExpiringRow {
+    /// Where their private keys are, unless they have been used.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub(super) keys: Vec<Vec<u8>>,
+}
+
+/// How far rows that are kept for a while have been looked through.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SweepRow {
+    /// When to go on, in milliseconds.
+    #[prost(uint64, tag = "1")]
+    pub(super) due: u64,
+    #[prost(uint32, tag = "2")]
+    pub(super) table: u32,
+    /// The last row looked at; empty at the beginning.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) after: Vec<u8>,
 }
 
 /// What an id on the wire belongs to.
@@ -353,9 +377,12 @@ pub(super) struct ReceiptRow {
     pub(super) room: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     pub(super) message: Vec<u8>,
-    /// The outbox item, as long as it is there.
+    /// The outbox item, as long as it is there; 0: the request fetches an attachment.
     #[prost(uint64, tag = "3")]
     pub(super) item: u64,
+    /// When it was made, in milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub(super) at: u64,
 }
 
 /// Who joined with an epoch.

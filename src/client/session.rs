@@ -18,7 +18,7 @@ use crate::{
         member::MemberRoom,
         mls_store::{Known, MlsStore},
     },
-    store::{Draft, Stamps, Value, corrupt},
+    store::{Draft, Key, Stamps, Value, Write, corrupt},
     time::Timestamp,
     wire,
 };
@@ -41,11 +41,16 @@ impl<'a> Backend<'a> {
         MlsProvider { crypto: &self.crypto, storage: &self.storage }
     }
 
-    /// Ends work on keys that belong to no open room.
-    pub(super) fn close(self, draft: &mut Draft<'_>) -> Result<()> {
+    /// Ends work on keys that belong to no open room. Gives the keys of the rows written.
+    pub(super) fn close(self, draft: &mut Draft<'_>) -> Result<Vec<Key>> {
         let (batch, _) = self.storage.finish()?;
+        let written = batch.writes().iter().filter_map(|write| match write {
+            Write::Put(key, _) => Some(key.clone()),
+            _ => None,
+        });
+        let written = written.collect();
         draft.absorb(batch);
-        Ok(())
+        Ok(written)
     }
 
     /// Forgets whatever is stored of the room's group.

@@ -1,28 +1,21 @@
 //! What time brings: sending again what is unanswered, commits that are due, asking for news.
 
 use bytes::Bytes;
-use core::time::Duration;
 
 use super::{
     Event, Output,
     call::Call,
     keys, outbox,
-    rows::{self, AwaitedRow, InvitationRow, PublishRow, RoomRow, SyncRow, Work},
+    rows::{self, AwaitedRow, InvitationRow, RoomRow, SyncRow, Work},
 };
 use crate::{
-    crypto::mls::MlsSigner,
     error::Result,
     ids::{RequestId, RoomId},
-    limits, room,
+    limits,
     store::corrupt,
     time::Timestamp,
-    wire::device::{Cursor, KnownDescriptor, Publish, RequestBody, Sync},
+    wire::device::{Cursor, KnownDescriptor, RequestBody, Sync},
 };
-
-/// How long a key package may be claimed after it was made.
-const FRESH: Duration = Duration::from_secs(90 * 86_400);
-/// One-time key packages made at one time.
-const BATCH: u32 = 20;
 
 impl Call<'_, '_> {
     /// Sends again what is due, or with `all` whatever is unanswered, and asks for news.
@@ -35,10 +28,11 @@ impl Call<'_, '_> {
         if !self.account.row.enrolled {
             self.ask_enrolment()?;
         }
+        self.sweep()?;
         self.sync()
     }
 
-    fn due(&self, all: bool, due: u64) -> bool {
+    pub(super) fn due(&self, all: bool, due: u64) -> bool {
         all || Timestamp::from_millis(due) <= self.now()
     }
 
@@ -97,7 +91,7 @@ impl Call<'_, '_> {
             if waited {
                 (session.row.wait_for, session.row.wait_until) = (0, 0);
             }
-            if let Some(mut pending) = session.row.pending.take().filter(|_| resend) {
+            if resend && let Some(mut pending) = session.row.pending.take() {
                 pending.attempts = pending.attempts.saturating_add(1);
                 pending.due = self.retry_at(pending.attempts).as_millis();
                 self.output(Output::send(Bytes::copy_from_slice(&pending.submission)));
@@ -185,76 +179,7 @@ impl Call<'_, '_> {
             row.enrol.clear();
         })?;
         self.event(&Event::Enrolled)?;
-        self.publish(true)
-    }
-
-    /// The server has answered an offer of key packages, one way or the other.
-    pub(super) fn published(&mut self, request: &RequestId) -> Result<()> {
-        let row: Option<PublishRow> = rows::read(&self.draft, &keys::publishing(), "key packages")?;
-        if row.is_some_and(|row| row.request_id == request.as_bytes()) {
-            self.draft.delete(keys::publishing());
-        }
-        Ok(())
-    }
-
-    /// Offers key packages again whose offer was not answered.
-    fn remind_publishing(&mut self, all: bool) -> Result<()> {
-        let row: Option<PublishRow> = rows::read(&self.draft, &keys::publishing(), "key packages")?;
-        let Some(mut row) = row else { return Ok(()) };
-        if !self.due(all, row.due) {
-            self.wake(Timestamp::from_millis(row.due));
-            return Ok(());
-        }
-        self.draft.expect_unchanged(keys::publishing())?;
-        row.attempts = row.attempts.saturating_add(1);
-        row.due = self.retry_at(row.attempts).as_millis();
-        rows::write(&mut self.draft, keys::publishing(), &row);
-        self.output(Output::send(Bytes::from(row.request)));
-        Ok(())
-    }
-
-    /// Makes key packages if few are left.
-    pub(super) fn restock(&mut self, left: u32) -> Result<()> {
-        if self.draft.get(&keys::publishing())?.is_some() {
-            return Ok(()); // some are on their way
-        }
-        if usize::try_from(left).unwrap_or(usize::MAX) < limits::KEY_PACKAGES_LOW {
-            self.publish(false)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Makes key packages and offers them. Their private keys are stored with this call.
-    fn publish(&mut self, last_resort: bool) -> Result<()> {
-        let account = self.account.clone();
-        let until = self.now().plus(FRESH);
-        let backend = self.device_backend();
-        let one = |last| {
-            let credential = room::credential(&account.certificate, account.key.verify_key().as_bytes());
-            let made = room::create_key_package(
-                &backend.provider(),
-                &MlsSigner(&account.key),
-                credential,
-                until,
-                last,
-            );
-            backend.check(made)
-        };
-        let packages = (0..BATCH).map(|_| one(false)).collect::<Result<_>>()?;
-        let last_resort = last_resort.then(|| one(true)).transpose()?;
-        backend.close(&mut self.draft)?;
-        let request_id = self.random_id();
-        let request = self.request(request_id, RequestBody::Publish(Publish { packages, last_resort }));
-        let row = PublishRow {
-            request_id: request_id.as_bytes().to_vec(),
-            request: request.to_vec(),
-            due: self.retry_at(0).as_millis(),
-            attempts: 0,
-        };
-        rows::write(&mut self.draft, keys::publishing(), &row);
-        self.output(Output::send(request));
-        Ok(())
+        self.offer_first_packages()
     }
 
     /// Makes the device known, or asks again.

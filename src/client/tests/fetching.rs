@@ -1,0 +1,129 @@
+//! Fetching attachments.
+
+use super::Phone;
+use crate::{
+    attachment::{ChunkList, FileRef, Header, Sealer},
+    client::{
+        Event, event_row, keys,
+        rows::{self, FetchRow},
+    },
+    code::Code,
+    ids::{AgencyId, BlobId, RequestId},
+    time::Timestamp,
+    wire::device::{BlobInfo, ReplyBody, ServerReply},
+};
+
+const REQUEST: RequestId = RequestId::from_bytes([7; 16]);
+
+/// A file of 64 KiB chunks, of which only the first exists.
+fn file(chunks: u64) -> (FileRef, Header, ChunkList, Vec<u8>) {
+    let mut rng = super::Phone::new(9).rng;
+    let size = chunks << 16;
+    let mut sealer = Sealer::new(size, &mut rng).unwrap();
+    let mut first = vec![5; sealer.next_len().unwrap()];
+    let hash = sealer.seal_next(&mut first).unwrap();
+    let mut hashes = vec![[6; 32]; usize::try_from(sealer.geometry().chunks()).unwrap()];
+    hashes[0] = hash;
+    let (header, list) = (*sealer.header(), ChunkList::parse(hashes.as_flattened()).unwrap());
+    let padded_size = sealer.geometry().padded_size();
+    let file = FileRef {
+        blob: BlobId::random(&mut rng),
+        origin: AgencyId::parse("police.sued.example").unwrap(),
+        expires_at: Timestamp::from_millis(0),
+        suite: header.suite(),
+        key: sealer.key().clone(),
+        root: list.root(&header, padded_size),
+        size,
+        padded_size,
+    };
+    (file, header, list, first)
+}
+
+impl Phone {
+    fn fetch_row(&self) -> Option<FetchRow> {
+        let row = self.rows(&keys::fetches()).pop()?.1;
+        Some(rows::parse(&row, "attachment").unwrap())
+    }
+
+    /// The server's reply to what is asked for now.
+    fn reply(&mut self, body: ReplyBody, chunk: Option<&[u8]>) {
+        let request_id = RequestId::from_slice(&self.fetch_row().unwrap().awaited).unwrap();
+        self.call(|call| call.reply(ServerReply { request_id, body }, chunk));
+    }
+
+    /// Has begun to fetch a file and has its header and hashes.
+    fn fetching(file: &FileRef, header: &Header, list: &ChunkList) -> Phone {
+        let mut phone = Phone::new(8);
+        phone.call(|call| call.fetch(REQUEST, file).map(|_| ()));
+        let (header, hashes) = (header.to_bytes().to_vec(), list.as_bytes().to_vec());
+        let info = BlobInfo { header: header.into(), chunk_hashes: hashes.into(), padded: file.padded_size };
+        phone.reply(ReplyBody::BlobInfo(info), None);
+        phone
+    }
+
+    fn told(&self) -> Option<Event> {
+        let row = self.rows(&keys::events()).pop()?.1;
+        Some(event_row::decode(&row).unwrap())
+    }
+}
+
+#[test]
+fn a_chunk_costs_the_same_however_long_the_file() {
+    let read = [64, 4_096, 65_536].map(|chunks| {
+        let (file, header, list, first) = file(chunks);
+        let mut phone = Phone::fetching(&file, &header, &list);
+        phone.reply(ReplyBody::BlobChunk(0), Some(&first));
+        assert_eq!(phone.fetch_row().unwrap().done, 1);
+        phone.read
+    });
+    // Numbers that grow are a few bytes longer.
+    assert!(read.iter().all(|bytes| bytes.abs_diff(read[0]) < 16), "{read:?}");
+    assert!(read[0] < 4_096, "{read:?}");
+}
+
+#[test]
+fn a_chunk_of_another_place_or_content_ends_the_fetch() {
+    let (file, header, list, first) = file(128);
+    let mut changed = first.clone();
+    changed[70] ^= 1;
+    for (index, chunk) in [(0, &changed), (1, &first), (u64::MAX, &first)] {
+        let mut phone = Phone::fetching(&file, &header, &list);
+        assert!(phone.rows(&keys::fetch_info(&REQUEST)).len() > 1);
+        phone.reply(ReplyBody::BlobChunk(index), Some(chunk));
+        assert_eq!(phone.told(), Some(Event::Failed { request: REQUEST, code: Code::BadChunk }));
+        assert!(phone.rows(&keys::fetch_info(&REQUEST)).is_empty() && phone.fetch_row().is_none());
+    }
+}
+
+#[test]
+fn the_list_is_put_together_again_for_who_opens_the_file() {
+    for chunks in [1, 63, 64, 65, 200] {
+        let (file, header, list, _) = file(chunks);
+        let mut phone = Phone::fetching(&file, &header, &list);
+        phone.call(|call| {
+            let mut row: FetchRow = rows::read(&call.draft, &keys::fetch(&REQUEST), "attachment")?.unwrap();
+            row.done = row.chunks;
+            rows::write(&mut call.draft, keys::fetch(&REQUEST), &row);
+            Ok(())
+        });
+        let opener = phone.client.opener(&phone.store, &REQUEST).unwrap();
+        assert_eq!(opener.geometry().chunks(), list.len());
+    }
+}
+
+#[test]
+fn what_the_server_is_still_fetching_is_asked_for_ever_more_rarely() {
+    let (file, header, list, _) = file(64);
+    let mut phone = Phone::fetching(&file, &header, &list);
+    let mut asked = 0;
+    for _ in 0..3_600 {
+        let before = phone.fetch_row().unwrap().awaited;
+        phone.now = phone.now.plus(core::time::Duration::from_secs(1));
+        phone.call(|call| call.remind_fetches(false));
+        if phone.fetch_row().unwrap().awaited != before {
+            phone.reply(ReplyBody::Pending, None);
+            asked += 1;
+        }
+    }
+    assert!((30..100).contains(&asked), "{asked}");
+}
