@@ -115,7 +115,8 @@ fn an_invitation_whose_material_is_gone_is_told_and_dropped() {
     assert_eq!(net.phones[BEN].events.len(), told);
 }
 
-/// A room whose hub has forgotten an entry that Emil has read, and has gone on otherwise.
+/// A room whose hub has forgotten an entry that Emil has read, and has gone on otherwise. He
+/// follows it no further, and is told so once (SPEC V-472).
 fn forked(seed: u8) -> (Net, RoomId) {
     let mut net = officers(seed);
     let room = net.room(ANNA, &[EMIL_ID]);

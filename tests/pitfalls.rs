@@ -67,6 +67,7 @@ fn promote(net: &mut Net, room: RoomId, name: &str) {
     net.settle();
 }
 
+/// SPEC V-461
 #[test]
 fn own_commit_accepted_but_the_answer_lost_then_a_restart() {
     for phone in [ANNA, BEN] {
@@ -91,6 +92,7 @@ fn own_commit_accepted_but_the_answer_lost_then_a_restart() {
     }
 }
 
+/// SPEC V-462
 #[test]
 fn two_commits_in_one_epoch() {
     let (mut net, room) = together(42);
@@ -135,6 +137,7 @@ fn welcome_lost() {
     }
 }
 
+/// SPEC V-463
 #[test]
 fn welcome_for_the_loser() {
     let mut net = officers(44);
@@ -236,6 +239,7 @@ fn everything_doubled_or_late() {
     }
 }
 
+/// SPEC V-469
 #[test]
 fn ratchet_keys_forgotten_for_a_message_that_many_others_overtake() {
     let (mut net, room) = together(63);
@@ -589,6 +593,7 @@ fn written_before_clara_came(seed: u8) -> (Net, RoomId, RequestId) {
     (net, room, request)
 }
 
+/// SPEC V-468
 #[test]
 fn a_message_reencrypted_to_somebody_who_was_not_there_is_sent_with_consent() {
     let (mut net, room, request) = written_before_clara_came(57);
@@ -607,6 +612,7 @@ fn a_message_reencrypted_to_somebody_who_was_not_there_is_sent_with_consent() {
     net.agree(room, &ALL);
 }
 
+/// SPEC V-468
 #[test]
 fn a_message_reencrypted_to_somebody_who_was_not_there_can_be_withdrawn() {
     let (mut net, room, request) = written_before_clara_came(58);
@@ -620,11 +626,13 @@ fn a_message_reencrypted_to_somebody_who_was_not_there_can_be_withdrawn() {
     net.agree(room, &ALL);
 }
 
+/// SPEC V-467, V-468
 #[test]
 fn a_message_is_encrypted_again_by_itself_if_nobody_new_would_read_it() {
     let (mut net, room) = together(59);
     net.phones[BEN].online = false;
-    let request = net.say(BEN, room, "for those who were there");
+    let content = text("for those who were there");
+    let (request, receipt) = net.command(BEN, |request| Command::Send { request, room, content }).unwrap();
     let users = vec![user(CLARA_ID)];
     net.command(ANNA, |request| Command::Remove { request, room, users }).unwrap();
     net.settle();
@@ -632,7 +640,13 @@ fn a_message_is_encrypted_again_by_itself_if_nobody_new_would_read_it() {
     net.wait();
     assert_eq!(net.texts(ANNA), ["for those who were there"]);
     assert!(net.texts(CLARA).is_empty());
-    assert_eq!(net.count(BEN, |e| matches!(e, Event::Sent { request: r, .. } if *r == request)), 1);
+    // Under the id that it had before.
+    let id = receipt.message.unwrap();
+    assert_eq!(
+        net.count(BEN, |e| matches!(e, Event::Sent { request: r, id: i, .. } if (*r, *i) == (request, id))),
+        1
+    );
+    assert_eq!(net.history(ANNA).last().unwrap().1, *id.as_bytes());
     assert_eq!(net.count(BEN, |e| matches!(e, Event::SendNeedsConsent { .. })), 0);
 }
 

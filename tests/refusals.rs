@@ -104,6 +104,7 @@ fn forgetful_hub(seed: u8) -> (Net, verbund::ids::RoomId, MemoryStore) {
     (net, room, new)
 }
 
+/// SPEC V-465
 #[test]
 fn a_hub_that_refuses_messages_for_the_present_epoch_is_asked_ever_more_rarely() {
     let (mut net, room, good) = forgetful_hub(142);

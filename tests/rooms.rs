@@ -352,6 +352,30 @@ fn a_new_name_and_topic_reach_everybody() {
     assert_eq!(net.view(dora, room).unwrap().topic.as_deref(), Some("Found"));
 }
 
+/// SPEC V-415
+#[test]
+fn a_new_name_is_not_for_whoever_is_leaving() {
+    let (mut net, room) = together(39);
+    net.command(BEN, |request| Command::Leave { request, room }).unwrap();
+    net.settle();
+    let name = Some("After Ben".to_owned());
+    let (request, _) =
+        net.command(ANNA, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+    assert!(net.view(BEN, room).is_some());
+    net.wait();
+    assert!(net.is_done(ANNA, request) && net.view(BEN, room).is_none());
+    // Two commits: one without Ben, then the name.
+    let place = |event: &Event| match event {
+        Event::MembersChanged { seq, left, .. } if *left == [user(BEN_ID)] => Some(*seq),
+        Event::RoomChanged { seq, name: Some(name), .. } if name == "After Ben" => Some(*seq),
+        _ => None,
+    };
+    let places: Vec<u64> = net.phones[CLARA].events.iter().filter_map(place).collect();
+    assert_eq!(places.len(), 2);
+    assert!(places[0] < places[1]);
+    net.agree(room, &[ANNA, TABLET, CLARA]);
+}
+
 #[test]
 fn a_role_gives_rights_and_its_loss_takes_them() {
     let (mut net, room) = together(33);

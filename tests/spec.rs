@@ -12,13 +12,6 @@ use std::{
 use proc_macro2::{TokenStream, TokenTree};
 use verbund::code::Code;
 
-/// Chapters at which somebody is at work: text, code or tests are ahead of each other. Gone
-/// when they have met.
-const UNFINISHED: [&str; 1] = ["V-4"];
-
-/// Sections that code cites and that are not written yet.
-const UNWRITTEN: [&str; 3] = ["Commits that members cannot apply", "Exporters", "Sending"];
-
 #[test]
 fn tables_are_fresh() {
     let path = root().join("proto/SPEC.md");
@@ -41,45 +34,21 @@ fn tables_are_fresh() {
 
 #[test]
 fn every_rule_is_cited_by_a_test() {
-    let silent = silent();
-    let finished: Vec<_> = silent.iter().filter(|rule| !is_unfinished(rule)).collect();
-    assert!(finished.is_empty(), "no test cites {finished:?}");
+    let cited: BTreeSet<String> =
+        files().iter().flat_map(|(path, text)| cited(tests_in(path, text))).collect();
+    let silent: Vec<_> = rules().into_keys().filter(|rule| !cited.contains(rule)).collect();
+    assert!(silent.is_empty(), "no test cites {silent:?}");
 }
 
 #[test]
 fn every_cited_rule_exists() {
-    let mut unknown = unknown();
-    unknown.retain(|rule, _| !is_unfinished(rule));
-    assert!(unknown.is_empty(), "SPEC does not have {unknown:#?}");
-}
-
-#[test]
-fn chapters_are_called_unfinished_only_while_they_are() {
-    let missing: Vec<String> = silent().into_iter().chain(unknown().into_keys()).collect();
-    let done = UNFINISHED.iter().find(|chapter| !missing.iter().any(|rule| rule.starts_with(**chapter)));
-    assert_eq!(done, None, "has rules, code and tests: UNFINISHED need not name it any more");
-}
-
-/// Rules that no test cites.
-fn silent() -> BTreeSet<String> {
-    let cited: BTreeSet<String> =
-        files().iter().flat_map(|(path, text)| cited(tests_in(path, text))).collect();
-    rules().into_keys().filter(|rule| !cited.contains(rule)).collect()
-}
-
-/// Rules that are cited and do not exist, and where.
-fn unknown() -> BTreeMap<String, PathBuf> {
     let rules = rules();
     let mut unknown = BTreeMap::new();
     for (path, text) in files().into_iter().chain(spec()) {
         let missing = cited(&text).into_iter().filter(|rule| !rules.contains_key(rule));
         unknown.extend(missing.map(|rule| (rule, path.clone())));
     }
-    unknown
-}
-
-fn is_unfinished(rule: &str) -> bool {
-    UNFINISHED.iter().any(|chapter| rule.starts_with(chapter))
+    assert!(unknown.is_empty(), "SPEC does not have {unknown:#?}");
 }
 
 #[test]
@@ -120,10 +89,7 @@ fn every_cited_section_exists() {
             unknown.extend(sections.filter(|s| !headings.contains(&**s)).map(|s| (s, path.clone())));
         }
     }
-    unknown.retain(|section, _| !UNWRITTEN.contains(&&**section));
     assert!(unknown.is_empty(), "SPEC does not have {unknown:#?}");
-    let done = UNWRITTEN.iter().find(|section| headings.contains(*section));
-    assert_eq!(done, None, "is written: UNWRITTEN need not name it any more");
 }
 
 /// `## Padding`, or `**Padding.**` where a paragraph begins with its own.

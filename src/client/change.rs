@@ -135,6 +135,8 @@ impl Call<'_, '_> {
                     return Ok(Prepared::Done);
                 }
             }
+            // V-415: first whoever leaves is gone.
+            Work::Describe(_) if session.member.has_proposals() => return Ok(Prepared::Wait),
             Work::Describe(describe) => self.plan_description(session, describe, &mut change.plan)?,
             Work::SetRole(role) => plan_role(session.member.state(), &roster, role, &mut change.plan)?,
             Work::Leave(_) | Work::Message(_) | Work::Create(_) | Work::Share(_) => {

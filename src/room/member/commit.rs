@@ -47,8 +47,9 @@ impl MemberRoom {
         ensure(self.mls.pending_commit().is_none(), Code::Bug, "a commit is pending")?;
         let failed = |what| Error::new(Code::Mls, what);
         if let Some(private) = &plan.describe {
-            // Whoever the commit removes can open it: it is under the epoch that the commit ends.
-            ensure(plan.remove.is_empty(), Code::BadArgument, "describes and removes")?;
+            // V-415: whoever goes can open it, for it is under the epoch that the commit ends.
+            let removes = !plan.remove.is_empty() || self.has_proposals();
+            ensure(!removes, Code::BadArgument, "describes and removes")?;
             let sealed = private.seal(&self.private_secret(provider)?, rng)?;
             self.mls.set_aad(sealed);
         }

@@ -35,7 +35,7 @@ pub(crate) struct Joined {
 }
 
 impl MemberRoom {
-    /// Joins, after every leaf of the tree has been verified at the entry's stamp (V-451 to V-455).
+    /// Joins, after every leaf of the tree has been verified at the entry's stamp (V-451 to V-456).
     pub(crate) fn join<P: OpenMlsProvider>(
         provider: &P,
         joining: Joining<'_>,

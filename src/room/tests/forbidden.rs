@@ -399,7 +399,7 @@ fn a_message_of_another_room() {
 }
 
 /// What a hub has no key to check: it takes such a commit, and no member can apply it (SPEC
-/// "Commits that members cannot apply").
+/// "Commits that members cannot apply", V-472).
 #[test]
 fn tags_that_only_members_can_check() {
     let mut world = peopled();

@@ -1,4 +1,4 @@
-//! Devices that nobody may vouch for, in commits and paths (SPEC V-422, V-430; DESIGN §8).
+//! Devices that nobody may vouch for, in commits and paths (SPEC V-422, V-430).
 
 use bytes::Bytes;
 use openmls::prelude::{

@@ -1,4 +1,4 @@
-//! Welcomes that lead nowhere, or elsewhere (SPEC V-451 to V-455).
+//! Welcomes that lead nowhere, or elsewhere (SPEC V-451 to V-456).
 
 use bytes::Bytes;
 use openmls::prelude::{GroupId, MlsGroup, OpenMlsProvider as _, tls_codec::Serialize as _};
@@ -234,6 +234,7 @@ fn a_room_whose_state_is_not_one() {
     refused(world.join_with("dora", &entry, &welcome, &tree), Code::BadRoomState);
 }
 
+/// SPEC V-456
 #[test]
 fn a_welcome_with_a_pre_shared_key() {
     let mut world = World::founded(Policy::default());
@@ -246,7 +247,7 @@ fn a_welcome_with_a_pre_shared_key() {
     refused(world.join_with("dora", &entry, &welcome, &tree), Code::BadWelcome);
 }
 
-/// DESIGN §8: a Welcome lost, or for the loser.
+/// SPEC V-463, V-451: no Welcome is good for a commit that the log does not hold.
 #[test]
 fn the_welcome_of_a_commit_that_lost() {
     let mut world = World::of(Policy::default(), &["bert"]);

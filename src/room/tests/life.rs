@@ -38,6 +38,7 @@ fn joiners_read_from_their_entry_on() {
     assert_eq!(world.heard("bert"), [("anna", "before")]);
 }
 
+/// SPEC V-466
 #[test]
 fn leaving_is_proposed_by_one_and_committed_by_another() {
     let mut world = World::of(Policy::default(), &["bert", "bert2", "carl"]);
@@ -132,17 +133,22 @@ fn a_name_that_is_not_the_one_committed_to_is_not_told_and_changes_nothing_else(
     assert!(world.side("carl").private.is_none());
 }
 
-/// A removed member knows the epoch that its removal ends.
+/// SPEC V-415: who goes knows the epoch that the commit ends.
 #[test]
 fn describing_and_removing_are_two_commits() {
-    let mut world = World::of(Policy::default(), &["bert"]);
-    let (private, state) = described(&mut world, "anna", "without bert");
-    let remove = vec![world.leaf("anna", "bert")];
-    let plan = Plan { remove, state: Some(state), describe: Some(private), ..Plan::default() };
-    let refused = world.room("anna", |room, mls| {
-        room.commit(mls.provider, mls.signer, mls.rng, plan, None).err().unwrap().code()
-    });
-    assert_eq!(refused, Code::BadArgument);
+    let mut world = World::of(Policy::default(), &["bert", "carl"]);
+    let refused = |world: &mut World, remove| {
+        let (private, state) = described(world, "anna", "without them");
+        let plan = Plan { remove, state: Some(state), describe: Some(private), ..Plan::default() };
+        world.room("anna", |room, mls| {
+            room.commit(mls.provider, mls.signer, mls.rng, plan, None).err().unwrap().code()
+        })
+    };
+    let bert = vec![world.leaf("anna", "bert")];
+    assert_eq!(refused(&mut world, bert), Code::BadArgument);
+    let leaving = world.leaving("carl", "carl");
+    world.done(&leaving);
+    assert_eq!(refused(&mut world, Vec::new()), Code::BadArgument);
 }
 
 #[test]

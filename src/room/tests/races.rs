@@ -12,7 +12,7 @@ use crate::{
     wire::log::{Submission, SubmissionHeader, SubmissionKind},
 };
 
-/// SPEC "Commit rule"
+/// SPEC V-461
 #[test]
 fn a_commit_counts_when_the_log_shows_it() {
     let mut world = World::of(Policy::default(), &["bert"]);
@@ -27,6 +27,7 @@ fn a_commit_counts_when_the_log_shows_it() {
     assert!(!world.room("anna", |room, _| room.has_commit()));
 }
 
+/// SPEC V-462, V-463
 #[test]
 fn of_two_commits_the_later_is_refused_and_its_author_follows_the_first() {
     let policy = Policy { describe: Role::Member, invite: Role::Member, ..Policy::default() };
@@ -57,7 +58,7 @@ fn messages_and_proposals_for_a_passed_epoch() {
     world.refused(&proposal, Code::WrongEpoch);
 }
 
-/// DESIGN §8: own commit accepted but the answer lost, then a restart.
+/// SPEC V-461: the own commit was accepted but the answer lost, and then comes a restart.
 #[test]
 fn the_own_commit_is_found_in_the_log_after_its_pending_state_was_given_up() {
     let mut world = World::of(Policy::default(), &["bert"]);
@@ -154,7 +155,7 @@ fn a_header_with_another_epoch_than_its_message() {
     assert_eq!(world.process("bert", &entry).unwrap_err().code(), Code::BadSubmission);
 }
 
-/// DESIGN §8
+/// SPEC V-467, V-471
 #[test]
 fn a_replay_within_the_epoch() {
     let mut world = World::of(Policy::default(), &["bert", "carl"]);
@@ -170,7 +171,7 @@ fn a_replay_within_the_epoch() {
     assert_eq!(world.heard("bert"), [("anna", "einmal")]);
 }
 
-/// DESIGN §8: a store that goes back encrypts twice under one generation.
+/// A store that goes back encrypts twice under one generation.
 #[test]
 fn two_messages_of_one_generation() {
     let mut world = World::of(Policy::default(), &["bert"]);
