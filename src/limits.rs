@@ -6,6 +6,8 @@ use core::time::Duration;
 pub const AGENCY_ID: usize = 253;
 /// The local part of a user id.
 pub const USER_LOCAL_PART: usize = 64;
+/// What an app ships with of its federation: name, root keys, threshold.
+pub const FEDERATION: usize = 16 << 10;
 /// A trust list with its signatures; room for 2,000 agencies.
 pub const TRUST_LIST: usize = 1 << 20;
 /// Root keys of a federation, and signatures on one trust list.

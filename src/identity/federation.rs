@@ -143,7 +143,7 @@ impl Federation {
 
 impl Wire for Federation {
     type Proto = proto::Federation;
-    const MAX: usize = 16 << 10;
+    const MAX: usize = limits::FEDERATION;
     const NAME: &'static str = "federation";
 
     fn parse(proto: Self::Proto) -> Result<Self> {

@@ -134,22 +134,21 @@ impl Directory {
         let root: [u8; 32] = root.as_slice().try_into().map_err(|_| corrupt("agency root key"))?;
         let descriptor = Descriptor::verify_signed(signed, &root)?;
         ensure(known.is_none(), Code::Equivocation, "descriptor")?;
-        let newest = self.descriptor(draft, &agency)?;
-        if let Some(newest) = &newest {
-            ensure(descriptor.agrees_with(newest), Code::Equivocation, "a key changed")?;
+        let prefix = rows::descriptor_prefix(&agency);
+        let mut newest = None;
+        for (_, row) in draft.scan(&prefix, None, limits::DESCRIPTORS_KEPT)? {
+            let other = Descriptor::from_store(row)?;
+            ensure(descriptor.agrees_with(&other), Code::Equivocation, "a key changed")?;
+            newest = newest.max(Some(other.version));
         }
 
         draft.expect_unchanged(key.clone())?;
         draft.put(key, bytes.to_vec());
-        if newest.is_none_or(|newest| newest.version < version) {
+        if newest.is_none_or(|newest| newest < version) {
             draft.expect_unchanged(rows::known(&agency))?;
             draft.put(rows::known(&agency), rows::known_value(version, &agency));
         }
-        let kept = draft.scan(
-            &rows::descriptor_prefix(&agency),
-            None,
-            limits::DESCRIPTORS_KEPT.saturating_add(1),
-        )?;
+        let kept = draft.scan(&prefix, None, limits::DESCRIPTORS_KEPT.saturating_add(1))?;
         for (key, _) in kept.into_iter().skip(limits::DESCRIPTORS_KEPT) {
             draft.delete(key);
         }
@@ -302,7 +301,8 @@ impl Directory {
         self.view(draft, trust_version)?.device(certificate, at)
     }
 
-    /// A server's key under the newest trust list: [`View::server_key`].
+    /// A server's key at a time, under the list that was the newest then: [`View::server_key`].
+    /// What was signed before a list was issued does not rest on it (SPEC V-232).
     pub(crate) fn server_key(
         &self,
         draft: &Draft<'_>,
@@ -310,7 +310,27 @@ impl Directory {
         id: &KeyId,
         at: Timestamp,
     ) -> Result<VerifyKey> {
-        self.view(draft, self.trust_version(draft)?)?.server_key(agency, id, at)
+        View::new(draft, self.list_at(draft, at)?).server_key(agency, id, at)
+    }
+
+    /// The newest list that was issued by a time; the first that is here if none was.
+    /// In halves, so that a time that somebody claims costs few reads.
+    fn list_at(&self, draft: &Draft<'_>, at: Timestamp) -> Result<TrustList> {
+        let mut later = self.trust_list(draft, self.trust_version(draft)?)?;
+        if later.roster().issued_at <= at {
+            return Ok(later);
+        }
+        let (mut known, mut below) = (None, 0);
+        while later.version().saturating_sub(below) > 1 {
+            let middle = below.midpoint(later.version());
+            match self.trust_list(draft, middle) {
+                Ok(list) if list.roster().issued_at > at => later = list,
+                Ok(list) => (known, below) = (Some(list), middle),
+                Err(error) if error.code() == Code::MissingEvidence => below = middle,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(known.unwrap_or(later))
     }
 
     /// Takes what a registrar gave a new device, which the anchor has to be installed for.

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     crypto,
     identity::{
-        AgencyDescriptor, KeyPurpose, Roster,
+        Agency, AgencyDescriptor, AgencyStatus, KeyPurpose, Roster,
         fixture::{DAY, agency, now, roots, signed, user},
     },
     store::{Preloaded, Store},
@@ -84,6 +84,47 @@ fn descriptors_of_all_times_are_kept() {
     other.keys[1].purpose = KeyPurpose::Revocation;
     refused(accept(&mut store, other), Code::Equivocation);
     assert!(accept(&mut store, a.describe(10, now())).unwrap());
+
+    // Nor may a key be gone for a while and come back as another.
+    let mut without = a.describe(11, now());
+    without.keys.truncate(1);
+    assert!(accept(&mut store, without).unwrap());
+    let mut back = a.describe(12, now());
+    back.keys[1].not_after = now().plus(2_000 * DAY);
+    refused(accept(&mut store, back), Code::Equivocation);
+}
+
+/// SPEC V-232: what a server signed counts under the list of its time, whatever came later.
+#[test]
+fn a_list_does_not_reach_back() {
+    let federation = TestFederation::new();
+    let b = &federation.agencies[1];
+    let mut store = federation.store();
+    let mut update = |version: u64, days: u32, status| {
+        let mut roster = federation.roster(version);
+        roster.issued_at = now().plus(days * DAY);
+        roster.expires_at = now().plus((days + 100) * DAY);
+        roster.agencies[1] = Agency::new(b.id.clone(), status, &b.root.verify_key());
+        let list = signed(&roster, &[1, 2]);
+        assert!(apply(&mut store, |draft| Directory.accept_trust_list(draft, &list)).unwrap());
+    };
+    for version in 2..6 {
+        update(version, u32::try_from(version).unwrap(), AgencyStatus::Active);
+    }
+    update(6, 10, AgencyStatus::Suspended);
+    update(7, 12, AgencyStatus::Active);
+    let key = |days| {
+        let at = now().plus(days * DAY);
+        read(&store, |d| Directory.server_key(d, &b.id, &b.server.verify_key().id(), at)).map(drop)
+    };
+    for days in [0, 2, 3, 5, 9, 12, 20] {
+        assert_eq!(key(days), Ok(()), "day {days}");
+    }
+    refused(key(10), Code::SuspendedAgency);
+    refused(key(11), Code::SuspendedAgency);
+    // Before the first list there is nothing to rest on.
+    let (id, before) = (b.server.verify_key().id(), now().minus(11 * DAY));
+    refused(read(&store, |d| Directory.server_key(d, &b.id, &id, before)).map(drop), Code::Expired);
 }
 
 /// V-225, V-226
