@@ -191,6 +191,8 @@ pub const FRAME_RETRY_MAX: Duration = Duration::from_secs(300);
 pub const BATCH_ROWS: usize = 100_000;
 /// Bytes in one batch.
 pub const BATCH_BYTES: usize = 64 << 20;
+/// Entries of a room's log within which a device knows a message that comes a second time.
+pub const MESSAGES_KNOWN: u64 = 4_096;
 /// Items of one room on their way, or epochs looked back over, at one time.
 pub const OUTBOX: usize = 4_096;
 /// The longest wait before something unanswered is sent again, in milliseconds.

@@ -20,6 +20,7 @@ use verbund::{
     Role,
     client::{Command, Event},
     ids::{RequestId, RoomId},
+    store::Store,
 };
 
 const NAMES: [&str; 5] = [
@@ -164,6 +165,10 @@ impl Storm {
                 assert!(!bad, "seed {seed}: {phone}: {event:?}");
             }
             assert!(net.phones[phone].outgoing.is_empty());
+            for table in ["j/", "u/", "w/"] {
+                let left = net.phones[phone].store.scan(table.as_bytes(), None, 1).unwrap();
+                assert!(left.is_empty(), "seed {seed}: {phone}: {table} is left");
+            }
         }
         // Those who never left have every message.
         assert_eq!(net.history(0).len(), log.len(), "seed {seed}");

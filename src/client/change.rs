@@ -48,6 +48,7 @@ impl Call<'_, '_> {
     /// Takes a change over from the app.
     pub(super) fn change(&mut self, request: RequestId, room: RoomId, work: Work) -> Result<Receipt> {
         let mut session = self.open(&room)?;
+        session.has_room()?;
         let item = self.enqueue(request, &room, work)?;
         if session.row.stalled > 0 && matches!(item.work()?, Work::Leave(_)) {
             self.leave_stalled(session)?;
@@ -168,6 +169,8 @@ impl Call<'_, '_> {
         let (provider, signer) = (session.backend.provider(), MlsSigner(&account.key));
         let made = session.member.commit(&provider, &signer, self.draft.rng(), plan, current.as_ref());
         let judged = session.backend.check(made).and_then(|made| {
+            let fits = made.commit.len().max(made.welcome.len()) <= limits::MLS_MESSAGE;
+            ensure(fits, Code::TooLong, "too much for one commit")?;
             let now = self.now();
             let trust = self.directory.trust_version(&self.draft)?;
             let mut view = self.directory.view(&self.draft, trust)?;
@@ -183,7 +186,11 @@ impl Call<'_, '_> {
                 }
                 return match item {
                     Some(item) => self.fail_item(session, item, error).map(|()| false),
-                    None => Err(error),
+                    // Somebody's leaving waits for somebody else, or for better times.
+                    None => {
+                        session.row.commit_due = self.retry_at(u32::MAX).as_millis();
+                        Ok(false)
+                    }
                 };
             }
         };
@@ -224,7 +231,11 @@ impl Call<'_, '_> {
         let Some(leaf) = own.first() else { return Ok(()) };
         let (provider, signer) = (session.backend.provider(), MlsSigner(&account.key));
         let proposal = session.member.propose_leave(&provider, &signer, leaf.index);
-        let parts = Parts { mls: session.backend.check(proposal)?, ..Default::default() };
+        let mls = match session.backend.check(proposal) {
+            Ok(mls) => mls,
+            Err(error) => return self.fail_item(session, &item, error),
+        };
+        let parts = Parts { mls, ..Default::default() };
         let (id, bytes) = self.submit(session, SubmissionKind::Proposal, parts)?;
         self.dispatch(&session.id, &mut item, id.as_bytes(), bytes);
         Ok(())

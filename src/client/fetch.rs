@@ -177,7 +177,7 @@ impl Call<'_, '_> {
     /// Asks again for what is due.
     pub(super) fn remind_fetches(&mut self, all: bool) -> Result<()> {
         let prefix = keys::fetches();
-        for (key, row) in self.draft.scan(&prefix, None, limits::OUTBOX)? {
+        for (key, row) in self.all_rows(&prefix)? {
             let mut row: FetchRow = rows::parse(&row, "attachment")?;
             if row.awaited.is_empty() {
                 continue;

@@ -19,18 +19,23 @@ use crate::{
     content::{Frame, Seen},
     crypto,
     error::{Error, Result, ensure},
-    ids::{AgencyId, Device, UserId},
+    ids::{AgencyId, Device, RoomId, UserId},
+    limits,
     room::{
         self,
         log::{Chained, Tail},
         member::{Incoming, ReceivedCommit},
     },
+    store::{Key, corrupt},
     wire::{
         Signed,
         device::RoomDelivery,
         log::{Head, LogEntry, SubmissionKind},
     },
 };
+
+/// After so many entries of a room, old ones are forgotten.
+const FORGOTTEN_AT_ONCE: u64 = 1_024;
 
 /// How the device stands after an entry.
 enum After {
@@ -40,20 +45,21 @@ enum After {
 }
 
 impl<'a> Call<'a, '_> {
-    /// Processes new entries of a room.
-    pub(super) fn follow(&mut self, delivery: RoomDelivery) -> Result<()> {
+    /// Processes new entries of a room. Says whether the device has come further.
+    pub(super) fn follow(&mut self, delivery: RoomDelivery) -> Result<bool> {
         let mut session = match self.open(&delivery.room) {
             Ok(session) => session,
-            Err(error) if error.code() == Code::UnknownRoom => return Ok(()),
+            Err(error) if error.code() == Code::UnknownRoom => return Ok(false),
             Err(error) => return Err(error),
         };
+        let before = session.row.seq;
         session.row.stalled = 0;
         let chain = match self.connect(&session, &delivery) {
             Ok(chain) => chain,
             Err(error) => {
                 let next = session.row.seq.saturating_add(1);
                 self.stall(&mut session, next, error)?;
-                return self.close(session);
+                return self.close(session).map(|()| false);
             }
         };
         for (tail, chained) in chain {
@@ -67,7 +73,7 @@ impl<'a> Call<'a, '_> {
             match self.apply(&mut session, &chained) {
                 Ok(After::Here) => session.set_tail(&tail),
                 Ok(After::Gone(by)) => {
-                    return self.leave_behind(session, tail.seq, by);
+                    return self.leave_behind(session, tail.seq, by).map(|()| true);
                 }
                 Err(error) => {
                     self.stall(&mut session, chained.entry.seq, error)?;
@@ -76,7 +82,34 @@ impl<'a> Call<'a, '_> {
             }
         }
         self.drive(&mut session)?;
-        self.close(session)
+        let after = session.row.seq;
+        self.forget_messages(&session.id, before, after)?;
+        self.close(session)?;
+        Ok(after > before)
+    }
+
+    /// Forgets messages that are long past, many at once so that most deliveries do not: the
+    /// ids of so many are known as could come a second time.
+    pub(super) fn forget_messages(&mut self, room: &RoomId, before: u64, after: u64) -> Result<()> {
+        if before / FORGOTTEN_AT_ONCE == after / FORGOTTEN_AT_ONCE {
+            return Ok(());
+        }
+        let prefix = keys::messages(room);
+        let mut last: Option<Key> = None;
+        loop {
+            let page = self.draft.scan(&prefix, last.as_deref(), limits::OUTBOX)?;
+            for (key, row) in &page {
+                let seq = row.as_slice().try_into().map(u64::from_be_bytes);
+                let seq = seq.map_err(|_| corrupt("known message"))?;
+                if seq.saturating_add(limits::MESSAGES_KNOWN) <= after {
+                    self.draft.delete(key.clone());
+                }
+            }
+            if page.len() < limits::OUTBOX {
+                return Ok(());
+            }
+            last = page.last().map(|(key, _)| key.clone());
+        }
     }
 
     /// Chains the entries that are new, and demands that the hub has signed the last.

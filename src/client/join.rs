@@ -8,7 +8,7 @@ use super::{
     Event, Receipt,
     call::Call,
     keys,
-    rows::{self, AwaitedRow, InvitationRow, InviteWork, Nothing, RoomRow, Work},
+    rows::{self, AwaitedRow, InvitationRow, InviteWork, Nothing, ProblemRow, RoomRow, Work},
 };
 use crate::{
     code::{Code, Kind},
@@ -126,8 +126,31 @@ impl Call<'_, '_> {
         Ok(())
     }
 
+    /// Invites those whose agencies have answered. Whoever keeps silent keeps nobody else out.
+    pub(super) fn invite_others(&mut self, room: &RoomId, mut item: super::outbox::Item) -> Result<()> {
+        if let Some(Work::Invite(invite)) = &mut item.row.work {
+            let silent = core::mem::take(&mut invite.awaiting);
+            for user in &invite.users {
+                if silent
+                    .iter()
+                    .any(|agency| UserId::parse(user).is_ok_and(|u| u.agency().as_str() == agency))
+                {
+                    let code = Code::NoKeyPackage.number().into();
+                    invite.problems.push(ProblemRow { user: user.clone(), code });
+                }
+            }
+        }
+        self.keep(room, &item);
+        let mut session = self.open(room)?;
+        self.drive(&mut session)?;
+        self.close(session)
+    }
+
     /// Takes an invitation over from the inbox and asks for the tree that goes with it.
     pub(super) fn invited(&mut self, number: u64, invitation: &Invitation) -> Result<()> {
+        if Tail::at(&invitation.entry).is_err() {
+            return Ok(()); // into no room; what comes after it is not kept waiting
+        }
         let request_id = self.random_id();
         let row = InvitationRow {
             invitation: wire::encode_body(invitation).to_vec(),

@@ -65,7 +65,7 @@ impl Call<'_, '_> {
     }
 
     /// Everything new, in the order in which later parts rest on earlier ones.
-    fn delivery(&mut self, delivery: Delivery) -> Result<()> {
+    pub(super) fn delivery(&mut self, delivery: Delivery) -> Result<()> {
         if let Some(list) = &delivery.trust_list {
             let own = self.account.device.user.agency().clone();
             let accepted = self.directory.accept_trust_list(&mut self.draft, list);
@@ -77,6 +77,8 @@ impl Call<'_, '_> {
             self.believed(&own, accepted.map(|_| ()))?;
         }
         let done = self.inbox_done()?;
+        let mut news = delivery.trust_list.is_some() || !delivery.descriptors.is_empty();
+        news |= delivery.inbox.iter().any(|item| item.number > done);
         if !delivery.inbox.is_empty() {
             self.draft.expect_unchanged(keys::inbox())?;
         }
@@ -93,12 +95,17 @@ impl Call<'_, '_> {
             self.draft.put(keys::inbox(), item.number.to_be_bytes().to_vec());
         }
         for room in delivery.rooms {
-            self.follow(room)?;
+            news |= self.follow(room)?;
         }
-        if delivery.more {
-            self.sync()?;
+        match delivery.more {
+            true if news => self.sync(),
+            // Asking at once would bring the same again.
+            true => {
+                self.retry_at(0);
+                Ok(())
+            }
+            false => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn inbox_done(&self) -> Result<u64> {
@@ -310,9 +317,7 @@ impl Call<'_, '_> {
             return Ok(());
         }
         if message {
-            session.row.messages = session.row.messages.saturating_sub(1);
-            self.drop_item(&session.id, &item)?;
-            return self.event(&Event::Failed { request: item.request()?, code });
+            return self.not_sent(session, &item, &refused);
         }
         self.fail_item(session, &item, refused)
     }

@@ -13,7 +13,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    code::Code,
+    code::{Code, Kind},
     content::{Content, Frame, Seen},
     crypto::mls::MlsSigner,
     error::{Error, Result, ensure},
@@ -28,6 +28,7 @@ impl Call<'_, '_> {
     /// Takes a message over from the app.
     pub(super) fn send(&mut self, request: RequestId, room: RoomId, content: &Content) -> Result<Receipt> {
         let mut session = self.open(&room)?;
+        session.has_room()?;
         ensure(session.row.active, Code::UnknownRoom, "the room is not founded yet")?;
         may_send(session.member.state(), &self.account.device)?;
         let work = self.message_work(&session, content)?;
@@ -113,7 +114,9 @@ impl Call<'_, '_> {
                     break;
                 }
                 session.row.waiting = session.row.waiting.saturating_sub(1);
-                self.transmit(session, &mut item)?;
+                if let Err(error) = self.transmit(session, &mut item) {
+                    self.not_sent(session, &item, &error)?;
+                }
                 continue;
             }
             session.row.waiting = session.row.waiting.saturating_sub(1);
@@ -123,6 +126,17 @@ impl Call<'_, '_> {
             self.event(&Event::SendNeedsConsent { request: item.request()?, room: session.id, added })?;
         }
         Ok(())
+    }
+
+    /// A message that cannot be sent: the app is told, and no other waits for it. A failure of
+    /// the store is no reason.
+    pub(super) fn not_sent(&mut self, session: &mut Session<'_>, item: &Item, error: &Error) -> Result<()> {
+        if matches!(error.kind(), Kind::Store | Kind::Bug) {
+            return Err(error.clone());
+        }
+        session.row.messages = session.row.messages.saturating_sub(1);
+        self.drop_item(&session.id, item)?;
+        self.event(&Event::Failed { request: item.request()?, code: error.code() })
     }
 
     /// The app agrees to a held message's readers.

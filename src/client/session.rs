@@ -10,8 +10,9 @@ use super::{
 use crate::{
     code::Code,
     crypto::mls::{MlsCrypto, MlsProvider},
-    error::{Error, Result},
+    error::{Error, Result, ensure},
     ids::{AgencyId, Hash, RoomId},
+    limits,
     room::{
         PrivateState,
         log::Tail,
@@ -171,6 +172,15 @@ impl Session<'_> {
         if self.row.seq >= self.row.wait_for {
             (self.row.wait_until, self.row.waited) = (0, 0);
         }
+    }
+
+    /// That one more item fits into the room's outbox.
+    ///
+    /// # Errors
+    /// [`Code::Quota`].
+    pub(super) fn has_room(&self) -> Result<()> {
+        let items = usize::try_from(self.row.messages.saturating_add(self.row.changes));
+        ensure(items.is_ok_and(|items| items < limits::OUTBOX), Code::Quota, "outbox")
     }
 
     pub(super) fn hub(&self) -> Result<AgencyId> {

@@ -35,6 +35,7 @@ impl Call<'_, '_> {
         ensure(file.origin == *home, Code::BadArgument, "the file's origin is another agency")?;
         Verifier::with_root(&file.root, header, list.clone(), file.padded_size)?;
         let mut session = self.open(&room)?;
+        session.has_room()?;
         ensure(session.row.active, Code::UnknownRoom, "the room is not founded yet")?;
         may_send(session.member.state(), &self.account.device)?;
 

@@ -12,10 +12,14 @@ use crate::{
     error::Result,
     ids::{RequestId, RoomId},
     limits,
-    store::corrupt,
+    store::{Row, corrupt},
     time::Timestamp,
     wire::device::{Cursor, KnownDescriptor, RequestBody, Sync},
 };
+
+/// How often key packages are asked for before an invitation goes without the users of
+/// agencies that do not answer: for about an hour.
+const CLAIMED: u32 = 12;
 
 impl Call<'_, '_> {
     /// Sends again what is due, or with `all` whatever is unanswered, and asks for news.
@@ -38,7 +42,7 @@ impl Call<'_, '_> {
 
     fn remind_outbox(&mut self, all: bool) -> Result<()> {
         let prefix = keys::outbox();
-        for (key, row) in self.draft.scan(&prefix, None, limits::OUTBOX)? {
+        for (key, row) in self.all_rows(&prefix)? {
             let room = key.get(prefix.len()..prefix.len().saturating_add(16)).ok_or(corrupt("outbox key"))?;
             let room = RoomId::from_slice(room)?;
             let mut item = outbox::parse(&keys::outbox_of(&room), &key, &row)?;
@@ -52,10 +56,15 @@ impl Call<'_, '_> {
             }
             // Or a late batch would bring back what another engine has settled.
             self.draft.expect_unchanged(key)?;
-            item.row.attempts = item.row.attempts.saturating_add(1);
-            item.row.due = self.retry_at(item.row.attempts).as_millis();
+            if self.due(false, item.row.due) {
+                item.row.attempts = item.row.attempts.saturating_add(1);
+                item.row.due = self.retry_at(item.row.attempts).as_millis();
+            }
+            self.wake(Timestamp::from_millis(item.row.due));
             self.keep(&room, &item);
-            if claiming {
+            if claiming && item.row.attempts > CLAIMED {
+                self.invite_others(&room, item)?;
+            } else if claiming {
                 self.claim(&room, &item)?;
             } else if let Work::Share(share) = item.work()? {
                 let share = share.clone();
@@ -65,6 +74,20 @@ impl Call<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Rows of a table that holds as much as the app has asked for.
+    pub(super) fn all_rows(&self, prefix: &[u8]) -> Result<Vec<Row>> {
+        let mut rows: Vec<Row> = Vec::new();
+        loop {
+            let after = rows.last().map(|(key, _)| key.as_slice());
+            let page = self.draft.scan(prefix, after, limits::OUTBOX)?;
+            let more = page.len() == limits::OUTBOX;
+            rows.extend(page);
+            if !more {
+                return Ok(rows);
+            }
+        }
     }
 
     /// Pending commits, and commits that are due because somebody leaves.

@@ -1,0 +1,99 @@
+//! One thing that goes wrong keeps nothing else waiting, and nothing grows without a bound.
+
+#[path = "../examples/three_agencies/federation.rs"]
+#[allow(dead_code)]
+mod federation;
+mod support;
+mod world {
+    //! What the federation's desk needs of its host.
+    pub type Error = Box<dyn std::error::Error>;
+}
+
+use support::*;
+use verbund::{
+    client::{Command, Event},
+    code::Code,
+    store::{Apply, Batch, Store},
+};
+
+const ANNA: usize = 0;
+const BEN: usize = 1;
+const EMIL: usize = 2;
+
+const ANNA_ID: &str = "anna@police.nord.example";
+const BEN_ID: &str = "ben@police.sued.example";
+const EMIL_ID: &str = "emil@police.nord.example";
+
+fn officers(seed: u8) -> Net {
+    let mut net = Net::new(seed);
+    for name in [ANNA_ID, BEN_ID, EMIL_ID] {
+        net.enrol(name);
+    }
+    net
+}
+
+#[test]
+fn an_agency_that_keeps_silent_keeps_nobody_else_out() {
+    let mut net = officers(150);
+    let room = net.room(ANNA, &[]);
+    let silent = agency(SUED);
+    net.rule = Box::new(move |leg, _| match leg {
+        Leg::Frame(_, to) if *to == silent => Fault::Lost,
+        _ => Fault::None,
+    });
+    let users = vec![user(BEN_ID), user(EMIL_ID)];
+    let (request, _) = net.command(ANNA, |request| Command::Invite { request, room, users }).unwrap();
+    for _ in 0..10 {
+        net.resume(ANNA); // as often as the officer looks
+        net.wait();
+    }
+    let users = vec![(user(BEN_ID), Code::NoKeyPackage)];
+    assert!(net.has(ANNA, &Event::NotInvited { request, users }));
+    assert!(net.is_done(ANNA, request));
+    net.agree(room, &[ANNA, EMIL]);
+    // What comes too late changes nothing.
+    net.rule = no_faults();
+    net.wait();
+    assert_eq!(net.view(BEN, room), None);
+    assert!(net.phones[ANNA].store.scan(b"w/", None, 1).unwrap().is_empty());
+}
+
+#[test]
+fn a_leaving_that_cannot_be_committed_now_stops_nothing_else() {
+    let mut net = officers(151);
+    let room = net.room(ANNA, &[BEN_ID, EMIL_ID]);
+    net.phones[BEN].online = false;
+    // By her clock there is no descriptor any more by which Anna could let a commit in.
+    net.phones[ANNA].skew = 60 * 86_400_000;
+    let (leave, _) = net.command(EMIL, |request| Command::Leave { request, room }).unwrap();
+    net.wait();
+    let said = net.say(ANNA, room, "bye");
+    net.wait();
+    assert_eq!((net.is_done(EMIL, leave), net.failure(ANNA, said)), (false, None));
+    net.phones[ANNA].skew = 0;
+    net.resume(ANNA);
+    net.say(ANNA, room, "now");
+    net.phones[BEN].online = true;
+    net.wait();
+    assert!(net.is_done(EMIL, leave));
+    assert_eq!(net.texts(BEN), ["bye", "now"]);
+    net.agree(room, &[ANNA, BEN]);
+}
+
+#[test]
+fn a_full_outbox_takes_nothing_more() {
+    let mut net = officers(152);
+    let room = net.room(ANNA, &[EMIL_ID]);
+    // As many messages as there may be: the last field of the room's row counts.
+    let (key, mut row) = net.phones[ANNA].store.scan(b"r/", None, 1).unwrap().remove(0);
+    row.extend([15 << 3, 0x80, 0x20]);
+    let mut batch = Batch::default();
+    batch.put(key, row);
+    net.phones[ANNA].store.apply(&batch).unwrap();
+    net.crash(ANNA);
+    let content = text("too much");
+    let refused = net.command(ANNA, |request| Command::Send { request, room, content });
+    assert_eq!(refused.unwrap_err().code(), Code::Quota);
+    let refused = net.command(ANNA, |request| Command::Leave { request, room });
+    assert_eq!(refused.unwrap_err().code(), Code::Quota);
+}
