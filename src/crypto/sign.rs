@@ -8,7 +8,7 @@
 
 use core::fmt;
 
-use ed25519_dalek::Signer;
+use ed25519_dalek::{Signer, Verifier};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -117,9 +117,14 @@ impl VerifyKey {
     }
 
     /// Verifies bytes as they are: for MLS, which labels them itself.
+    ///
+    /// `verify_strict` would decompress R to learn its order. That is known without: R is
+    /// compared with the encoding of a point, so that it is canonical if it is right, and
+    /// eight encodings are of small order. The key itself was looked at when it was parsed.
     pub(in crate::crypto) fn verify_raw(&self, message: &[u8], signature: &Signature) -> Result<()> {
+        ensure(!signature.r_is_of_small_order(), Code::BadSignature, "ed25519")?;
         self.0
-            .verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0))
+            .verify(message, &ed25519_dalek::Signature::from_bytes(&signature.0))
             .map_err(|_| Error::new(Code::BadSignature, "ed25519"))
     }
 }
@@ -144,7 +149,40 @@ impl Signature {
     pub(crate) fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
+
+    fn r_is_of_small_order(&self) -> bool {
+        let Some(mut y) = self.0.first_chunk::<32>().copied() else { return true };
+        if let Some(high) = y.last_mut() {
+            *high &= 0x7f; // the sign of x
+        }
+        SMALL_ORDER.contains(&y)
+    }
 }
+
+/// The y coordinates of the eight points of small order, those of the orders 1, 2, 4 and 8:
+/// their encodings but for the highest bit, the sign of x.
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    [
+        0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    ],
+    [
+        0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+    ],
+    [
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
 
 fn message(label: Label, parts: &[&[u8]]) -> [u8; 51] {
     let mut message = [0; 51];
@@ -210,8 +248,65 @@ mod tests {
         signature.0[32..].copy_from_slice(&s);
         let public = key(1).verify_key();
         let lax = ed25519_dalek::Signature::from_bytes(&signature.0);
-        ed25519_dalek::Verifier::verify(&public.0, b"message", &lax).unwrap();
+        public.0.verify(b"message", &lax).unwrap();
         assert_eq!(public.verify_raw(b"message", &signature).unwrap_err().code(), Code::BadSignature);
+    }
+
+    #[test]
+    fn no_r_of_small_order_is_accepted_under_a_key_of_mixed_order() {
+        // V-122: the key is a B + T with T of order 8, R one of the eight multiples of T, and
+        // S = k a for a message whose k makes the equation hold.
+        let public = unhex("47d5703e91a0c87de09e72b994cf37eb49fde5d4087733a02a825e2b052629dc");
+        let public = VerifyKey::parse(&public).unwrap();
+        let cases = [
+            (
+                1,
+                "0100000000000000000000000000000000000000000000000000000000000000",
+                "92d0764b535b2bafe1c9593759fa0807a8181613a40beb1167715cbb5fc84508",
+            ),
+            (
+                6,
+                "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+                "c307a6d7c351c32d97acb4da81ec240df94d04d7ce8ed75c0a56c5e6965c320c",
+            ),
+            (
+                5,
+                "0000000000000000000000000000000000000000000000000000000000000000",
+                "47b770b532dd2683b6f4955674536d682f6eea04b8fed8d169be710e3b766a09",
+            ),
+            (
+                11,
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+                "cc6d55cd36122e600df2e352e0d6fe6ee5b4f613da118af032afacab1d959d02",
+            ),
+            (
+                0,
+                "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                "dcf96d9de37bcaa9688144824c485e7008b9ecfd91680879cd59e8326b1a6705",
+            ),
+            (
+                5,
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+                "47503f51cfc5326908db3769bc4bc288fa56f07ebaf2a4a2df9cf4bdf2f6e701",
+            ),
+            (
+                7,
+                "0000000000000000000000000000000000000000000000000000000000000080",
+                "a3339f0af7da5984156ca2ce6605010fdb54b08a504724ec5c63af1e2d13c60e",
+            ),
+            (
+                3,
+                "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+                "b156a646e0d06f92804192e0336fbfcf2cb3277f954c3c2f94845ce1b254f40e",
+            ),
+        ];
+        for (message, r, s) in cases {
+            let signature = Signature::from_slice(&[unhex(r), unhex(s)].concat()).unwrap();
+            let lax = ed25519_dalek::Signature::from_bytes(&signature.0);
+            public.0.verify(&[message], &lax).unwrap();
+            assert!(public.0.verify_strict(&[message], &lax).is_err());
+            assert_eq!(public.verify_raw(&[message], &signature).unwrap_err().code(), Code::BadSignature);
+        }
     }
 
     #[test]
