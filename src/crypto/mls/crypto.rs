@@ -1,7 +1,7 @@
 //! The primitives behind openmls, with all randomness from one seed.
 
 use core::{convert::Infallible, fmt};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chacha20::ChaCha20Rng;
 use hkdf::Hkdf;
@@ -43,13 +43,16 @@ const HKDF_MAX: usize = 255 * 32;
 pub(crate) struct MlsCrypto {
     ephemerals: Prk,
     draws: Mutex<ChaCha20Rng>,
+    /// The key under which a signature was verified last. To parse one takes the root of a
+    /// field element, and messages come in runs of one sender.
+    verifier: Mutex<Option<VerifyKey>>,
 }
 
 impl MlsCrypto {
     pub(crate) fn new(seed: Zeroizing<[u8; 32]>) -> Self {
         let prk = Prk::extract(&[], seed.as_ref());
         let draws = ChaCha20Rng::from_seed(*prk.expand(Label::MLS_RANDOM, &[]));
-        MlsCrypto { ephemerals: prk, draws: Mutex::new(draws) }
+        MlsCrypto { ephemerals: prk, draws: Mutex::new(draws), verifier: Mutex::default() }
     }
 
     fn ephemeral(&self, operation: &[u8], inputs: [&[u8]; 4]) -> ChaCha20Rng {
@@ -58,8 +61,18 @@ impl MlsCrypto {
     }
 
     fn fill(&self, bytes: &mut [u8]) {
-        // A generator has no state that a panic elsewhere could leave half-made.
-        self.draws.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes);
+        locked(&self.draws).fill_bytes(bytes);
+    }
+
+    fn verifier(&self, bytes: &[u8]) -> Result<VerifyKey, CryptoError> {
+        let last = locked(&self.verifier).clone().filter(|key| key.as_bytes() == bytes);
+        if let Some(key) = last {
+            return Ok(key);
+        }
+        // Not under the lock: openmls verifies the leaves of a tree on several threads.
+        let key = VerifyKey::parse(bytes).map_err(|_| CryptoError::InvalidPublicKey)?;
+        *locked(&self.verifier) = Some(key.clone());
+        Ok(key)
     }
 }
 
@@ -166,7 +179,7 @@ impl OpenMlsCrypto for MlsCrypto {
         signature: &[u8],
     ) -> Result<(), CryptoError> {
         ed25519(scheme)?;
-        let key = VerifyKey::parse(key).map_err(|_| CryptoError::InvalidPublicKey)?;
+        let key = self.verifier(key)?;
         Signature::from_slice(signature)
             .and_then(|signature| key.verify_raw(data, &signature))
             .map_err(|_| CryptoError::InvalidSignature)
@@ -249,6 +262,11 @@ impl OpenMlsCrypto for MlsCrypto {
         let (private, public) = hpke::derive_key_pair(ikm);
         Ok(HpkeKeyPair { private: private.as_slice().into(), public: public.to_vec() })
     }
+}
+
+/// Nothing that is locked here has a state that a panic elsewhere could leave half-made.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn only(condition: bool, error: CryptoError) -> Result<(), CryptoError> {

@@ -148,6 +148,24 @@ fn generated_signature_keys_sign() {
 }
 
 #[test]
+fn a_signature_is_verified_with_the_key_it_is_verified_with_now() {
+    let (crypto, scheme) = (crypto(0), SignatureScheme::ED25519);
+    let [a, b] = [(); 2].map(|()| crypto.signature_key_gen(scheme).unwrap());
+    let verify = |key: &[u8], signature: &[u8]| crypto.verify_signature(scheme, b"text", key, signature);
+    let [of_a, of_b] = [&a, &b].map(|(seed, _)| crypto.sign(scheme, b"text", seed).unwrap());
+    for _ in 0..2 {
+        verify(&a.1, &of_a).unwrap();
+        assert_eq!(verify(&a.1, &of_b), Err(CryptoError::InvalidSignature));
+        verify(&b.1, &of_b).unwrap();
+        assert_eq!(verify(&b.1, &of_a), Err(CryptoError::InvalidSignature));
+        for bad in [&b.1[..31], &[0; 32], &[&b.1[..], &[0]].concat()] {
+            assert_eq!(verify(bad, &of_b), Err(CryptoError::InvalidPublicKey));
+        }
+        verify(&b.1, &of_b).unwrap();
+    }
+}
+
+#[test]
 fn one_seed_gives_one_stream_of_draws() {
     let draws = |crypto: &MlsCrypto| {
         (crypto.random_vec(40).unwrap(), crypto.random_array::<4>().unwrap(), crypto.random_vec(32).unwrap())
