@@ -1,6 +1,9 @@
 //! openmls by itself, with the provider and the in-memory storage that its authors publish.
 
-use std::time::{Duration, Instant};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use openmls::prelude::{
@@ -14,6 +17,7 @@ use openmls_traits::{
     signatures::{Signer, SignerError},
     types::SignatureScheme,
 };
+use sha2::{Digest as _, Sha256};
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
 
@@ -45,6 +49,15 @@ impl Key {
             signature_key: self.0.verifying_key().to_bytes().to_vec().into(),
         }
     }
+}
+
+/// What is sent.
+#[derive(Clone, Copy)]
+pub struct Message {
+    /// Its length in bytes.
+    pub size: usize,
+    /// Whether a header of 300 bytes with its hash is signed too, as a submission's is.
+    pub signed_again: bool,
 }
 
 /// A group of so many members, of whom two act.
@@ -91,14 +104,20 @@ impl Raw {
         Raw { key, sender: (a, group), receiver: (b, joined), messages: Vec::new() }
     }
 
-    /// Makes so many messages of 1 KiB.
-    pub fn send(&mut self, count: usize) -> Duration {
+    /// Makes so many messages.
+    pub fn send(&mut self, count: usize, message: Message) -> Duration {
         let (provider, group) = &mut self.sender;
-        let body = [b'x'; 1024];
+        let body = vec![b'x'; message.size];
         let began = Instant::now();
         for _ in 0..count {
-            let message = group.create_message(provider, &self.key, &body).unwrap();
-            self.messages.push(message.tls_serialize_detached().unwrap());
+            let made = group.create_message(provider, &self.key, &body).unwrap();
+            let made = made.tls_serialize_detached().unwrap();
+            if message.signed_again {
+                let mut header = [0; 300];
+                header[..32].copy_from_slice(&Sha256::digest(&made));
+                black_box(self.key.0.sign(&header));
+            }
+            self.messages.push(made);
         }
         began.elapsed()
     }

@@ -121,7 +121,7 @@ impl<'a> Call<'a, '_> {
             if entry.seq <= session.row.seq {
                 continue;
             }
-            let (next, chained) = tail.extend(&item.entry)?;
+            let (next, chained) = tail.chain(entry, &item.entry)?;
             tail = next.clone();
             chain.push((next, chained));
         }

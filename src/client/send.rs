@@ -70,8 +70,8 @@ impl Call<'_, '_> {
     fn transmit(&mut self, session: &mut Session<'_>, item: &mut Item) -> Result<()> {
         let Work::Message(work) = item.work()? else { return Err(corrupt("not a message")) };
         let nonce = work.nonce.as_slice().try_into().map_err(|_| corrupt("nonce"))?;
-        let content = Content::decode(work.kind, Bytes::copy_from_slice(&work.content))?;
-        let plaintext = Frame::new(&content, nonce, seen(session)?).seal()?;
+        let content = Bytes::copy_from_slice(&work.content);
+        let plaintext = Frame::of_encoded(work.kind, content, nonce, seen(session)?).seal()?;
         let account = self.account.clone();
         let backend = &session.backend;
         let mls = session.member.encrypt(&backend.provider(), &MlsSigner(&account.key), &plaintext);

@@ -41,6 +41,11 @@ impl Frame {
     /// `nonce` is random, drawn once for a message and kept when it is encrypted again.
     pub(crate) fn new(content: &Content, nonce: [u8; 16], seen: Seen) -> Self {
         let (kind, content) = content.encode();
+        Frame::of_encoded(kind, content, nonce, seen)
+    }
+
+    /// The same, for content that was encoded before.
+    pub(crate) fn of_encoded(kind: u32, content: Bytes, nonce: [u8; 16], seen: Seen) -> Self {
         Frame { nonce, seen, kind, content }
     }
 

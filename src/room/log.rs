@@ -54,7 +54,11 @@ impl Tail {
     /// # Errors
     /// [`Code::BrokenLog`], [`Code::BadStamp`], [`Code::BadSubmission`] (V-501 to V-505).
     pub(crate) fn extend(&self, bytes: &Bytes) -> Result<(Self, Chained)> {
-        let entry: LogEntry = wire::decode(bytes)?;
+        self.chain(wire::decode(bytes)?, bytes)
+    }
+
+    /// As [`Tail::extend`], for an entry that was decoded from these bytes.
+    pub(crate) fn chain(&self, entry: LogEntry, bytes: &Bytes) -> Result<(Self, Chained)> {
         ensure(entry.room == self.room, Code::BrokenLog, "room")?;
         ensure(Some(entry.seq) == self.seq.checked_add(1), Code::BrokenLog, "sequence number")?;
         ensure(entry.term == self.term, Code::BrokenLog, "term")?;
