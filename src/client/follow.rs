@@ -19,6 +19,7 @@ use crate::{
     content::{Frame, Seen},
     crypto,
     error::{Error, Result, ensure},
+    identity::View,
     ids::{AgencyId, Device, RoomId, UserId},
     limits,
     room::{
@@ -242,8 +243,14 @@ impl<'a> Call<'a, '_> {
     fn process(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Incoming> {
         let stamp = &chained.entry.stamp;
         let provider = session.backend.provider();
-        let mut view = self.directory.view(&self.draft, stamp.trust_version)?;
-        let mut verify = |cert: &Bytes| view.device(cert, stamp.at);
+        // Only commits that add somebody show certificates.
+        let mut view: Option<View<'_, '_>> = None;
+        let mut verify = |cert: &Bytes| match &mut view {
+            Some(view) => view.device(cert, stamp.at),
+            none => {
+                none.insert(self.directory.view(&self.draft, stamp.trust_version)?).device(cert, stamp.at)
+            }
+        };
         let processed = session.member.process(&provider, &chained.entry, &mut verify);
         session.backend.check(processed)
     }

@@ -119,7 +119,7 @@ pub(crate) use certificate::{DeviceCertificate, read_certificate};
 pub(crate) use chain::ChainLink;
 pub use chain::{RecoveryKey, UserChain, UserKind};
 pub use descriptor::{AgencyDescriptor, Descriptor};
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, View};
 pub(crate) use enrolment::DeviceOffer;
 pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar};
 pub use federation::{Federation, RootKey};

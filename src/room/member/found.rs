@@ -42,6 +42,6 @@ impl MemberRoom {
             group_info: framing::message_bytes(&info.map_err(|_| Error::new(Code::Mls, "group info"))?)?,
             ratchet_tree: framing::tree_bytes(&mls.export_ratchet_tree())?,
         };
-        Ok((MemberRoom { mls, state }, founding))
+        Ok((MemberRoom::new(mls, state), founding))
     }
 }

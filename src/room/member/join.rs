@@ -66,7 +66,7 @@ impl MemberRoom {
         let private = sealed.and_then(|sealed| PrivateState::decode(&sealed.0, &state.private_hash).ok());
 
         let mls = staged.into_group(provider).map_err(|_| bad("group"))?;
-        let room = MemberRoom { mls, state };
+        let room = MemberRoom::new(mls, state);
         for (_, leaf) in room.mls.treesync().full_leaves() {
             key_package::check_leaf(leaf, verify)?;
         }

@@ -9,8 +9,10 @@ pub(crate) use commit::{Outgoing, Plan};
 pub(crate) use join::{Joined, Joining};
 pub(crate) use process::{Incoming, ReceivedCommit};
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use openmls::prelude::{GroupId, MlsGroup, OpenMlsProvider};
+use openmls::prelude::{GroupId, LeafNodeIndex, MlsGroup, OpenMlsProvider};
 use openmls_traits::signatures::Signer;
 
 use super::{framing, key_schedule::PrivateStateSecret, roster::Roster, state::RoomState, suite};
@@ -24,15 +26,21 @@ use crate::{
 pub(crate) struct MemberRoom {
     mls: MlsGroup,
     state: RoomState,
+    /// Whose the leaves are that have sent in this epoch, so that a certificate is read once.
+    senders: BTreeMap<LeafNodeIndex, Device>,
 }
 
 impl MemberRoom {
+    fn new(mls: MlsGroup, state: RoomState) -> Self {
+        MemberRoom { mls, state, senders: BTreeMap::new() }
+    }
+
     /// Loads the device's part in a room, if it has one.
     pub(crate) fn load<P: OpenMlsProvider>(provider: &P, room: &RoomId) -> Result<Option<Self>> {
         let mls = MlsGroup::load(provider.storage(), &GroupId::from_slice(room.as_bytes()));
         let Some(mls) = mls.map_err(|_| Error::new(Code::StoreCorrupt, "group"))? else { return Ok(None) };
         let state = suite::room_state(mls.extensions())?;
-        Ok(Some(MemberRoom { mls, state }))
+        Ok(Some(Self::new(mls, state)))
     }
 
     pub(crate) fn state(&self) -> &RoomState {

@@ -129,6 +129,7 @@ impl MemberRoom {
             None => self.mls.merge_pending_commit(provider).map_err(|_| Error::new(Code::Mls, "merge"))?,
         }
         self.state = commit.change.state.clone();
+        self.senders.clear();
         Ok(commit.change)
     }
 
@@ -143,9 +144,14 @@ impl MemberRoom {
     }
 
     /// The device of a leaf that has sent something.
-    fn device(&self, leaf: LeafNodeIndex) -> Result<Device> {
+    fn device(&mut self, leaf: LeafNodeIndex) -> Result<Device> {
+        if let Some(device) = self.senders.get(&leaf) {
+            return Ok(device.clone());
+        }
         let node = self.mls.public_group().leaf(leaf).ok_or(Error::new(Code::Bug, "sender's leaf"))?;
-        Ok(identity::read_certificate(&suite::certificate(node.credential())?)?.device)
+        let device = identity::read_certificate(&suite::certificate(node.credential())?)?.device;
+        self.senders.insert(leaf, device.clone());
+        Ok(device)
     }
 
     /// Opens the private state in a commit's authenticated data, under the epoch that it ends.
