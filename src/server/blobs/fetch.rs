@@ -18,6 +18,7 @@ use crate::{
     crypto::sign,
     error::{Error, Result, ensure},
     ids::AgencyId,
+    limits,
     store::corrupt,
     time::Timestamp,
     wire::{
@@ -75,9 +76,10 @@ impl Call<'_, '_> {
         match answer.outcome {
             Ok(SharedBlob { info, expires_at }) => {
                 let chunks = verifier(&info)?.geometry().chunks();
+                let latest = self.now().plus(limits::BLOB_LIFETIME);
                 let row = BlobRow {
                     capability_hash: raw(&asked),
-                    expires_at: expires_at.as_millis(),
+                    expires_at: expires_at.min(latest).as_millis(),
                     uploader: None,
                     chunks,
                     present: 0,

@@ -362,3 +362,24 @@ fn what_has_expired_is_forgotten_everywhere() {
         assert!(!keeps(site));
     }
 }
+
+/// SPEC V-565: an origin does not say how long others keep what they have fetched.
+#[test]
+fn an_expiry_that_is_too_far_away_is_not_believed() {
+    let day = crate::identity::fixture::DAY;
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut bert = world.person("bert@b.example");
+    let (mut chunks, mut photo) = (Chunks::new(), Photo::new(1_000, "a.example"));
+    photo.file.expires_at = now().plus(402 * day);
+    world.site("a.example").now = now().plus(5 * day);
+    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    world.site("a.example").now = now();
+    download(&mut world, &mut bert, &mut chunks, &photo);
+    for (at, kept) in [("a.example", true), ("b.example", false)] {
+        let site = world.site(at);
+        site.now = now().plus(400 * day);
+        site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+        assert_eq!(Server::keeps(&site.store, &photo.file.origin, &photo.file.blob), Ok(kept), "{at}");
+    }
+}
