@@ -267,7 +267,7 @@ proptest! {
                 bytes[place] ^= 1 << bit;
             }
             tail = tail.extend(&bytes.into())?.0;
-            Ok::<_, crate::Error>(())
+            Ok::<_, crate::error::Error>(())
         });
         let last = tails.last().unwrap();
         let confirmed = followed.and_then(|()| tail.confirm(head(last, |_| {}), &key(12).verify_key()));
