@@ -11,8 +11,10 @@ mod world {
 
 use support::*;
 use verbund::{
+    Policy, RoomKind,
     client::{Command, Event},
     code::Code,
+    limits,
     store::{Apply, Batch, Store},
 };
 
@@ -71,13 +73,52 @@ fn a_leaving_that_cannot_be_committed_now_stops_nothing_else() {
     net.wait();
     assert_eq!((net.is_done(EMIL, leave), net.failure(ANNA, said)), (false, None));
     net.phones[ANNA].skew = 0;
-    net.resume(ANNA);
-    net.say(ANNA, room, "now");
     net.phones[BEN].online = true;
     net.wait();
     assert!(net.is_done(EMIL, leave));
-    assert_eq!(net.texts(BEN), ["bye", "now"]);
+    assert_eq!(net.texts(BEN), ["bye"]);
     net.agree(room, &[ANNA, BEN]);
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_put_anything_off() {
+    let mut net = officers(153);
+    let room = net.room(ANNA, &[BEN_ID, EMIL_ID]);
+    net.phones[ANNA].skew = 60 * 86_400_000;
+    net.rule = Box::new(|leg, _| if *leg == Leg::Up(ANNA) { Fault::Lost } else { Fault::None });
+    net.say(ANNA, room, "hello");
+    net.settle();
+    net.command(EMIL, |request| Command::Leave { request, room }).unwrap();
+    net.phones[BEN].online = false;
+    net.wait();
+    net.rule = no_faults();
+    net.phones[ANNA].skew = 0;
+    net.wait();
+    net.phones[BEN].online = true;
+    net.resume(BEN);
+    net.wait();
+    assert_eq!(net.texts(BEN), ["hello"]);
+    net.agree(room, &[ANNA, BEN]);
+}
+
+#[test]
+fn a_device_takes_part_in_no_more_rooms_than_it_can_follow() {
+    let mut net = officers(154);
+    let mut batch = Batch::default();
+    for n in 0..limits::SYNC_ROOMS as u128 {
+        batch.put([b"r/".as_slice(), &n.to_be_bytes()].concat(), Vec::new());
+    }
+    net.phones[ANNA].store.apply(&batch).unwrap();
+    let make = |request| Command::CreateRoom {
+        request,
+        kind: RoomKind::Group,
+        name: "One too many".into(),
+        policy: Policy::default(),
+        invite: vec![],
+    };
+    assert_eq!(net.command(ANNA, make).unwrap_err().code(), Code::Quota);
+    let room = net.room(BEN, &[ANNA_ID]);
+    assert!(net.has(ANNA, &Event::InvitationFailed { room, code: Code::Quota }));
 }
 
 #[test]

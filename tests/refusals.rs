@@ -138,6 +138,36 @@ fn a_hub_that_refuses_commits_for_the_present_epoch_is_asked_ever_more_rarely() 
 }
 
 #[test]
+fn a_hub_that_refuses_the_commit_of_a_leaving_is_asked_ever_more_rarely() {
+    let mut net = Net::new(145);
+    for name in [ANNA_ID, BEN_ID, EMIL_ID] {
+        net.enrol(name);
+    }
+    let room = net.room(ANNA, &[BEN_ID, EMIL_ID]);
+    net.phones[BEN].online = false;
+    let old = net.hosts[&agency(NORD)].store.clone();
+    let (leave, _) = net.command(EMIL, |request| Command::Leave { request, room }).unwrap();
+    for phone in [EMIL, ANNA] {
+        while net.carry(phone) {}
+        net.resume(phone);
+    }
+    assert!(net.carry(ANNA));
+    // A hub that has lost the proposal knows of no leaving.
+    let good = core::mem::replace(store_of(&mut net, NORD), old);
+    net.phones[EMIL].online = false;
+    net.say(ANNA, room, "patience");
+    net.settle();
+    *store_of(&mut net, NORD) = good;
+    net.phones[EMIL].online = true;
+    net.phones[BEN].online = true;
+    net.wait();
+    net.wait();
+    assert!(net.is_done(EMIL, leave));
+    assert_eq!(net.texts(BEN), ["patience"]);
+    net.agree(room, &[ANNA, BEN]);
+}
+
+#[test]
 fn a_leaving_that_the_hub_refuses_for_the_present_epoch_comes_about_later() {
     let (mut net, room, good) = forgetful_hub(144);
     let (request, _) = net.command(EMIL, |request| Command::Leave { request, room }).unwrap();

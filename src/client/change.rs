@@ -74,11 +74,10 @@ impl Call<'_, '_> {
         let leaving = session.member.leaving()?;
         let own_leaving = leaving.contains(&self.account.device);
         if session.row.pending.is_none() && !leaving.is_empty() && !own_leaving {
-            let due = Timestamp::from_millis(session.row.commit_due);
-            if session.row.waiting > 0 || due <= self.now() {
+            if session.row.waiting > 0 || self.due(false, session.row.commit_due) {
                 self.commit(session, None, Change::default())?;
             } else {
-                self.wake(due);
+                self.wake(Timestamp::from_millis(session.row.commit_due));
             }
         }
         self.flush(session)

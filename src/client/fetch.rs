@@ -182,7 +182,7 @@ impl Call<'_, '_> {
             if row.awaited.is_empty() {
                 continue;
             }
-            if !all && Timestamp::from_millis(row.due) > self.now() {
+            if !self.due(all, row.due) {
                 self.wake(Timestamp::from_millis(row.due));
                 continue;
             }

@@ -45,6 +45,7 @@ impl Call<'_, '_> {
         mut invite: Vec<UserId>,
     ) -> Result<Receipt> {
         ensure(name.len() <= limits::ROOM_NAME, Code::BadArgument, "name")?;
+        self.room_for_one_more()?;
         let account = self.account.clone();
         let id = RoomId::random(self.draft.rng());
         let private = PrivateState::new(self.draft.rng(), name);
@@ -95,6 +96,12 @@ impl Call<'_, '_> {
         self.claim(&id, &invitation)?;
         self.close(session)?;
         self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"))
+    }
+
+    /// As many rooms as one synchronisation names; of others the device would hear nothing.
+    fn room_for_one_more(&self) -> Result<()> {
+        let rooms = self.draft.scan(&keys::rooms(), None, limits::SYNC_ROOMS)?;
+        ensure(rooms.len() < limits::SYNC_ROOMS, Code::Quota, "rooms")
     }
 
     /// An invitation in the making: nobody has answered yet.
@@ -195,7 +202,11 @@ impl Call<'_, '_> {
         if past || self.is_past(&tail.room, tail.seq)? {
             return Ok(());
         }
-        match self.join(&invitation, tail.clone(), &chained.entry, material) {
+        let joined = match here {
+            None => self.room_for_one_more(),
+            Some(_) => Ok(()),
+        };
+        match joined.and_then(|()| self.join(&invitation, tail.clone(), &chained.entry, material)) {
             Ok(()) => {
                 if let Some(here) = here {
                     self.fail_outbox(&tail.room, &here)?;

@@ -79,7 +79,8 @@ impl Call<'_, '_> {
     fn offer_last_resort(&mut self) -> Result<()> {
         let Some(row) = self.draft.get(&keys::last_resort())? else { return Ok(()) };
         let due = u64::from_be_bytes(row.try_into().map_err(|_| corrupt("last resort"))?);
-        if !self.due(false, due) {
+        let furthest = self.now().plus(RENEWED).as_millis();
+        if !self.passed(due) && due <= furthest {
             self.wake(Timestamp::from_millis(due));
             return Ok(());
         }

@@ -16,6 +16,7 @@ use crate::{
     crypto::{self, Verified},
     error::{Error, Result},
     ids::{AgencyId, RequestId, RoomId},
+    limits,
     store::corrupt,
     time::Timestamp,
     wire::{
@@ -244,11 +245,12 @@ impl Call<'_, '_> {
         code: Code,
     ) -> Result<()> {
         let next = session.row.seq.saturating_add(1);
-        let present = code == Code::WrongEpoch
-            && match item {
-                0 => session.row.pending.is_some(), // any commit in the log would have ended it
-                _ => self.epoch_of(session, item)? == Some(session.member.epoch()),
-            };
+        let present = match (item, &session.row.pending) {
+            // Any commit in the log would have ended it; one for somebody's leaving is made anew.
+            (0, Some(pending)) => code == Code::WrongEpoch || pending.item == 0,
+            (0, None) => false,
+            _ => code == Code::WrongEpoch && self.epoch_of(session, item)? == Some(session.member.epoch()),
+        };
         if refusal.seq < next && !present {
             return Ok(());
         }
@@ -353,7 +355,8 @@ impl Call<'_, '_> {
         let room = RoomId::from_slice(&awaited.room)?;
         let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
         if retry_at > 0 {
-            item.row.due = retry_at;
+            let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
+            item.row.due = retry_at.min(furthest);
             self.keep(&room, &item);
             return Ok(());
         }

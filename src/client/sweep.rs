@@ -48,7 +48,7 @@ impl Call<'_, '_> {
     pub(super) fn sweep(&mut self) -> Result<()> {
         let row: Option<SweepRow> = rows::read(&self.draft, &keys::sweep(), "sweep")?;
         let mut at = row.unwrap_or_default();
-        if !self.due(false, at.due) {
+        if !self.passed(at.due) && at.due <= self.now().plus(EVERY).as_millis() {
             return Ok(());
         }
         let mut left = PART;
@@ -79,7 +79,7 @@ impl Call<'_, '_> {
     fn forget_keys(&mut self, prefix: &[u8], (key, row): &Row) -> Result<()> {
         let over = key.get(prefix.len()..).and_then(|rest| rest.first_chunk());
         let over = u64::from_be_bytes(*over.ok_or(corrupt("key package key"))?);
-        if self.due(false, over) {
+        if self.passed(over) {
             let row: ExpiringRow = rows::parse(row, "key packages")?;
             row.keys.into_iter().for_each(|key| self.draft.delete(key));
             self.draft.delete(key.clone());

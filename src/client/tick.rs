@@ -36,8 +36,15 @@ impl Call<'_, '_> {
         self.sync()
     }
 
+    /// Whether it is time to try something again. A time further ahead than anything is put
+    /// off was set by a clock that has been put back since.
     pub(super) fn due(&self, all: bool, due: u64) -> bool {
-        all || Timestamp::from_millis(due) <= self.now()
+        let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
+        all || self.passed(due) || (furthest < due && due < u64::MAX)
+    }
+
+    pub(super) fn passed(&self, millis: u64) -> bool {
+        Timestamp::from_millis(millis) <= self.now()
     }
 
     fn remind_outbox(&mut self, all: bool) -> Result<()> {
