@@ -94,13 +94,14 @@ impl Enrolment {
     }
 
     /// The lists to accept one after the other: all of them, or if they are to be the first,
-    /// those from the newest one on that the anchor bears out.
+    /// those from the oldest one on that the anchor bears out. Not only the newest: a hub that
+    /// has not learnt of it yet stamps what it takes with the one before.
     pub(super) fn lists_from(&self, first: bool, federation: &Federation) -> Result<&[Bytes]> {
         if !first {
             return Ok(&self.trust_lists);
         }
         let mut refusal = Error::new(Code::MissingEvidence, "trust list");
-        for (place, bytes) in self.trust_lists.iter().enumerate().rev() {
+        for (place, bytes) in self.trust_lists.iter().enumerate() {
             match Signed::<Roster>::decode(bytes).and_then(|list| TrustList::first_signed(list, federation)) {
                 Ok(_) => return Ok(self.trust_lists.get(place..).unwrap_or_default()),
                 Err(error) => refusal = error,
