@@ -9,13 +9,18 @@ mod world {
     pub type Error = Box<dyn std::error::Error>;
 }
 
+use std::time::Duration;
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
 use support::*;
 use verbund::{
     Policy, RoomKind,
     client::{Command, Event},
     code::Code,
+    identity::{Agency, AgencyStatus, RootKey, Roster, SigningKey},
     limits,
-    store::{Apply, Batch, Store},
+    store::{Apply, Batch, Ctx, Store},
 };
 
 const ANNA: usize = 0;
@@ -119,6 +124,57 @@ fn a_device_takes_part_in_no_more_rooms_than_it_can_follow() {
     assert_eq!(net.command(ANNA, make).unwrap_err().code(), Code::Quota);
     let room = net.room(BEN, &[ANNA_ID]);
     assert!(net.has(ANNA, &Event::InvitationFailed { room, code: Code::Quota }));
+}
+
+/// The trust list after the first of the federation of this seed.
+fn next_trust_list(seed: u8) -> Vec<u8> {
+    let mut rng = ChaCha20Rng::from_seed([seed; 32]);
+    let agencies = [NORD, SUED, WEST].map(|name| {
+        let [root, _certificate, _server] = [(); 3].map(|()| SigningKey::generate(&mut rng));
+        Agency::new(agency(name), AgencyStatus::Active, &root.verify_key())
+    });
+    let holders = [(); 3].map(|()| SigningKey::generate(&mut rng));
+    let named = ["Bund", "Nord", "Sued"].into_iter().zip(&holders);
+    let day = Duration::from_secs(86_400);
+    let roster = Roster {
+        federation: "verbund.example".into(),
+        version: 2,
+        issued_at: BEGIN,
+        expires_at: BEGIN.plus(300 * day),
+        roots: named.map(|(name, key)| RootKey::new(name, &key.verify_key())).collect(),
+        threshold: 2,
+        agencies: agencies.to_vec(),
+    };
+    Roster::join(&[roster.sign(&holders[0]).unwrap(), roster.sign(&holders[2]).unwrap()]).unwrap()
+}
+
+fn publish(net: &mut Net, at: &str, list: &[u8]) {
+    let host = net.hosts.get_mut(&agency(at)).unwrap();
+    let ctx = Ctx { now: net.now, store: &host.store, rng: &mut net.rng };
+    host.engine.trust_list(ctx, list).unwrap().commit(&mut host.store).unwrap();
+}
+
+#[test]
+fn a_room_that_waits_for_a_trust_list_says_so_and_goes_on_with_it() {
+    let mut net = officers(155);
+    let room = net.room(ANNA, &[BEN_ID, EMIL_ID]);
+    let list = next_trust_list(155);
+    publish(&mut net, NORD, &list);
+    for body in ["one", "two"] {
+        net.say(ANNA, room, body);
+        net.wait();
+    }
+    assert_eq!((net.texts(BEN).len(), net.texts(EMIL).len()), (0, 2));
+    let stalled = |event: &Event| matches!(event, Event::RoomStalled { .. });
+    assert_eq!((net.count(BEN, stalled), net.count(EMIL, stalled)), (1, 0));
+    assert!(net.has(BEN, &Event::RoomStalled { room, seq: 3, code: Code::MissingEvidence }));
+    publish(&mut net, SUED, &list);
+    net.wait();
+    assert_eq!(net.texts(BEN), ["one", "two"]);
+    net.say(BEN, room, "three");
+    net.settle();
+    assert_eq!(net.texts(ANNA), ["three"]);
+    net.agree(room, &[ANNA, BEN, EMIL]);
 }
 
 #[test]

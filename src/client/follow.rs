@@ -46,8 +46,9 @@ enum After {
 }
 
 impl<'a> Call<'a, '_> {
-    /// Processes new entries of a room. Says whether the device has come further.
-    pub(super) fn follow(&mut self, delivery: RoomDelivery) -> Result<bool> {
+    /// Processes new entries of a room. Says whether the device has come further. With
+    /// `whole` the server has given everything that it has.
+    pub(super) fn follow(&mut self, delivery: RoomDelivery, whole: bool) -> Result<bool> {
         let mut session = match self.open(&delivery.room) {
             Ok(session) => session,
             Err(error) if error.code() == Code::UnknownRoom => return Ok(false),
@@ -68,7 +69,12 @@ impl<'a> Call<'a, '_> {
                 self.accept_evidence(&item.evidence)?;
             }
             if self.directory.trust_version(&self.draft)? < chained.entry.stamp.trust_version {
-                // The list comes with the next delivery; the entry waits for it.
+                // The list comes with the next delivery; the entry waits for it. If the own
+                // server does not have it either, that may take long.
+                if whole {
+                    let missing = Error::new(Code::MissingEvidence, "trust list");
+                    self.stall(&mut session, chained.entry.seq, missing)?;
+                }
                 break;
             }
             match self.apply(&mut session, &chained) {

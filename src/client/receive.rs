@@ -80,6 +80,7 @@ impl Call<'_, '_> {
         let done = self.inbox_done()?;
         let mut news = delivery.trust_list.is_some() || !delivery.descriptors.is_empty();
         news |= delivery.inbox.iter().any(|item| item.number > done);
+        let whole = delivery.trust_list.is_none() && !delivery.more;
         if !delivery.inbox.is_empty() {
             self.draft.expect_unchanged(keys::inbox())?;
         }
@@ -96,7 +97,7 @@ impl Call<'_, '_> {
             self.draft.put(keys::inbox(), item.number.to_be_bytes().to_vec());
         }
         for room in delivery.rooms {
-            news |= self.follow(room)?;
+            news |= self.follow(room, whole)?;
         }
         match delivery.more {
             true if news => self.sync(),
