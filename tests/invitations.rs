@@ -11,11 +11,14 @@ mod world {
 
 use std::time::Duration;
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
 use support::*;
 use verbund::{
+    Policy, Role, RoomKind,
     client::{Command, Event},
     code::Code,
-    ids::RoomId,
+    ids::{RequestId, RoomId},
     limits,
     store::Store,
 };
@@ -118,15 +121,19 @@ fn an_invitation_whose_material_is_gone_is_told_and_dropped() {
 /// A room whose hub has forgotten an entry that Emil has read, and has gone on otherwise. He
 /// follows it no further, and is told so once (SPEC V-472).
 fn forked(seed: u8) -> (Net, RoomId) {
-    let mut net = officers(seed);
-    let room = net.room(ANNA, &[EMIL_ID]);
+    fork(officers(seed), &[EMIL_ID])
+}
+
+fn fork(mut net: Net, invite: &[&str]) -> (Net, RoomId) {
+    let room = net.room(ANNA, invite);
     let backup = net.hosts[&agency(NORD)].store.clone();
-    net.phones[ANNA].online = false;
+    let others: Vec<_> = (0..net.phones.len()).filter(|phone| *phone != EMIL).collect();
+    others.iter().for_each(|phone| net.phones[*phone].online = false);
     net.say(EMIL, room, "read by Emil alone");
     net.settle();
     net.crash_server(NORD);
     net.hosts.get_mut(&agency(NORD)).unwrap().store = backup;
-    net.phones[ANNA].online = true;
+    others.iter().for_each(|phone| net.phones[*phone].online = true);
     for body in ["another", "and one more"] {
         net.say(ANNA, room, body);
         net.settle();
@@ -150,6 +157,72 @@ fn a_room_that_stalled_is_entered_again_by_a_new_invitation() {
     assert_eq!(net.texts(ANNA), ["me too"]);
     net.agree(room, &[ANNA, EMIL]);
     assert_eq!(joined(&net, EMIL), 2);
+    assert_eq!(net.count(EMIL, |event| matches!(event, Event::Left { .. })), 1);
+}
+
+#[test]
+fn a_room_that_stalled_is_not_entered_by_the_word_of_somebody_who_may_not_invite() {
+    const DORA: usize = 3;
+    const DORA_ID: &str = "dora@police.nord.example";
+    let mut net = officers(135);
+    net.enrol(DORA_ID);
+    let (mut net, room) = fork(net, &[EMIL_ID, DORA_ID]);
+    // That Dora may invite, the stalled device has not read.
+    let dora = user(DORA_ID);
+    net.command(ANNA, |request| Command::SetRole { request, room, user: dora, role: Role::Admin }).unwrap();
+    net.settle();
+    let emil = || vec![user(EMIL_ID)];
+    for enter in [false, true] {
+        net.command(DORA, |request| Command::Remove { request, room, users: emil() }).unwrap();
+        net.settle();
+        net.command(DORA, |request| Command::Invite { request, room, users: emil() }).unwrap();
+        net.wait();
+        let refused = Event::InvitationFailed { room, code: Code::NotPermitted };
+        assert_eq!((net.has(EMIL, &refused), joined(&net, EMIL)), (true, 1 + usize::from(enter)));
+        if !enter {
+            // As it stands the room can only be left; then it is a new one.
+            net.command(EMIL, |request| Command::Leave { request, room }).unwrap();
+            net.settle();
+        }
+    }
+    net.agree(room, &[ANNA, EMIL, DORA]);
+}
+
+#[test]
+fn another_hub_does_not_take_a_rooms_place() {
+    const CLARA: usize = 3;
+    const CLARA_ID: &str = "clara@police.west.example";
+    let mut net = officers(136);
+    net.enrol(CLARA_ID);
+    let backup = net.hosts[&agency(WEST)].store.clone();
+    // The same dice give the same room id.
+    let dice = |seed| ChaCha20Rng::from_seed([seed; 32]);
+    net.rng = dice(1);
+    let room = net.room(ANNA, &[CLARA_ID]);
+    net.rng = dice(1);
+    let request = RequestId::random(&mut net.rng);
+    let (kind, policy, name) = (RoomKind::Group, Policy::default(), "Red bicycle".to_owned());
+    let create = Command::CreateRoom { request, kind, policy, name, invite: Vec::new() };
+    let receipt = net.call(BEN, |engine, ctx| engine.command(ctx, create)).unwrap();
+    assert_eq!(receipt.room, Some(room));
+    net.rng = dice(2);
+    net.settle();
+    for _ in 0..10 {
+        net.say(BEN, room, "further than the other room");
+        net.settle();
+    }
+    // Clara's server knows nothing of the first room any more.
+    net.crash_server(WEST);
+    net.hosts.get_mut(&agency(WEST)).unwrap().store = backup;
+    net.room(BEN, &[CLARA_ID]); // with a key package that was used before
+    let users = vec![user(CLARA_ID)];
+    net.command(BEN, |request| Command::Invite { request, room, users }).unwrap();
+    for _ in 0..4 {
+        net.wait();
+    }
+    assert!(net.has(CLARA, &Event::InvitationFailed { room, code: Code::NotHub }));
+    assert_eq!(net.view(CLARA, room).unwrap().hub, agency(NORD));
+    assert_eq!(net.count(CLARA, |event| matches!(event, Event::Left { .. })), 0);
 }
 
 #[test]

@@ -202,21 +202,39 @@ impl Call<'_, '_> {
         if past || self.is_past(&tail.room, tail.seq)? {
             return Ok(());
         }
-        let joined = match here {
+        let before = self.draft.savepoint();
+        let room = match &here {
+            Some(here) => self.make_way(here, &invitation, &chained.entry),
             None => self.room_for_one_more(),
-            Some(_) => Ok(()),
         };
-        match joined.and_then(|()| self.join(&invitation, tail.clone(), &chained.entry, material)) {
-            Ok(()) => {
-                if let Some(here) = here {
-                    self.fail_outbox(&tail.room, &here)?;
-                }
-                // Something may have been said since.
-                self.sync()
-            }
+        match room.and_then(|()| self.join(&invitation, tail.clone(), &chained.entry, material)) {
+            // Something may have been said since.
+            Ok(()) => self.sync(),
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
-            Err(error) => self.event(&Event::InvitationFailed { room: tail.room, code: error.code() }),
+            Err(error) => {
+                self.draft.go_back(before);
+                self.event(&Event::InvitationFailed { room: tail.room, code: error.code() })
+            }
         }
+    }
+
+    /// Ends a stay of which the end cannot be read, for the next. Nobody must take the room's
+    /// place who could not have brought the device back into it, as far as the device knows.
+    fn make_way(
+        &mut self,
+        here: &RoomRow,
+        invitation: &Invitation,
+        entry: &wire::log::LogEntry,
+    ) -> Result<()> {
+        ensure(here.hub == invitation.hub.as_str(), Code::NotHub, "invitation")?;
+        let inviter = &entry.header.claimed().sender.user;
+        let session = self.open(&entry.room)?;
+        let state = session.member.state();
+        let may = session.member.roster()?.has_user(inviter) && state.role(inviter) >= state.policy.invite;
+        ensure(may, Code::NotPermitted, "invitation")?;
+        let by = self.account.device.clone();
+        self.event(&Event::Left { room: entry.room, seq: here.seq, by })?;
+        self.fail_outbox(&entry.room, here)
     }
 
     /// Whether the device is still to read how it left a room to which it is invited again;
