@@ -9,7 +9,7 @@
 mod federation;
 mod raw;
 #[path = "../examples/three_agencies/world.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // as above
 mod world;
 
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Hubs that show two logs or repeat what they have, and what devices do about it.
 
 #[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // the example, which shares it, uses all of it
 mod federation;
 mod support;
 mod world {

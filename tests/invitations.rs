@@ -1,7 +1,7 @@
 //! Invitations that come late, lead nowhere, or lead back to where a log could not be followed.
 
 #[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // the example, which shares it, uses all of it
 mod federation;
 mod support;
 mod world {

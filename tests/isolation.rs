@@ -1,7 +1,7 @@
 //! One thing that goes wrong keeps nothing else waiting, and nothing grows without a bound.
 
 #[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // the example, which shares it, uses all of it
 mod federation;
 mod support;
 mod world {

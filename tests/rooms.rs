@@ -2,7 +2,7 @@
 //! everybody ends with the same history.
 
 #[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // the example, which shares it, uses all of it
 mod federation;
 mod support;
 mod world {

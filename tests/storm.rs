@@ -3,7 +3,7 @@
 //! for has one outcome, and nothing is stuck.
 
 #[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // the example, which shares it, uses all of it
 mod federation;
 mod support;
 mod world {

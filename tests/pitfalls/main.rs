@@ -10,7 +10,7 @@ mod store;
 mod trust;
 
 #[path = "../../examples/three_agencies/federation.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // the example, which shares it, uses all of it
 mod federation;
 #[path = "../support/mod.rs"]
 mod support;

@@ -13,7 +13,7 @@ mod mls;
 mod sign;
 mod trust;
 mod wire;
-#[allow(dead_code)]
+#[allow(dead_code)] // as above
 #[path = "../../../examples/three_agencies/world.rs"]
 mod world;
 
