@@ -81,6 +81,10 @@ impl MemberRoom {
 
     /// The devices that are to leave with the next commit.
     pub(crate) fn leaving(&self) -> Result<Vec<Device>> {
+        // Asked with every delivery, and a roster is read from every member's certificate.
+        if !self.has_proposals() {
+            return Ok(Vec::new());
+        }
         let roster = self.roster()?;
         self.mls.pending_proposals().map(|queued| Ok(super::commit::standalone(queued, &roster)?.1)).collect()
     }
