@@ -36,7 +36,7 @@ const UNDER_WAY: usize = 16;
 /// What openmls sends when it is asked for 1 KiB.
 const ALONE: raw::Message = raw::Message { size: 1024, signed_again: false };
 /// What a room sends for 1 KiB: padded to its size class, and signed once more for the servers.
-const AS_MUCH: raw::Message = raw::Message { size: 2048, signed_again: true };
+const AS_MUCH: raw::Message = raw::Message { size: 1536, signed_again: true };
 
 fn main() -> Result<(), Error> {
     let given: Vec<usize> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();

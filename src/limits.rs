@@ -107,7 +107,7 @@ pub const FORWARD_DISTANCE: u32 = 1_000;
 
 /// The encoded content of a message.
 pub const CONTENT: usize = 60 << 10;
-/// The smallest size class of a message; each class is twice the one before.
+/// The smallest size class of a message. The classes are this and its doubles, and 1.5 times each.
 pub const SIZE_CLASS_MIN: usize = 512;
 /// The largest size class of a message.
 pub const SIZE_CLASS_MAX: usize = 64 << 10;

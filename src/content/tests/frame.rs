@@ -60,13 +60,20 @@ fn every_content_length_lands_on_a_class() {
     for len in 0..=limits::CONTENT {
         let frame = frame(unknown(len));
         let bytes = frame.seal().unwrap();
-        assert!(bytes.len().is_power_of_two(), "{len}");
+        let step = bytes.len() / (1 << bytes.len().ilog2() >> 1);
+        assert!(matches!(step, 2 | 3) && bytes.len().trailing_zeros() >= 8, "{len}");
         assert!((SIZE_CLASS_MIN..=SIZE_CLASS_MAX).contains(&bytes.len()), "{len}");
         assert!(Frame::open(&bytes).unwrap() == frame, "{len}");
     }
     let widest = Seen { seq: u64::MAX, ..seen() };
     let content = Content::decode(u32::MAX, vec![1; limits::CONTENT]).unwrap();
     assert_eq!(Frame::new(&content, [9; 16], widest).seal().unwrap().len(), SIZE_CLASS_MAX);
+}
+
+#[test]
+fn a_kibibyte_does_not_cost_two() {
+    let text = Text::plain("x".repeat(1_024)).unwrap();
+    assert_eq!(frame(text).seal().unwrap().len(), 1_536);
 }
 
 #[test]

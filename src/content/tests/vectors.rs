@@ -166,10 +166,10 @@ fn described_file(file: &Value) -> FileRef {
     }
 }
 
-/// Frames on both sides of the first two class boundaries, and the largest.
+/// Frames on both sides of the first three class boundaries, and the largest.
 fn frames_made() -> Vec<(String, Frame)> {
     let mut rng = vectors::rng(7);
-    let lens = [0, 1, 445, 446, 957, 958, limits::CONTENT];
+    let lens = [0, 1, 445, 446, 701, 702, 957, 958, limits::CONTENT];
     let made = lens.map(|len| {
         let (mut nonce, mut hash) = ([0; 16], [0; 32]);
         rng.fill_bytes(&mut nonce);
@@ -304,6 +304,8 @@ fn frame_faults() -> Vec<Value> {
         ("no class", "V-701", Code::NotCanonical, padded(&plain, 0x80, 511)),
         ("smaller than a class", "V-701", Code::NotCanonical, padded(&plain, 0x80, 256)),
         ("larger class than needed", "V-701", Code::NotCanonical, padded(&plain, 0x80, 1024)),
+        ("half step larger than needed", "V-701", Code::NotCanonical, padded(&plain, 0x80, 768)),
+        ("no half step below the smallest class", "V-701", Code::NotCanonical, padded(&plain, 0x80, 384)),
         ("larger than all classes", "V-701", Code::NotCanonical, padded(&plain, 0x80, 128 << 10)),
         ("no mark", "V-702", Code::NotCanonical, padded(&plain, 0, 512)),
         ("another mark", "V-702", Code::NotCanonical, padded(&plain, 0x81, 512)),
