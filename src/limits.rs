@@ -197,5 +197,7 @@ pub const MESSAGES_KNOWN: u64 = 4_096;
 pub const OUTBOX: usize = 4_096;
 /// The longest wait before something unanswered is sent again, in milliseconds.
 pub const RETRY_MAX_MILLIS: u64 = 600_000;
+/// How often a device asks again for the evidence that an invitation lacks: for some three hours.
+pub const EVIDENCE_ASKED: u32 = 24;
 /// Events kept for the app until it acknowledges them, read at one time.
 pub const EVENTS: usize = 1_024;

@@ -20,7 +20,7 @@ use verbund::{
     code::Code,
     ids::{RequestId, RoomId},
     limits,
-    store::Store,
+    store::{MemoryStore, Store},
 };
 
 const ANNA: usize = 0;
@@ -262,4 +262,81 @@ fn a_stay_of_which_the_server_has_no_more_gives_way_to_the_next() {
     net.settle();
     assert_eq!(net.texts(BEN), ["here again"]);
     net.agree(room, &[ANNA, BEN, EMIL]);
+}
+
+/// A room whose hub's agency has nobody in it any more, and Clara, who is invited there by Ben
+/// and knows nothing of that agency.
+fn hub_alone(seed: u8) -> (Net, RoomId, usize) {
+    const CLARA_ID: &str = "clara@police.west.example";
+    let mut net = officers(seed);
+    let clara = net.enrol(CLARA_ID);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let ben = user(BEN_ID);
+    net.command(ANNA, |request| Command::SetRole { request, room, user: ben, role: Role::Admin }).unwrap();
+    net.settle();
+    net.command(ANNA, |request| Command::Leave { request, room }).unwrap();
+    net.wait();
+    assert_eq!(net.view(ANNA, room), None);
+    net.phones[clara].online = false;
+    let users = vec![user(CLARA_ID)];
+    net.command(BEN, |request| Command::Invite { request, room, users }).unwrap();
+    net.settle();
+    (net, room, clara)
+}
+
+/// Takes what the west's server knows of the hub's agency away from it; its store before that.
+fn forget_the_hub(net: &mut Net) -> MemoryStore {
+    let host = net.hosts.get_mut(&agency(WEST)).unwrap();
+    let whole = host.store.clone();
+    let of_hub =
+        |key: &[u8]| key.starts_with(b"id/desc/") && key.windows(NORD.len()).any(|w| w == NORD.as_bytes());
+    let others = whole.rows().filter(|(key, _)| !of_hub(key));
+    host.store = others.map(|(key, row)| (key.to_vec(), row.to_vec())).collect();
+    assert!(host.store.len() < whole.len());
+    whole
+}
+
+/// SPEC V-457
+#[test]
+fn an_invitation_brings_its_hubs_descriptor_along() {
+    let (mut net, room, clara) = hub_alone(137);
+    net.phones[clara].online = true;
+    net.resume(clara);
+    net.settle();
+    net.agree(room, &[BEN, clara]);
+}
+
+/// SPEC V-457
+#[test]
+fn an_invitation_that_lacks_evidence_waits_for_it() {
+    let (mut net, room, clara) = hub_alone(138);
+    let whole = forget_the_hub(&mut net);
+    net.phones[clara].online = true;
+    net.resume(clara);
+    net.idle(Duration::from_secs(3_600));
+    for _ in 0..50 {
+        net.resume(clara);
+        net.settle();
+    }
+    assert_eq!((joined(&net, clara), rows(&net, clara, "j/")), (0, 1));
+    net.hosts.get_mut(&agency(WEST)).unwrap().store = whole;
+    net.idle(Duration::from_secs(600));
+    net.agree(room, &[BEN, clara]);
+    assert_eq!(rows(&net, clara, "j/"), 0);
+    assert_eq!(net.count(clara, |event| matches!(event, Event::InvitationFailed { .. })), 0);
+}
+
+/// SPEC V-457
+#[test]
+fn an_invitation_that_lacks_evidence_for_long_is_told_and_dropped() {
+    let (mut net, room, clara) = hub_alone(139);
+    forget_the_hub(&mut net);
+    net.phones[clara].online = true;
+    net.resume(clara);
+    net.idle(Duration::from_secs(6 * 3_600));
+    assert!(net.has(clara, &Event::InvitationFailed { room, code: Code::MissingEvidence }));
+    assert_eq!((rows(&net, clara, "j/"), rows(&net, clara, "w/")), (0, 0));
+    let told = net.phones[clara].events.len();
+    net.idle(Duration::from_secs(3_600));
+    assert_eq!(net.phones[clara].events.len(), told);
 }

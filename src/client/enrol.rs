@@ -6,13 +6,13 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use super::{
-    Client, Output,
+    Client, Event, Output,
     call::Call,
     keys,
-    rows::{self, AccountRow},
+    rows::{self, AccountRow, AwaitedRow},
 };
 use crate::{
-    code::Code,
+    code::{Code, Kind},
     crypto::SigningKey,
     error::{Error, Result, ensure},
     identity::{Directory, Enrolment, Federation, NewDevice, RecoveryKey, UserKind},
@@ -80,7 +80,9 @@ impl Client {
         chain.endorse(offer, device.key(), draft.now())
     }
 
-    /// Takes the registrar's enrolment over and makes the device known to its server.
+    /// Takes the registrar's enrolment over and makes the device known to its server. If that
+    /// does not take it, [`Event::Failed`] says why: with a code of [`Kind::Refused`] it is
+    /// asked again later, after any other the device needs another enrolment.
     ///
     /// # Errors
     /// Whatever is wrong with the enrolment, seen from `federation`;
@@ -102,23 +104,62 @@ impl Client {
         ensure(ours, Code::CertificateMismatch, "enrolment of another device")?;
         let certificate = Enrolment::from_bytes(enrolment)?.certificate().to_vec();
         let id = call.random_id();
+        let due = call.retry_at(0).as_millis();
         call.change_account(|row| {
             row.certificate = certificate;
             row.enrol = id.as_bytes().to_vec();
             row.enrolled = false;
+            (row.enrol_due, row.enrol_attempts, row.enrol_refused) = (due, 0, 0);
         })?;
-        call.await_enrolment(id.as_bytes());
+        call.await_answer(id.as_bytes(), &AwaitedRow::default());
         call.send_enrolment(id)?;
         call.finish(())
     }
 }
 
 impl Call<'_, '_> {
-    pub(super) fn send_enrolment(&mut self, id: RequestId) -> Result<()> {
+    fn send_enrolment(&mut self, id: RequestId) -> Result<()> {
         let chain = self.directory.chain_bytes(&self.draft, &self.account.device.user)?;
         let certificate = self.account.certificate.clone();
         self.ask(id, RequestBody::Enrol(Enrol { certificate, chain }));
         Ok(())
+    }
+
+    /// Makes the device known, as long as the server has not said yes or no for good.
+    pub(super) fn remind_enrolment(&mut self, all: bool) -> Result<()> {
+        let row = &self.account.row;
+        if row.enrolled || row.enrol.is_empty() {
+            return Ok(());
+        }
+        let (due, attempts) = (row.enrol_due, row.enrol_attempts.saturating_add(1));
+        if !self.due(all, due) {
+            self.wake(Timestamp::from_millis(due));
+            return Ok(());
+        }
+        let id = RequestId::from_slice(&row.enrol)?;
+        let due = self.retry_at(attempts).as_millis();
+        self.change_account(|row| (row.enrol_due, row.enrol_attempts) = (due, attempts))?;
+        self.send_enrolment(id)
+    }
+
+    /// The server does not take the device: told once for each reason. What it finds wrong
+    /// with the enrolment stays wrong; what it does not know or permit may change.
+    pub(super) fn enrolment_refused(&mut self, request: RequestId, code: Code) -> Result<()> {
+        let number = u32::from(code.number());
+        let may_change = code.kind() == Kind::Refused;
+        if !may_change {
+            self.no_longer_awaited(request.as_bytes());
+        }
+        if may_change && self.account.row.enrol_refused == number {
+            return Ok(());
+        }
+        self.change_account(|row| {
+            row.enrol_refused = number;
+            if !may_change {
+                row.enrol.clear();
+            }
+        })?;
+        self.event(&Event::Failed { request, code })
     }
 }
 

@@ -196,13 +196,13 @@ impl Call<'_, '_> {
         {
             return self.sync();
         }
-        self.drop_invitation(number, &row)?;
         // The device has come by this one or by a later one, or has been removed since.
         let past = here.as_ref().is_some_and(|here| here.seq >= tail.seq);
         if past || self.is_past(&tail.room, tail.seq)? {
-            return Ok(());
+            return self.drop_invitation(number, &row);
         }
         let before = self.draft.savepoint();
+        self.drop_invitation(number, &row)?;
         let room = match &here {
             Some(here) => self.make_way(here, &invitation, &chained.entry),
             None => self.room_for_one_more(),
@@ -213,9 +213,23 @@ impl Call<'_, '_> {
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
+                if error.code() == Code::MissingEvidence && row.lacking < limits::EVIDENCE_ASKED {
+                    return self.lacks_evidence(number, row);
+                }
+                self.drop_invitation(number, &row)?;
                 self.event(&Event::InvitationFailed { room: tail.room, code: error.code() })
             }
         }
+    }
+
+    /// A document that the invitation needs is not at hand: it is asked for again with what
+    /// goes with the invitation, each time later, and may come with other news meanwhile.
+    fn lacks_evidence(&mut self, number: u64, mut row: InvitationRow) -> Result<()> {
+        self.draft.expect_unchanged(keys::invitation(number))?;
+        row.lacking = row.lacking.saturating_add(1);
+        row.due = self.retry_at(row.lacking).as_millis();
+        rows::write(&mut self.draft, keys::invitation(number), &row);
+        self.sync()
     }
 
     /// Ends a stay of which the end cannot be read, for the next. Nobody must take the room's

@@ -31,7 +31,10 @@ impl Call<'_, '_> {
         let id = *reply.request_id.as_bytes();
         let awaited = self.awaited(&id)?;
         match (reply.body, awaited) {
-            (ReplyBody::Delivery(delivery), _) => self.delivery(delivery),
+            (ReplyBody::Delivery(delivery), _) => {
+                self.sync_answered(&reply.request_id)?;
+                self.delivery(delivery)
+            }
             (ReplyBody::Refusal(refusal), _) => self.refused(*refusal),
             (ReplyBody::Material(material), Some(awaited)) if awaited.invitation > 0 => {
                 self.material(awaited.invitation, &material)
@@ -341,7 +344,7 @@ impl Call<'_, '_> {
             return self.event(&Event::StoreRolledBack);
         }
         if self.account.row.enrol == request.as_bytes() {
-            return self.event(&Event::Failed { request: *request, code });
+            return self.enrolment_refused(*request, code);
         }
         let Some(awaited) = awaited else { return self.published(request, false) };
         if code == Code::WrongEpoch {

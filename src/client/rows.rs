@@ -49,6 +49,14 @@ pub(super) struct AccountRow {
     /// The request that makes the device known, until it is answered.
     #[prost(bytes = "vec", tag = "7")]
     pub(super) enrol: Vec<u8>,
+    /// When to send it again, in milliseconds.
+    #[prost(uint64, tag = "8")]
+    pub(super) enrol_due: u64,
+    #[prost(uint32, tag = "9")]
+    pub(super) enrol_attempts: u32,
+    /// The number of the code with which the server has refused it, told to the app.
+    #[prost(uint32, tag = "10")]
+    pub(super) enrol_refused: u32,
 }
 
 /// A room.
@@ -314,6 +322,14 @@ pub(super) struct SyncRow {
     /// How many submissions the device had made.
     #[prost(uint64, tag = "2")]
     pub(super) counter: u64,
+    /// When the engine wants to be called because of it, in milliseconds; 0: never.
+    #[prost(uint64, tag = "3")]
+    pub(super) due: u64,
+    /// How often in a row it was due and unanswered.
+    #[prost(uint32, tag = "4")]
+    pub(super) attempts: u32,
+    #[prost(bool, tag = "5")]
+    pub(super) answered: bool,
 }
 
 /// Key packages that the server has not confirmed.
@@ -424,4 +440,7 @@ pub(super) struct InvitationRow {
     /// How many answers found it there.
     #[prost(uint32, tag = "6")]
     pub(super) waited: u32,
+    /// How many answers came without a document that the invitation needs.
+    #[prost(uint32, tag = "7")]
+    pub(super) lacking: u32,
 }

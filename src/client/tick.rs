@@ -6,7 +6,7 @@ use super::{
     Event, Output,
     call::Call,
     keys, outbox,
-    rows::{self, AwaitedRow, InvitationRow, RoomRow, SyncRow, Work},
+    rows::{self, InvitationRow, RoomRow, SyncRow, Work},
 };
 use crate::{
     error::Result,
@@ -29,11 +29,13 @@ impl Call<'_, '_> {
         self.remind_invitations(all)?;
         self.remind_fetches(all)?;
         self.remind_publishing(all)?;
-        if !self.account.row.enrolled {
-            self.ask_enrolment()?;
-        }
+        self.remind_enrolment(all)?;
         self.sweep()?;
-        self.sync()
+        let last = self.synced()?;
+        // The call that an answered request had asked for: if each asked for the next, there
+        // would be no end of it.
+        let idle = !all && last.answered && last.due > 0 && self.passed(last.due);
+        self.ask_news(last, !idle)
     }
 
     /// Whether it is time to try something again. A time further ahead than anything is put
@@ -136,7 +138,8 @@ impl Call<'_, '_> {
     fn remind_invitations(&mut self, all: bool) -> Result<()> {
         for (key, row) in self.draft.scan(&keys::invitations(), None, limits::DEVICE_INBOX)? {
             let mut row: InvitationRow = rows::parse(&row, "invitation")?;
-            if !self.due(all, row.due) {
+            // Asked anew by every start, what lacks evidence would be given up too soon.
+            if !self.due(all && row.lacking == 0, row.due) {
                 self.wake(Timestamp::from_millis(row.due));
                 continue;
             }
@@ -149,8 +152,13 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// Asks for everything new.
+    /// Asks for everything new, and again later unless that is answered.
     pub(super) fn sync(&mut self) -> Result<()> {
+        let last = self.synced()?;
+        self.ask_news(last, true)
+    }
+
+    fn ask_news(&mut self, last: SyncRow, again: bool) -> Result<()> {
         let prefix = keys::rooms();
         let mut cursors = Vec::new();
         for (key, row) in self.draft.scan(&prefix, None, limits::SYNC_ROOMS)? {
@@ -170,9 +178,26 @@ impl Call<'_, '_> {
             counter,
         };
         let request_id = self.random_id();
-        let row = SyncRow { request_id: request_id.as_bytes().to_vec(), counter };
+        let missed = !last.answered && last.due > 0 && self.passed(last.due);
+        let attempts = last.attempts.saturating_add(u32::from(missed));
+        let due = if again { self.retry_at(attempts).as_millis() } else { 0 };
+        let request = request_id.as_bytes().to_vec();
+        let row = SyncRow { request_id: request, counter, due, attempts, answered: false };
         rows::write(&mut self.draft, keys::synced(), &row);
         self.ask(request_id, RequestBody::Sync(sync));
+        Ok(())
+    }
+
+    fn synced(&self) -> Result<SyncRow> {
+        Ok(rows::read(&self.draft, &keys::synced(), "synchronisation")?.unwrap_or_default())
+    }
+
+    /// The server has answered a synchronisation; an earlier one than the last is no matter.
+    pub(super) fn sync_answered(&mut self, request: &RequestId) -> Result<()> {
+        let row = self.synced()?;
+        if !row.answered && row.request_id == request.as_bytes() {
+            rows::write(&mut self.draft, keys::synced(), &SyncRow { attempts: 0, answered: true, ..row });
+        }
         Ok(())
     }
 
@@ -189,8 +214,10 @@ impl Call<'_, '_> {
         if submitted {
             return Ok(true);
         }
-        let row: Option<SyncRow> = rows::read(&self.draft, &keys::synced(), "synchronisation")?;
-        let Some(row) = row.filter(|row| row.request_id == request.as_bytes()) else { return Ok(false) };
+        let row = self.synced()?;
+        if row.request_id != request.as_bytes() {
+            return Ok(false);
+        }
         if row.counter == self.submissions()? {
             return Ok(true);
         }
@@ -207,22 +234,9 @@ impl Call<'_, '_> {
         self.change_account(|row| {
             row.enrolled = true;
             row.enrol.clear();
+            row.enrol_refused = 0;
         })?;
         self.event(&Event::Enrolled)?;
         self.offer_first_packages()
-    }
-
-    /// Makes the device known, or asks again.
-    fn ask_enrolment(&mut self) -> Result<()> {
-        let row = &self.account.row;
-        if row.certificate.is_empty() || row.enrol.is_empty() {
-            return Ok(());
-        }
-        let id = RequestId::from_slice(&row.enrol)?;
-        self.send_enrolment(id)
-    }
-
-    pub(super) fn await_enrolment(&mut self, id: &[u8; 16]) {
-        self.await_answer(id, &AwaitedRow::default());
     }
 }

@@ -16,13 +16,14 @@ use crate::{
     ids::{AgencyId, Device, RequestId},
     limits,
     room::submission,
+    store::corrupt,
     time::Timestamp,
     wire::{
         Signed, decode,
         device::{DeviceMessage, DeviceRequest, Failure, GetMaterial, ReplyBody, RequestBody, ServerReply},
         encode, encode_body,
         link::LinkItem,
-        log::{Submission, SubmissionHeader, SubmissionKind},
+        log::{Evidence, RoomMaterial, Submission, SubmissionHeader, SubmissionKind},
     },
 };
 
@@ -153,13 +154,22 @@ impl Call<'_, '_> {
     }
 
     /// What goes with an invitation: for a device that has it and has not joined yet.
+    /// Beside what the hub has sent it is given the hub's descriptor, for nobody of that agency
+    /// need be in the room.
     fn get_material(&self, device: &Device, wanted: &GetMaterial) -> Result<ReplyBody> {
         let spans = self.spans(&wanted.room, device)?;
         let invited = spans.spans.iter().any(|span| span.from == wanted.seq);
         ensure(invited, Code::UnknownRoom, "material")?;
         let row = self.draft.get(&RoomKeys::of(&wanted.room).material(wanted.seq))?;
-        let row = row.ok_or(Error::new(Code::Expired, "material"))?;
-        Ok(ReplyBody::Material(read_wire(row)?))
+        let mut material: RoomMaterial = read_wire(row.ok_or(Error::new(Code::Expired, "material"))?)?;
+        let hub = self.room(&wanted.room)?.ok_or(corrupt("room"))?.hub()?;
+        if let Some(descriptor) = self.directory.descriptor(&self.draft, &hub)? {
+            let descriptor = Evidence::Descriptor(descriptor.bytes().clone());
+            if !material.evidence.contains(&descriptor) && material.evidence.len() < limits::EVIDENCE {
+                material.evidence.push(descriptor);
+            }
+        }
+        Ok(ReplyBody::Material(material))
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Phone {
     pub skew: i64,
     /// Whether its app acknowledges events.
     pub reads: bool,
+    /// When its engine wants to be called, by its own clock.
+    pub wake: Option<Timestamp>,
 }
 
 /// An agency's server.
@@ -48,6 +50,8 @@ pub struct Host {
     pub store: MemoryStore,
     pub desk: Desk,
     pub ready: BTreeSet<AgencyId>,
+    /// When its engine wants to be called.
+    pub wake: Option<Timestamp>,
 }
 
 /// A way on which bytes go.
@@ -112,6 +116,11 @@ pub fn lose_first(which: impl Fn(&Leg) -> bool + 'static) -> Rule {
     })
 }
 
+/// A wake that holds until it has come: the sooner of two.
+fn sooner(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
 pub fn no_faults() -> Rule {
     Box::new(|_, _| Fault::None)
 }
@@ -137,7 +146,8 @@ impl Net {
                 .unwrap()
                 .commit(&mut store)
                 .unwrap();
-            hosts.insert(authority.agency.clone(), Host { engine, store, desk, ready: BTreeSet::new() });
+            let host = Host { engine, store, desk, ready: BTreeSet::new(), wake: None };
+            hosts.insert(authority.agency.clone(), host);
         }
         let (wire, rule) = (Vec::new(), no_faults());
         Net { now, rng, office, hosts, phones: Vec::new(), wire, rule, forgetful: false }
@@ -181,6 +191,7 @@ impl Net {
             online: true,
             skew: 0,
             reads: true,
+            wake: done.wake,
         };
         phone.take(done.outputs);
         self.phones.push(phone);
@@ -205,6 +216,7 @@ impl Net {
         let phone = &mut self.phones[phone];
         let ctx = Ctx { now, store: &phone.store, rng: &mut self.rng };
         let done = call(&mut phone.engine, ctx)?.commit(&mut phone.store).unwrap();
+        phone.wake = sooner(phone.wake, done.wake);
         phone.take(done.outputs);
         if forgetful {
             phone.engine = Client::new();
@@ -327,8 +339,38 @@ impl Net {
         }
     }
 
+    /// Lets time pass as for hosts that call their engines when these asked for it, and else
+    /// only when there is something to carry.
+    pub fn idle(&mut self, by: Duration) {
+        let end = self.now.plus(by);
+        for round in 0.. {
+            assert!(round < 20_000, "engines want to be called without end");
+            self.settle();
+            let phones = self.phones.iter().filter(|phone| phone.online).filter_map(|phone| {
+                let millis = phone.wake?.as_millis().saturating_add_signed(-phone.skew);
+                Some(Timestamp::from_millis(millis))
+            });
+            let next = phones.chain(self.hosts.values().filter_map(|host| host.wake)).min();
+            let Some(next) = next.filter(|next| *next <= end) else { break };
+            self.now = self.now.max(next);
+            for phone in 0..self.phones.len() {
+                if self.phones[phone].wake.is_some_and(|wake| wake <= self.clock(phone)) {
+                    self.tick(phone);
+                }
+            }
+            for agency in self.hosts.keys().cloned().collect::<Vec<_>>() {
+                if self.hosts[&agency].wake.is_some_and(|wake| wake <= self.now) {
+                    self.tick_server(&agency);
+                }
+            }
+        }
+        self.now = self.now.max(end);
+    }
+
     fn tick(&mut self, phone: usize) {
         if self.phones[phone].online {
+            // What is still to wait for, this call says anew.
+            self.phones[phone].wake = None;
             match self.call(phone, |engine, ctx| engine.tick(ctx)) {
                 Err(error) if error.code() == Code::StoreRolledBack => {}
                 result => result.unwrap(),
@@ -340,6 +382,7 @@ impl Net {
         let host = self.hosts.get_mut(agency).unwrap();
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
         let done = host.engine.tick(ctx, 256).unwrap().commit(&mut host.store).unwrap();
+        host.wake = done.wake;
         self.notify(agency, done.outputs);
     }
 
@@ -394,6 +437,7 @@ impl Net {
         let host = self.hosts.get_mut(&agency).unwrap();
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
         let done = host.engine.device(ctx, bytes).unwrap().commit(&mut host.store).unwrap();
+        host.wake = sooner(host.wake, done.wake);
         if forgetful {
             host.engine = Server::new();
         }
@@ -410,6 +454,7 @@ impl Net {
         let host = self.hosts.get_mut(from).unwrap();
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
         let done = host.engine.pump(ctx, to).unwrap().commit(&mut host.store).unwrap();
+        host.wake = sooner(host.wake, done.wake);
         let Some(frame) = done.value else {
             host.ready.remove(to);
             return false;
@@ -438,6 +483,7 @@ impl Net {
         if forgetful {
             host.engine = Server::new();
         }
+        host.wake = sooner(host.wake, done.wake);
         self.notify(at, done.outputs);
         done.value.map(|reply| reply.bytes)
     }

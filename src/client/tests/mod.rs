@@ -1,6 +1,7 @@
 //! What no honest server brings a client to do: its parts, called by themselves.
 
 mod deliveries;
+mod enrolment;
 mod fetching;
 mod packages;
 
