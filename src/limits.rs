@@ -193,10 +193,12 @@ pub const BATCH_ROWS: usize = 100_000;
 pub const BATCH_BYTES: usize = 64 << 20;
 /// Entries of a room's log within which a device knows a message that comes a second time.
 pub const MESSAGES_KNOWN: u64 = 4_096;
-/// Items of one room on their way, or epochs looked back over, at one time.
+/// Items of one room on their way, or epochs looked back over and remembered, at one time.
 pub const OUTBOX: usize = 4_096;
 /// The longest wait before something unanswered is sent again, in milliseconds.
 pub const RETRY_MAX_MILLIS: u64 = 600_000;
+/// Invitations that a device is taking up at one time; further ones fail.
+pub const INVITATIONS: usize = 1_024;
 /// How often a device asks again for the evidence that an invitation lacks: for some three hours.
 pub const EVIDENCE_ASKED: u32 = 24;
 /// Events kept for the app until it acknowledges them, read at one time.

@@ -11,7 +11,7 @@ use super::{
     Event,
     call::Call,
     keys,
-    rows::{self, JoinedRow, PendingRow, Work},
+    rows::{self, JoinedRow, PendingRow, ShareWork, Work},
     session::Session,
 };
 use crate::{
@@ -327,7 +327,7 @@ impl<'a> Call<'a, '_> {
             session.row.private = private.unwrap_or_default();
         }
         let rules = change.state.policy != before.policy || session.private().map(|p| p.label) != label;
-        self.note_readers(session, rules, &change);
+        self.note_readers(session, rules, &change)?;
         self.tell(session, chained.entry.seq, &change)?;
         if let Some(item) = won.filter(|won| won.item > 0)
             && let Some(item) = self.item(&session.id, item.item)?
@@ -337,17 +337,38 @@ impl<'a> Call<'a, '_> {
         Ok(After::Here)
     }
 
-    /// Remembers who joined, as long as messages are under way that were written before.
-    fn note_readers(&mut self, session: &Session<'_>, rules: bool, change: &room::Change) {
+    /// Remembers who joined, as long as messages are under way that were written before. Of a
+    /// message that is held the app has been told, and who agrees to it agrees to all who are
+    /// there then.
+    fn note_readers(&mut self, session: &Session<'_>, rules: bool, change: &room::Change) -> Result<()> {
         if session.row.messages == 0 {
             self.draft.delete_prefix(keys::joined_in(&session.id));
-            return;
+            return Ok(());
         }
-        if !change.joined.is_empty() || rules {
-            let users = change.joined.iter().map(ToString::to_string).collect();
-            let key = keys::joined(&session.id, session.member.epoch());
-            rows::write(&mut self.draft, key, &JoinedRow { users, rules });
+        if change.joined.is_empty() && !rules {
+            return Ok(());
         }
+        let users = change.joined.iter().map(ToString::to_string).collect();
+        let key = keys::joined(&session.id, session.member.epoch());
+        rows::write(&mut self.draft, key, &JoinedRow { users, rules });
+        let mut oldest = session.member.epoch();
+        for item in self.items(&session.id)? {
+            if let Work::Message(message) | Work::Share(ShareWork { message: Some(message), .. }) =
+                item.work()?
+                && !message.held
+            {
+                oldest = oldest.min(message.epoch);
+            }
+        }
+        let noted = self.draft.scan(&keys::joined_in(&session.id), None, limits::OUTBOX.saturating_add(1))?;
+        // More than are looked through need not be there (`readers_since`).
+        let too_many = noted.len().saturating_sub(limits::OUTBOX);
+        for (place, (key, _)) in noted.into_iter().enumerate() {
+            if place < too_many || key <= keys::joined(&session.id, oldest) {
+                self.draft.delete(key);
+            }
+        }
+        Ok(())
     }
 
     fn tell(&mut self, session: &Session<'_>, seq: u64, change: &room::Change) -> Result<()> {

@@ -153,10 +153,19 @@ impl Call<'_, '_> {
         self.close(session)
     }
 
-    /// Takes an invitation over from the inbox and asks for the tree that goes with it.
-    pub(super) fn invited(&mut self, number: u64, invitation: &Invitation) -> Result<()> {
-        if Tail::at(&invitation.entry).is_err() {
+    /// How many more invitations can be taken up now.
+    pub(super) fn places_for_invitations(&self) -> Result<usize> {
+        let taken = self.draft.scan(&keys::invitations(), None, limits::INVITATIONS)?;
+        Ok(limits::INVITATIONS.saturating_sub(taken.len()))
+    }
+
+    /// Takes an invitation over from the inbox, if it fits, and asks for the tree that goes with it.
+    pub(super) fn invited(&mut self, number: u64, invitation: &Invitation, fits: bool) -> Result<()> {
+        let Ok((tail, _)) = Tail::at(&invitation.entry) else {
             return Ok(()); // into no room; what comes after it is not kept waiting
+        };
+        if !fits {
+            return self.event(&Event::InvitationFailed { room: tail.room, code: Code::Quota });
         }
         let request_id = self.random_id();
         let row = InvitationRow {

@@ -69,7 +69,7 @@ impl Call<'_, '_> {
     }
 
     /// Everything new, in the order in which later parts rest on earlier ones.
-    pub(super) fn delivery(&mut self, delivery: Delivery) -> Result<()> {
+    pub(super) fn delivery(&mut self, mut delivery: Delivery) -> Result<()> {
         if let Some(list) = &delivery.trust_list {
             let own = self.account.device.user.agency().clone();
             let accepted = self.directory.accept_trust_list(&mut self.draft, list);
@@ -81,18 +81,26 @@ impl Call<'_, '_> {
             self.believed(&own, accepted.map(|_| ()))?;
         }
         let done = self.inbox_done()?;
+        // One further ahead than an inbox holds would have the next ones passed over.
+        let ahead = |number: u64| number.checked_sub(done).and_then(|ahead| usize::try_from(ahead).ok());
+        let expected = |number| ahead(number).is_some_and(|n| (1..=limits::DEVICE_INBOX).contains(&n));
+        delivery.inbox.retain(|item| expected(item.number));
         let mut news = delivery.trust_list.is_some() || !delivery.descriptors.is_empty();
-        news |= delivery.inbox.iter().any(|item| item.number > done);
+        news |= !delivery.inbox.is_empty();
         let whole = delivery.trust_list.is_none() && !delivery.more;
         if !delivery.inbox.is_empty() {
             self.draft.expect_unchanged(keys::inbox())?;
         }
+        let mut places = match delivery.inbox.iter().any(|i| matches!(i.body, InboxBody::Invitation(_))) {
+            true => self.places_for_invitations()?,
+            false => 0,
+        };
         for item in delivery.inbox {
-            if item.number <= done {
-                continue;
-            }
             match item.body {
-                InboxBody::Invitation(invitation) => self.invited(item.number, &invitation)?,
+                InboxBody::Invitation(invitation) => {
+                    self.invited(item.number, &invitation, places > 0)?;
+                    places = places.saturating_sub(1);
+                }
                 InboxBody::Claimed(answer) => self.claimed(answer)?,
                 InboxBody::Refusal(refusal) => self.refused(*refusal)?,
                 InboxBody::StockLow(left) => self.restock(left)?,

@@ -136,7 +136,7 @@ impl Call<'_, '_> {
     }
 
     fn remind_invitations(&mut self, all: bool) -> Result<()> {
-        for (key, row) in self.draft.scan(&keys::invitations(), None, limits::DEVICE_INBOX)? {
+        for (key, row) in self.draft.scan(&keys::invitations(), None, limits::INVITATIONS)? {
             let mut row: InvitationRow = rows::parse(&row, "invitation")?;
             // Asked anew by every start, what lacks evidence would be given up too soon.
             if !self.due(all && row.lacking == 0, row.due) {

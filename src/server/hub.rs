@@ -140,6 +140,9 @@ impl Call<'_, '_> {
         ensure(header.kind != SubmissionKind::Create, Code::RoomExists, "submission")?;
         ensure(header.term == place.tail.term, Code::NotHub, "another term")?;
         ensure(header.epoch == place.epoch, Code::WrongEpoch, "submission")?;
+        // V-513: not a passed epoch, which would be tried again, but a header of something else.
+        let epoch = epoch_of(&submission.mls, &header.room, header.kind)?;
+        ensure(epoch == header.epoch, Code::BadSubmission, "epoch")?;
         let stamp = self.stamp(Some(&place.tail.stamp))?;
         match header.kind {
             SubmissionKind::Message => self.message(submission, place, &row, stamp),
@@ -156,8 +159,6 @@ impl Call<'_, '_> {
         stamp: Stamp,
     ) -> Result<u64> {
         let header = submission.header.claimed();
-        let epoch = epoch_of(&submission.mls, &header.room, header.kind)?;
-        ensure(epoch == header.epoch, Code::BadSubmission, "epoch")?;
         let state = RoomState::decode(&row.state).map_err(unreadable)?;
         may_send(&state, &header.sender)?;
         let chained = self.append(submission, place, place.epoch, stamp, Vec::new())?;

@@ -4,6 +4,7 @@ use verbund::{
     client::{Command, Event},
     code::Code,
     ids::{RequestId, RoomId},
+    store::Store,
 };
 
 use super::*;
@@ -80,4 +81,35 @@ fn a_message_is_encrypted_again_by_itself_if_nobody_new_would_read_it() {
     );
     assert_eq!(net.history(ANNA).last().unwrap().1, *id.as_bytes());
     assert_eq!(net.count(BEN, |e| matches!(e, Event::SendNeedsConsent { .. })), 0);
+}
+
+#[test]
+fn a_held_message_makes_nothing_grow() {
+    let (mut net, room) = together(63);
+    net.phones[BEN].online = false;
+    let held = net.say(BEN, room, "before Dora came");
+    net.enrol(DORA_ID);
+    invite(&mut net, ANNA, room, DORA_ID);
+    net.settle();
+    net.phones[BEN].online = true;
+    net.resume(BEN);
+    net.settle();
+    let asked = |event: &Event| matches!(event, Event::SendNeedsConsent { request, .. } if *request == held);
+    assert_eq!(net.count(BEN, asked), 1);
+    for _ in 0..3 {
+        let users = vec![user(DORA_ID)];
+        net.command(ANNA, |request| Command::Remove { request, room, users }).unwrap();
+        net.settle();
+        invite(&mut net, ANNA, room, DORA_ID);
+        net.settle();
+        let noted = net.phones[BEN].store.scan(b"a/", None, 100).unwrap();
+        assert!(noted.is_empty(), "{}", noted.len());
+    }
+    // What is written meanwhile goes to those who are there, and what was held as soon as it may.
+    net.say(BEN, room, "after");
+    net.settle();
+    net.command(BEN, |_| Command::Consent { request: held }).unwrap();
+    net.settle();
+    assert_eq!(net.texts(ANNA), ["after", "before Dora came"]);
+    net.agree(room, &ALL);
 }

@@ -4,14 +4,19 @@ use bytes::Bytes;
 
 use super::Phone;
 use crate::{
-    client::{Output, keys},
+    client::{Event, Output, keys},
+    code::Code,
     crypto::{SigningKey, sign},
-    ids::{AgencyId, Hash, IncarnationId, MessageId, RoomId},
+    ids::{AgencyId, Device, DeviceId, Hash, IncarnationId, MessageId, RoomId, SubmissionId, UserId},
     limits,
+    room::{
+        log::Tail,
+        submission::{self, Parts, Place},
+    },
     time::Timestamp,
     wire::{
         device::{Delivery, InboxBody, InboxItem, Invitation},
-        log::Head,
+        log::{Head, Stamp, SubmissionKind},
     },
 };
 
@@ -27,12 +32,16 @@ fn sends(outputs: &[Output]) -> usize {
 
 /// An invitation whose entry is none.
 fn nonsense() -> Invitation {
+    invitation(Bytes::from_static(b"no entry"))
+}
+
+fn invitation(entry: Bytes) -> Invitation {
     let hash = Hash::from_bytes([1; 32]);
     let incarnation = IncarnationId::from_bytes([0; 16]);
     let head = Head { room: ROOM, term: 1, seq: 1, hash, at: Timestamp::from_millis(1), incarnation };
     Invitation {
         hub: AgencyId::parse("police.sued.example").unwrap(),
-        entry: Bytes::from_static(b"no entry"),
+        entry,
         head: sign(head, &[&SigningKey::from_seed(&[2; 32])]).into_signed(),
         welcome: Bytes::from_static(b"no welcome"),
     }
@@ -46,6 +55,60 @@ fn an_invitation_that_cannot_be_read_keeps_nothing_waiting() {
     phone.call(|call| call.delivery(delivery(vec![bad, good], false)));
     assert_eq!(phone.rows(&keys::inbox()), [(keys::inbox(), 2_u64.to_be_bytes().to_vec())]);
     assert!(phone.rows(&keys::invitations()).is_empty());
+    assert!(!phone.rows(&keys::publishing()).is_empty());
+}
+
+/// An invitation into a room of which nothing else is known.
+fn into_some_room() -> Invitation {
+    let stamp = Stamp { at: Timestamp::from_millis(1), trust_version: 1, revocations: Vec::new() };
+    let place = Place {
+        room: ROOM,
+        term: 1,
+        epoch: 1,
+        sender: Device {
+            user: UserId::parse("ben@police.sued.example").unwrap(),
+            id: DeviceId::from_bytes([1; 16]),
+        },
+        counter: 1,
+        id: SubmissionId::from_bytes([1; 16]),
+    };
+    let parts = Parts { mls: Bytes::from_static(b"a commit"), ..Parts::default() };
+    let commit = submission::sign(place, SubmissionKind::Commit, parts, &SigningKey::from_seed(&[3; 32]));
+    let tail = Tail { seq: 4, hash: Some(Hash::from_bytes([5; 32])), ..Tail::begin(ROOM, 1) };
+    invitation(tail.append(&commit, stamp).unwrap().1.bytes)
+}
+
+#[test]
+fn so_many_invitations_are_taken_up_at_one_time() {
+    let mut phone = Phone::new(23);
+    let items = |from: usize, to: usize| {
+        let item = |number| InboxItem { number, body: InboxBody::Invitation(Box::new(into_some_room())) };
+        (from as u64..=to as u64).map(item).collect()
+    };
+    phone.call(|call| call.delivery(delivery(items(1, limits::INVITATIONS), false)));
+    assert_eq!(phone.rows(&keys::invitations()).len(), limits::INVITATIONS);
+    assert!(phone.rows(&keys::events()).is_empty());
+    phone
+        .call(|call| call.delivery(delivery(items(limits::INVITATIONS + 1, limits::INVITATIONS + 2), false)));
+    assert_eq!(phone.rows(&keys::invitations()).len(), limits::INVITATIONS);
+    let events = phone.client.events(&phone.store, 0, 10).unwrap();
+    let failed = Event::InvitationFailed { room: ROOM, code: Code::Quota };
+    assert_eq!(events.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), [failed.clone(), failed]);
+}
+
+/// SPEC V-549
+#[test]
+fn an_inbox_number_that_is_too_far_ahead_blocks_nothing() {
+    let mut phone = Phone::new(24);
+    let item = |number| InboxItem { number, body: InboxBody::StockLow(0) };
+    let most = limits::DEVICE_INBOX as u64;
+    for far in [u64::MAX, most + 1, 0] {
+        assert_eq!(sends(&phone.call(|call| call.delivery(delivery(vec![item(far)], true)))), 0);
+    }
+    assert!(phone.rows(&keys::inbox()).is_empty() && phone.rows(&keys::publishing()).is_empty());
+    phone.call(|call| call.delivery(delivery(vec![item(most)], false)));
+    phone.call(|call| call.delivery(delivery(vec![item(u64::MAX)], false)));
+    assert_eq!(phone.rows(&keys::inbox()), [(keys::inbox(), most.to_be_bytes().to_vec())]);
     assert!(!phone.rows(&keys::publishing()).is_empty());
 }
 

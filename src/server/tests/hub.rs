@@ -267,6 +267,25 @@ fn each_refusal_has_its_code() {
     assert_eq!(bert.tail_hash(&room).0, 3);
 }
 
+/// SPEC V-513
+#[test]
+fn what_is_of_another_epoch_than_its_header_says() {
+    let Four { mut world, mut anna, mut tablet, room, .. } = four();
+    let key = SigningKey::from_seed(&anna.test.new.key().seed());
+    let message = anna.say(&room, "x");
+    let leaving = anna.leave(&room);
+    let commit = anna.commit(&room, &[], &[]);
+    anna.discard(&room);
+    let other = tablet.commit(&room, &[], &[]);
+    world.submit(&mut tablet, &other);
+    let hub = world.site("a.example");
+    for of in [message, leaving, commit] {
+        // It was made for the epoch that has passed, whatever its header says.
+        let wrong = resigned(&of, &key, |place, _| place.epoch += 1);
+        assert_eq!(hub.refused(&wrap(&wrong)), Code::BadSubmission);
+    }
+}
+
 /// SPEC V-511
 #[test]
 fn founding_has_its_rules() {
