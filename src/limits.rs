@@ -172,6 +172,13 @@ pub const REFUSAL_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long a key package claim is answered in the same way.
 pub const CLAIM_KEPT: Duration = Duration::from_secs(86_400);
 
+/// Invitations that wait for the user's word.
+pub const ASKED: usize = 64;
+/// Of these, those of one inviter.
+pub const ASKED_BY_ONE: usize = 8;
+/// Users and agencies that a device blocks.
+pub const BLOCKED: usize = 1_024;
+
 /// A link frame.
 pub const FRAME: usize = 32 << 20;
 /// Items in one frame.

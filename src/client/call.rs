@@ -1,6 +1,9 @@
 //! One call of the engine: its draft, the device's account, and what it gives out.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use zeroize::Zeroizing;
@@ -55,6 +58,8 @@ pub(super) struct Call<'a, 'c> {
     pub(super) keep: Option<ChunkRef>,
     outputs: Vec<Output>,
     wake: Option<Timestamp>,
+    /// Rooms of which the app hears nothing.
+    hushed: BTreeSet<RoomId>,
 }
 
 impl Account {
@@ -82,7 +87,16 @@ impl<'a, 'c> Call<'a, 'c> {
                 account
             }
         };
-        Ok(Call { draft, account, cache, directory: Directory, keep: None, outputs: Vec::new(), wake: None })
+        Ok(Call {
+            draft,
+            account,
+            cache,
+            directory: Directory,
+            keep: None,
+            outputs: Vec::new(),
+            wake: None,
+            hushed: BTreeSet::new(),
+        })
     }
 
     /// Begins a call that may send: not after a rollback, not before enrolment.
@@ -118,12 +132,25 @@ impl<'a, 'c> Call<'a, 'c> {
 
     /// Tells the app, and keeps telling until it acknowledges.
     pub(super) fn event(&mut self, event: &Event) -> Result<()> {
+        let row = event_row::encode(event);
+        if !self.hushed.is_empty() && event_row::room(&row)?.is_some_and(|room| self.hushed.contains(&room)) {
+            return Ok(());
+        }
         let number = self.draft.next_number(&keys::event_counter())?;
-        self.draft.put(keys::event(number), event_row::encode(event));
+        self.draft.put(keys::event(number), row);
         if !self.outputs.contains(&Output::Events) {
             self.outputs.push(Output::Events);
         }
         Ok(())
+    }
+
+    /// Says whether the app hears of a room.
+    pub(super) fn hush(&mut self, room: &RoomId, hushed: bool) {
+        if hushed {
+            self.hushed.insert(*room);
+        } else {
+            self.hushed.remove(room);
+        }
     }
 
     pub(super) fn output(&mut self, output: Output) {

@@ -2,9 +2,10 @@
 
 use super::{
     Command, Receipt,
+    asked::Answer,
     call::Call,
     keys,
-    rows::{DescribeWork, Nothing, RoleWork, UsersWork, Work},
+    rows::{DescribeWork, LeaveWork, RoleWork, UsersWork, Work},
 };
 use crate::{
     code::Code,
@@ -36,7 +37,7 @@ impl Call<'_, '_> {
                 let users = users.iter().map(ToString::to_string).collect();
                 self.change(request, room, Work::Remove(UsersWork { users }))
             }
-            Command::Leave { request, room } => self.change(request, room, Work::Leave(Nothing {})),
+            Command::Leave { request, room } => self.change(request, room, Work::Leave(LeaveWork::default())),
             Command::Describe { request, room, name, topic } => {
                 let fits = name.as_ref().is_none_or(|n| n.len() <= limits::ROOM_NAME)
                     && topic.as_ref().is_none_or(|t| t.len() <= limits::ROOM_TOPIC);
@@ -55,6 +56,11 @@ impl Call<'_, '_> {
             Command::Discard { request } => self.forget_fetch(&request).map(|()| Receipt::default()),
             Command::Consent { request } => self.consent(&request),
             Command::Withdraw { request } => self.withdraw(&request),
+            Command::Accept { request, invitation } => self.answer(request, invitation, Answer::Accepted),
+            Command::Decline { request, invitation } => self.answer(request, invitation, Answer::Declined),
+            Command::SetAdmission { who } => self.set_admission(who),
+            Command::Block { party } => self.block(&party),
+            Command::Unblock { party } => self.unblock(&party),
             Command::AckEvents { up_to } => self.ack_events(up_to),
         }
     }

@@ -224,7 +224,10 @@ impl Call<'_, '_> {
         }
         let account = self.account.clone();
         let leaving = session.member.leaving()?;
-        let own = roster.leaves_of(&account.device.user).filter(|leaf| !leaving.contains(&leaf.device));
+        let alone = matches!(item.work()?, Work::Leave(leave) if leave.quiet);
+        let own = roster
+            .leaves_of(&account.device.user)
+            .filter(|leaf| !leaving.contains(&leaf.device) && (!alone || leaf.device == account.device));
         let mut own: Vec<_> = own.collect();
         own.sort_by_key(|leaf| leaf.device == account.device);
         let Some(leaf) = own.first() else { return Ok(()) };
@@ -268,7 +271,11 @@ impl Call<'_, '_> {
         }
         session.row.changes = session.row.changes.saturating_sub(1);
         self.drop_item(&session.id, item)?;
-        let quiet = matches!(item.work()?, Work::Invite(invite) if invite.quiet);
+        let quiet = match item.work()? {
+            Work::Invite(invite) => invite.quiet,
+            Work::Leave(leave) => leave.quiet,
+            _ => false,
+        };
         if quiet {
             Ok(())
         } else {

@@ -1,5 +1,6 @@
 //! What an app asks its engine to do.
 
+use super::{Admission, Party};
 use crate::{
     attachment::{ChunkList, FileRef, Header},
     content::{Attachment, Content},
@@ -118,6 +119,40 @@ pub enum Command {
         /// The request that asked to send it.
         request: RequestId,
     },
+    /// Join the room of an invitation ([`crate::client::Event::Invited`]):
+    /// [`crate::client::Event::Joined`] follows, or [`crate::client::Event::InvitationFailed`].
+    Accept {
+        /// The request.
+        request: RequestId,
+        /// The invitation.
+        invitation: u64,
+    },
+    /// Do not join it. Whoever is in the room sees the user among its members until somebody
+    /// there has removed them, as they asked: then [`crate::client::Event::Done`].
+    Decline {
+        /// The request.
+        request: RequestId,
+        /// The invitation.
+        invitation: u64,
+    },
+    /// Say who may invite this device without the user being asked. Each of a user's devices
+    /// has its own setting.
+    SetAdmission {
+        /// Who may.
+        who: Admission,
+    },
+    /// Take no invitations of somebody: they come to nothing without a word. Rooms in which
+    /// the device is already stay as they are. At most [`crate::limits::BLOCKED`] are blocked, by
+    /// each of a user's devices for itself.
+    Block {
+        /// Of whom.
+        party: Party,
+    },
+    /// Take them again.
+    Unblock {
+        /// Of whom.
+        party: Party,
+    },
     /// Forget events up to this number: the app has taken them over.
     AckEvents {
         /// The number of the last event that is done with.
@@ -140,8 +175,13 @@ impl Command {
             | Command::Fetch { request, .. }
             | Command::Discard { request }
             | Command::Consent { request }
-            | Command::Withdraw { request } => Some(request),
-            Command::AckEvents { .. } => None,
+            | Command::Withdraw { request }
+            | Command::Accept { request, .. }
+            | Command::Decline { request, .. } => Some(request),
+            Command::SetAdmission { .. }
+            | Command::Block { .. }
+            | Command::Unblock { .. }
+            | Command::AckEvents { .. } => None,
         }
     }
 }

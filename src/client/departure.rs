@@ -43,6 +43,7 @@ impl<'a> Call<'a, '_> {
             self.drop_item(room, &item)?;
             let request = item.request()?;
             match item.work()? {
+                Work::Leave(leave) if leave.quiet => {}
                 Work::Leave(_) => self.event(&Event::Done { request })?,
                 Work::Invite(invite) if invite.quiet => {}
                 _ => self.event(&Event::Failed { request, code: Code::NotMember })?,

@@ -4,6 +4,7 @@ use crate::{
     code::Code,
     content::Content,
     ids::{AgencyId, Device, MessageId, RequestId, RoomId, UserId},
+    room::RoomKind,
     time::Timestamp,
 };
 
@@ -31,6 +32,25 @@ pub enum Event {
         by: Device,
         /// Where its log begins for this device.
         seq: u64,
+    },
+    /// Somebody invites this device into a room, and the user is to say whether it shall
+    /// join: with [`crate::client::Command::Accept`] or [`crate::client::Command::Decline`].
+    /// All of this was verified; nothing of it was told to anybody.
+    Invited {
+        /// The invitation, for the answer.
+        invitation: u64,
+        /// The room.
+        room: RoomId,
+        /// What sort of room.
+        kind: RoomKind,
+        /// Its name, if the inviter told it.
+        name: Option<String>,
+        /// Who invites.
+        by: Device,
+        /// The agency whose server orders the room's log.
+        hub: AgencyId,
+        /// How many users take part, this one included.
+        users: u64,
     },
     /// A message.
     Message {

@@ -9,6 +9,7 @@ use crate::{
     content::Content,
     error::Result,
     ids::{AgencyId, Device, DeviceId, MessageId, RequestId, RoomId, UserId},
+    room::{kind_number, room_kind},
     store::corrupt,
     time::Timestamp,
 };
@@ -44,6 +45,10 @@ struct EventRow {
     content_kind: u32,
     #[prost(bytes = "vec", tag = "14")]
     content: Vec<u8>,
+    #[prost(string, tag = "30")]
+    agency: String,
+    #[prost(int32, tag = "31")]
+    room_kind: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -138,6 +143,11 @@ fn fill(row: &mut EventRow, event: &Event) {
         Event::AgencyMisbehaved { agency, code } => {
             (row.kind, row.name, row.code) = (16, Some(agency.to_string()), code.number().into());
         }
+        Event::Invited { invitation, room, kind, name, by, hub, users } => {
+            (row.kind, row.room, row.seq) = (30, room.as_bytes().to_vec(), *invitation);
+            (row.at, row.room_kind) = (*users, kind_number(*kind));
+            (row.name, row.device, row.agency) = (name.clone(), Some(by.into()), hub.to_string());
+        }
         Event::StoreRolledBack => row.kind = 17,
         Event::Fetched { request } => (row.kind, row.request) = (18, request.as_bytes().to_vec()),
     }
@@ -207,8 +217,23 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
         },
         17 => Event::StoreRolledBack,
         18 => Event::Fetched { request: request()? },
+        30 => Event::Invited {
+            invitation: seq,
+            room: room()?,
+            kind: room_kind(row.room_kind)?,
+            name: row.name.clone(),
+            by: device()?,
+            hub: AgencyId::parse(&row.agency)?,
+            users: row.at,
+        },
         _ => return Err(corrupt("event kind")),
     })
+}
+
+/// The room of which an event tells.
+pub(super) fn room(bytes: &[u8]) -> Result<Option<RoomId>> {
+    let row: EventRow = rows::parse(bytes, "event")?;
+    (!row.room.is_empty()).then(|| RoomId::from_slice(&row.room)).transpose()
 }
 
 fn code(number: u32) -> Result<Code> {

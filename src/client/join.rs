@@ -6,8 +6,10 @@ use bytes::Bytes;
 
 use super::{
     Event, Receipt,
+    asked::Asking,
     call::Call,
     keys,
+    reach::Admit,
     rows::{self, AwaitedRow, InvitationRow, InviteWork, Nothing, ProblemRow, RoomRow, Work},
 };
 use crate::{
@@ -167,13 +169,15 @@ impl Call<'_, '_> {
         if !fits {
             return self.event(&Event::InvitationFailed { room: tail.room, code: Code::Quota });
         }
+        let invitation = wire::encode_body(invitation).to_vec();
+        self.take_up(number, InvitationRow { invitation, ..InvitationRow::default() })
+    }
+
+    /// Asks for what goes with an invitation.
+    pub(super) fn take_up(&mut self, number: u64, row: InvitationRow) -> Result<()> {
         let request_id = self.random_id();
-        let row = InvitationRow {
-            invitation: wire::encode_body(invitation).to_vec(),
-            request_id: request_id.as_bytes().to_vec(),
-            due: self.retry_at(0).as_millis(),
-            ..InvitationRow::default()
-        };
+        let due = self.retry_at(0).as_millis();
+        let row = InvitationRow { request_id: request_id.as_bytes().to_vec(), due, ..row };
         rows::write(&mut self.draft, keys::invitation(number), &row);
         self.await_answer(request_id.as_bytes(), &AwaitedRow { invitation: number, ..Default::default() });
         self.ask_material(&row)
@@ -208,7 +212,8 @@ impl Call<'_, '_> {
         // The device has come by this one or by a later one, or has been removed since.
         let past = here.as_ref().is_some_and(|here| here.seq >= tail.seq);
         if past || self.is_past(&tail.room, tail.seq)? {
-            return self.drop_invitation(number, &row);
+            self.drop_invitation(number, &row)?;
+            return self.came_to_nothing(&row);
         }
         let before = self.draft.savepoint();
         self.drop_invitation(number, &row)?;
@@ -216,9 +221,14 @@ impl Call<'_, '_> {
             Some(here) => self.make_way(here, &invitation, &chained.entry),
             None => self.room_for_one_more(),
         };
-        match room.and_then(|()| self.join(&invitation, tail.clone(), &chained.entry, material)) {
+        match room.and_then(|()| self.join(&row, &invitation, tail.clone(), &chained.entry, material)) {
             // Something may have been said since.
-            Ok(()) => self.sync(),
+            Ok(None) => self.sync(),
+            Ok(Some(asking)) => {
+                self.draft.go_back(before);
+                self.drop_invitation(number, &row)?;
+                self.ask_user(number, row, &asking)
+            }
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
@@ -226,7 +236,7 @@ impl Call<'_, '_> {
                     return self.lacks_evidence(number, row);
                 }
                 self.drop_invitation(number, &row)?;
-                self.event(&Event::InvitationFailed { room: tail.room, code: error.code() })
+                self.invitation_failed(&row, tail.room, error.code())
             }
         }
     }
@@ -287,22 +297,25 @@ impl Call<'_, '_> {
         let (tail, _) = Tail::at(&invitation.entry)?;
         let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&tail.room), "room")?;
         let past = here.is_some_and(|here| here.seq >= tail.seq) || self.is_past(&tail.room, tail.seq)?;
-        if past { Ok(()) } else { self.event(&Event::InvitationFailed { room: tail.room, code }) }
+        if past { self.came_to_nothing(&row) } else { self.invitation_failed(&row, tail.room, code) }
     }
 
-    fn drop_invitation(&mut self, number: u64, row: &InvitationRow) -> Result<()> {
+    pub(super) fn drop_invitation(&mut self, number: u64, row: &InvitationRow) -> Result<()> {
         self.no_longer_awaited(&super::outbox::id16(&row.request_id)?);
         self.draft.delete(keys::invitation(number));
         Ok(())
     }
 
+    /// Joins, unless the user is to be asked: then everything that was done up to there is to be
+    /// undone, and what there is to ask comes back.
     fn join(
         &mut self,
+        row: &InvitationRow,
         invitation: &Invitation,
         tail: Tail,
         entry: &wire::log::LogEntry,
         material: &RoomMaterial,
-    ) -> Result<()> {
+    ) -> Result<Option<Asking>> {
         self.confirm(&invitation.hub, &tail, invitation.head.clone())?;
         let id = tail.room;
         let account = self.account.clone();
@@ -321,7 +334,15 @@ impl Call<'_, '_> {
         let Joined { room: member, private, inviter } = backend.check(joined)?;
         ensure(member.state().hub == invitation.hub, Code::BadWelcome, "another hub")?;
         let name = private.as_ref().map(|p| p.name.clone());
+        let admit = self.admit(row, &inviter.user)?;
+        if admit == Admit::Ask {
+            let users = u64::try_from(member.roster()?.users().len()).unwrap_or(u64::MAX);
+            let (kind, hub) = (member.state().kind, invitation.hub.clone());
+            return Ok(Some(Asking { room: id, kind, name, by: inviter, hub, users }));
+        }
+        let declined_by = row.declined_by.clone();
         let row = RoomRow {
+            declined: admit == Admit::Decline,
             term: tail.term,
             hub: invitation.hub.to_string(),
             private: private.map(|p| p.encode().to_vec()).unwrap_or_default(),
@@ -333,7 +354,11 @@ impl Call<'_, '_> {
         session.set_tail(&tail);
         self.draft.delete_prefix(keys::joined_in(&id));
         self.draft.delete(keys::departed(&id));
+        if admit == Admit::Decline {
+            self.leave_at_once(&mut session, &declined_by)?;
+        }
         self.close(session)?;
-        self.event(&Event::Joined { room: id, name, by: inviter, seq: tail.seq })
+        self.event(&Event::Joined { room: id, name, by: inviter, seq: tail.seq })?;
+        Ok(None)
     }
 }

@@ -143,6 +143,36 @@ pub(super) fn invitation(number: u64) -> Key {
     KeyBuilder::table("j/").number(number).build()
 }
 
+/// Who may invite without being asked: one byte.
+pub(super) fn admission() -> Key {
+    KeyBuilder::table("c/admission").build()
+}
+
+/// Prefix of [`blocked`].
+pub(super) fn all_blocked() -> Key {
+    KeyBuilder::table("b/").build()
+}
+
+/// A user or agency that is blocked; empty.
+pub(super) fn blocked(name: &str) -> Key {
+    KeyBuilder::table("b/").fixed(name.as_bytes()).build()
+}
+
+/// Prefix of [`asked`].
+pub(super) fn all_asked() -> Key {
+    KeyBuilder::table("n/").build()
+}
+
+/// An invitation that waits for the user's word.
+pub(super) fn asked(number: u64) -> Key {
+    KeyBuilder::table("n/").number(number).build()
+}
+
+/// The same as it came: the encoded invitation.
+pub(super) fn asked_invitation(number: u64) -> Key {
+    KeyBuilder::table("y/").number(number).build()
+}
+
 /// Prefix of [`expiring`].
 pub(super) fn expiring_packages() -> Key {
     KeyBuilder::table("p/").build()

@@ -19,6 +19,7 @@
 //!   is made again.
 //! - The store must never be restored from a backup.
 
+mod asked;
 mod call;
 mod carry;
 mod change;
@@ -34,6 +35,7 @@ mod keys;
 mod outbox;
 mod output;
 mod packages;
+mod reach;
 mod receive;
 mod rooms;
 mod rows;
@@ -48,6 +50,7 @@ mod tick;
 pub use command::{Command, Receipt};
 pub use event::Event;
 pub use output::{Output, WithChunk};
+pub use reach::{Admission, Party};
 pub use rooms::Room;
 
 use self::call::{Cache, Call};
@@ -169,6 +172,22 @@ impl Client {
     /// Failures of the store.
     pub fn rooms(&self, store: &dyn Store) -> Result<Vec<Room>> {
         rooms::all(store)
+    }
+
+    /// Who may invite the device without its user being asked.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn admission(&self, store: &dyn Store) -> Result<Admission> {
+        reach::admission(store)
+    }
+
+    /// Whose invitations come to nothing.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn blocked(&self, store: &dyn Store) -> Result<Vec<Party>> {
+        reach::blocked(store)
     }
 
     /// The key prefixes that a call about `room` reads: an asynchronous host loads them first,

@@ -9,7 +9,7 @@ use crate::{
     ids::{AgencyId, Hash, RoomId},
     limits,
     room::PrivateState,
-    store::{Key, Store, corrupt},
+    store::{Key, Row, Store, corrupt},
 };
 
 /// A room as this device has it.
@@ -37,13 +37,18 @@ pub struct Room {
 pub(super) fn all(store: &dyn Store) -> Result<Vec<Room>> {
     let prefix = keys::rooms();
     let stored = store.scan(&prefix, None, limits::SYNC_ROOMS)?;
-    stored.iter().map(|(key, row)| room(key.get(prefix.len()..).ok_or(corrupt("room key"))?, row)).collect()
+    let one = |(key, row): &Row| room(key.get(prefix.len()..).ok_or(corrupt("room key"))?, row);
+    stored.iter().filter_map(|row| one(row).transpose()).collect()
 }
 
-fn room(id: &[u8], row: &[u8]) -> Result<Room> {
+/// A room, unless the device is there only to leave.
+fn room(id: &[u8], row: &[u8]) -> Result<Option<Room>> {
     let row: RoomRow = rows::parse(row, "room")?;
+    if row.declined {
+        return Ok(None);
+    }
     let private = (!row.private.is_empty()).then(|| PrivateState::stored(&row.private)).transpose()?;
-    Ok(Room {
+    Ok(Some(Room {
         id: RoomId::from_slice(id)?,
         name: private.as_ref().map(|p| p.name.clone()),
         topic: private.map(|p| p.topic),
@@ -51,7 +56,7 @@ fn room(id: &[u8], row: &[u8]) -> Result<Room> {
         seq: row.seq,
         hash: (!row.hash.is_empty()).then(|| Hash::from_slice(&row.hash)).transpose()?,
         begins: row.begins,
-    })
+    }))
 }
 
 /// What calls about a room read.
@@ -62,6 +67,8 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::rooms(),
         keys::outbox(),
         keys::invitations(),
+        keys::all_asked(),
+        keys::all_blocked(),
         keys::fetches(),
         keys::events(),
         keys::receipts(),

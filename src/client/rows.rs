@@ -115,6 +115,20 @@ pub(super) struct RoomRow {
     /// How often that has come without any new entry.
     #[prost(uint32, tag = "19")]
     pub(super) waited: u32,
+    /// The device is here only to leave, and the app hears nothing of the room.
+    #[prost(bool, tag = "30")]
+    pub(super) declined: bool,
+}
+
+/// An invitation that waits for the user's word.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AskedRow {
+    /// Who invites.
+    #[prost(string, tag = "1")]
+    pub(super) by: String,
+    /// Until when the server has what goes with it, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(super) until: u64,
 }
 
 /// The commit that the device has made and the log has not shown yet.
@@ -173,7 +187,7 @@ pub(super) enum Work {
     #[prost(message, tag = "9")]
     Remove(UsersWork),
     #[prost(message, tag = "10")]
-    Leave(Nothing),
+    Leave(LeaveWork),
     #[prost(message, tag = "11")]
     Describe(DescribeWork),
     #[prost(message, tag = "12")]
@@ -231,6 +245,15 @@ pub(super) struct ProblemRow {
     pub(super) user: String,
     #[prost(uint32, tag = "2")]
     pub(super) code: u32,
+}
+
+/// A leaving.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct LeaveWork {
+    /// With this device alone, and without a word to the app: somebody who is blocked has
+    /// brought it in.
+    #[prost(bool, tag = "1")]
+    pub(super) quiet: bool,
 }
 
 /// Some users.
@@ -443,4 +466,10 @@ pub(super) struct InvitationRow {
     /// How many answers came without a document that the invitation needs.
     #[prost(uint32, tag = "7")]
     pub(super) lacking: u32,
+    /// What the user has said to it: see [`super::asked::Answer`].
+    #[prost(uint32, tag = "30")]
+    pub(super) answer: u32,
+    /// The app's request that declined it; empty: it was declined without a word.
+    #[prost(bytes = "vec", tag = "31")]
+    pub(super) declined_by: Vec<u8>,
 }

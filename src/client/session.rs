@@ -111,6 +111,7 @@ impl<'a> Call<'a, '_> {
                 .ok_or(corrupt("room without group"))?,
         };
         let was_stalled = row.stalled;
+        self.hush(id, row.declined);
         Ok(Session { id: *id, row, member, backend, was_stalled, stamp: new })
     }
 
@@ -124,6 +125,7 @@ impl<'a> Call<'a, '_> {
         let id = member.state().room;
         let Stamps { new, .. } = self.draft.guard(keys::room_guard(&id))?;
         self.cache.rooms.remove(&id);
+        self.hush(&id, row.declined);
         Ok(Session { id, row, member, backend, was_stalled: 0, stamp: new })
     }
 
@@ -177,8 +179,9 @@ impl Session<'_> {
     /// That one more item fits into the room's outbox.
     ///
     /// # Errors
-    /// [`Code::Quota`].
+    /// [`Code::Quota`]; [`Code::UnknownRoom`] in a room that the device is only leaving.
     pub(super) fn has_room(&self) -> Result<()> {
+        ensure(!self.row.declined, Code::UnknownRoom, "room")?;
         let items = usize::try_from(self.row.messages.saturating_add(self.row.changes));
         ensure(items.is_ok_and(|items| items < limits::OUTBOX), Code::Quota, "outbox")
     }

@@ -27,6 +27,7 @@ impl Call<'_, '_> {
         self.remind_outbox(all)?;
         self.remind_rooms(all)?;
         self.remind_invitations(all)?;
+        self.remind_asked()?;
         self.remind_fetches(all)?;
         self.remind_publishing(all)?;
         self.remind_enrolment(all)?;
@@ -112,7 +113,8 @@ impl Call<'_, '_> {
             if row.wait_until > 0 && !waited {
                 self.wake(Timestamp::from_millis(row.wait_until));
             }
-            if !resend && !leaving && !waited {
+            let stays = row.declined && row.pending.is_none() && (row.changes == 0 || row.stalled > 0);
+            if !resend && !leaving && !waited && !stays {
                 if let Some(pending) = row.pending {
                     self.wake(Timestamp::from_millis(pending.due));
                 }
@@ -120,6 +122,11 @@ impl Call<'_, '_> {
             }
             let room = RoomId::from_slice(key.get(keys::rooms().len()..).ok_or(corrupt("room key"))?)?;
             let mut session = self.open(&room)?;
+            if stays {
+                // It cannot ask to leave: nobody is there, or the log cannot be followed.
+                self.leave_stalled(session)?;
+                continue;
+            }
             if waited {
                 (session.row.wait_for, session.row.wait_until) = (0, 0);
             }

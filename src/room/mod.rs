@@ -25,5 +25,5 @@ pub(crate) use key_package::{
 };
 pub(crate) use private::PrivateState;
 pub(crate) use roster::{Leaf, Roster};
-pub(crate) use state::RoomState;
 pub use state::{Policy, Role, RoomKind};
+pub(crate) use state::{RoomState, kind as room_kind, kind_number};

@@ -134,12 +134,7 @@ impl Wire for RoomState {
             |(user, role): (&UserId, &Role)| proto::RoleGrant { user: user.to_string(), role: number(*role) };
         proto::RoomState {
             room: Bytes::copy_from_slice(self.room.as_bytes()),
-            kind: match self.kind {
-                RoomKind::Direct => proto::RoomKind::Direct,
-                RoomKind::Group => proto::RoomKind::Group,
-                RoomKind::Operation => proto::RoomKind::Operation,
-            }
-            .into(),
+            kind: kind_number(self.kind),
             hub: self.hub.to_string(),
             term: self.term,
             replicas: self.replicas.iter().map(ToString::to_string).collect(),
@@ -158,13 +153,22 @@ impl Wire for RoomState {
     }
 }
 
-fn kind(n: i32) -> Result<RoomKind> {
+pub(crate) fn kind(n: i32) -> Result<RoomKind> {
     match proto::RoomKind::try_from(n) {
         Ok(proto::RoomKind::Direct) => Ok(RoomKind::Direct),
         Ok(proto::RoomKind::Group) => Ok(RoomKind::Group),
         Ok(proto::RoomKind::Operation) => Ok(RoomKind::Operation),
         Ok(proto::RoomKind::Unspecified) | Err(_) => Err(Error::new(Code::BadField, "room kind")),
     }
+}
+
+pub(crate) fn kind_number(kind: RoomKind) -> i32 {
+    let kind = match kind {
+        RoomKind::Direct => proto::RoomKind::Direct,
+        RoomKind::Group => proto::RoomKind::Group,
+        RoomKind::Operation => proto::RoomKind::Operation,
+    };
+    kind.into()
 }
 
 fn role(n: i32) -> Result<Role> {
