@@ -172,7 +172,7 @@ fn an_invitation_of_somebody_blocked_comes_to_nothing_without_a_word() {
     net.settle();
     assert!(net.view(BEN, other).is_some());
     let party = Party::User(user(ANNA_ID));
-    assert_eq!(net.phones[BEN].engine.blocked(&net.phones[BEN].store).unwrap(), [party.clone()]);
+    assert_eq!(net.phones[BEN].engine.blocked(&net.phones[BEN].store).unwrap(), vec![party.clone()]);
     net.call(BEN, |engine, ctx| engine.command(ctx, Command::Unblock { party })).unwrap();
     invite(&mut net, room, BEN_ID);
     net.agree(room, &[ANNA, BEN, EMIL]);
