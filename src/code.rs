@@ -129,6 +129,9 @@ codes! {
     BadContent = 701, Peer, "content is not well-formed";
     Duplicate = 702, Refused, "message was already received";
     ForeignSender = 703, Peer, "content names another sender";
+    UnknownTarget = 704, Refused, "names a message that is not known, or not any more";
+    WrongTarget = 705, Refused, "not for a message of that kind";
+    TargetDeleted = 706, Refused, "names a message that is deleted";
 
     // 8xx: store and use
     NotLoaded = 801, Store, "rows are not loaded";

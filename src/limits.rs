@@ -121,6 +121,16 @@ pub const PREVIEW: usize = 24 << 10;
 pub const FILE_NAME: usize = 255;
 /// A media type.
 pub const MEDIA_TYPE: usize = 127;
+/// Users mentioned in one text.
+pub const MENTIONS: usize = 64;
+/// Messages in one batch of receipts.
+pub const RECEIPTS: usize = 256;
+/// What a location is called.
+pub const LOCATION_NAME: usize = 253;
+/// The accuracy of a location, in centimetres: farther is nowhere on earth.
+pub const LOCATION_ACCURACY: u32 = 2_000_000_000;
+/// How long a message may be kept that says so itself.
+pub const MESSAGE_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
 
 /// A chunk of an attachment, at its smallest: log2.
 pub const CHUNK_LOG2_MIN: u8 = 16;
@@ -200,6 +210,8 @@ pub const BATCH_ROWS: usize = 100_000;
 pub const BATCH_BYTES: usize = 64 << 20;
 /// Entries of a room's log within which a device knows a message that comes a second time.
 pub const MESSAGES_KNOWN: u64 = 4_096;
+/// Entries of a room's log within which a message can be edited, deleted, reacted to or receipted.
+pub const MESSAGES_INDEXED: u64 = 65_536;
 /// Items of one room on their way, or epochs looked back over and remembered, at one time.
 pub const OUTBOX: usize = 4_096;
 /// The longest wait before something unanswered is sent again, in milliseconds.

@@ -49,7 +49,7 @@ fn talk(net: Net) -> (Net, RoomId) {
         net.settle();
     }
     let topic = Some("By the station".into());
-    net.command(ANNA, |request| Command::Describe { request, room, name: None, topic }).unwrap();
+    net.command(ANNA, |request| Command::Describe { request, room, name: None, topic, label: None }).unwrap();
     net.settle();
     net.command(CLARA, |request| Command::Leave { request, room }).unwrap();
     net.wait();
@@ -61,7 +61,7 @@ fn talk(net: Net) -> (Net, RoomId) {
 #[test]
 fn a_dropped_transition_changes_nothing_and_the_next_call_works() {
     let (mut net, room) = conversation(1);
-    let command = |request| Command::Send { request, room, content: text("dropped") };
+    let command = |request| Command::Send { request, room, content: text("dropped"), lifetime: None };
     let request = RequestId::random(&mut net.rng);
     let before = net.phones[ANNA].store.clone();
     let phone = &mut net.phones[ANNA];
@@ -93,6 +93,7 @@ fn two_engines_on_one_store_the_stale_batch_is_refused_and_its_second_run_is_rig
         request: RequestId::random(&mut net.rng),
         room,
         content: text(body),
+        lifetime: None,
     };
     let (first, second) = (command(&mut net, "app"), command(&mut net, "extension"));
     let now = net.now;
@@ -134,7 +135,7 @@ fn a_preloaded_store_that_starts_empty_is_filled_as_the_engine_asks() {
     let request = RequestId::random(&mut net.rng);
     let mut rounds = 0;
     let transition = loop {
-        let command = Command::Send { request, room, content: text("hello") };
+        let command = Command::Send { request, room, content: text("hello"), lifetime: None };
         let ctx = Ctx { now: net.now, store: &preloaded, rng: &mut net.rng };
         match Client::new().command(ctx, command) {
             Ok(transition) => break transition,
@@ -168,7 +169,7 @@ fn touches_names_what_a_call_reads_so_that_one_round_is_enough() {
     let loaded = with(&net.phones[BEN].store, &engine, Some(&room));
     let now = net.now;
     let request = RequestId::random(&mut net.rng);
-    let send = Command::Send { request, room, content: text("hello") };
+    let send = Command::Send { request, room, content: text("hello"), lifetime: None };
     let ctx = Ctx { now, store: &loaded, rng: &mut net.rng };
     let done = Client::new().command(ctx, send).unwrap().commit(&mut net.phones[BEN].store).unwrap();
     net.phones[BEN].take(done.outputs);
@@ -188,7 +189,7 @@ fn touches_names_what_a_call_reads_so_that_one_round_is_enough() {
     let topic = Some("Topic".to_owned());
     for command in [
         Command::Leave { request, room },
-        Command::Describe { request, room, name: None, topic },
+        Command::Describe { request, room, name: None, topic, label: None },
         Command::Remove { request, room, users: vec![user("anna@police.nord.example")] },
         Command::Invite { request, room, users: vec![user("anna@police.nord.example")] },
     ] {
@@ -228,7 +229,7 @@ fn an_apply_whose_outcome_is_unknown_is_made_good_either_way() {
     for applies in [true, false] {
         let (mut net, room) = conversation(6);
         let request = RequestId::random(&mut net.rng);
-        let command = Command::Send { request, room, content: text("once") };
+        let command = Command::Send { request, room, content: text("once"), lifetime: None };
         let phone = &mut net.phones[BEN];
         let ctx = Ctx { now: net.now, store: &phone.store, rng: &mut net.rng };
         let transition = phone.engine.command(ctx, command.clone()).unwrap();
@@ -318,7 +319,7 @@ fn everybody_crashes_in_the_middle_of_everything() {
 fn one_request_given_twice_gives_one_receipt_and_one_message() {
     let (mut net, room) = conversation(11);
     let request = RequestId::random(&mut net.rng);
-    let command = Command::Send { request, room, content: text("once") };
+    let command = Command::Send { request, room, content: text("once"), lifetime: None };
     let first = net.call(BEN, |engine, ctx| engine.command(ctx, command.clone())).unwrap();
     let second = net.call(BEN, |engine, ctx| engine.command(ctx, command.clone())).unwrap();
     assert!(first == second && first.message.is_some() && first.room == Some(room));
@@ -435,8 +436,9 @@ fn a_room_that_is_unknown_is_refused_at_once() {
     let (mut net, _) = conversation(14);
     let room = RoomId::random(&mut net.rng);
     let before = net.phones[ANNA].store.clone();
-    let error =
-        net.command(ANNA, |request| Command::Send { request, room, content: text("where") }).unwrap_err();
+    let error = net
+        .command(ANNA, |request| Command::Send { request, room, content: text("where"), lifetime: None })
+        .unwrap_err();
     assert_eq!(
         (error.code(), error.kind(), error.retry()),
         (Code::UnknownRoom, Kind::Refused, &Retry::Never)
@@ -450,8 +452,9 @@ fn a_room_that_is_unknown_is_refused_at_once() {
 fn what_is_not_permitted_fails_with_its_code_and_disturbs_nothing() {
     let (mut net, room) = conversation(15);
     let name = Some("Mine".to_owned());
-    let (request, _) =
-        net.command(BEN, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+    let (request, _) = net
+        .command(BEN, |request| Command::Describe { request, room, name, topic: None, label: None })
+        .unwrap();
     net.settle();
     assert_eq!(net.failure(BEN, request), Some(Code::NotPermitted));
     let users = vec![user("clara@police.west.example")];

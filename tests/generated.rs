@@ -40,7 +40,7 @@ fn shapes(descriptors: &FileDescriptorSet) -> String {
                 Type::Bytes | Type::String => "Bytes".to_owned(),
                 // Lists of numbers are packed: one length, then varints.
                 Type::Uint32 | Type::Uint64 if field.label() == Label::Repeated => "Bytes".to_owned(),
-                Type::Uint32 | Type::Uint64 | Type::Bool | Type::Enum => "Number".to_owned(),
+                Type::Uint32 | Type::Uint64 | Type::Sint32 | Type::Bool | Type::Enum => "Number".to_owned(),
                 other => panic!("SPEC knows no fields of type {other:?}"),
             };
             let (number, name) = (field.number(), field.name());

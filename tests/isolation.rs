@@ -189,7 +189,7 @@ fn a_full_outbox_takes_nothing_more() {
     net.phones[ANNA].store.apply(&batch).unwrap();
     net.crash(ANNA);
     let content = text("too much");
-    let refused = net.command(ANNA, |request| Command::Send { request, room, content });
+    let refused = net.command(ANNA, |request| Command::Send { request, room, content, lifetime: None });
     assert_eq!(refused.unwrap_err().code(), Code::Quota);
     let refused = net.command(ANNA, |request| Command::Leave { request, room });
     assert_eq!(refused.unwrap_err().code(), Code::Quota);

@@ -97,7 +97,7 @@ fn forgetful_hub(seed: u8) -> (Net, verbund::ids::RoomId, MemoryStore) {
     let room = net.room(ANNA, &[BEN_ID, EMIL_ID]);
     let old = net.hosts[&agency(NORD)].store.clone();
     let name = Some("Blue bicycle".to_owned());
-    net.command(ANNA, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+    net.command(ANNA, |request| Command::Describe { request, room, name, topic: None, label: None }).unwrap();
     net.settle();
     net.agree(room, &[ANNA, BEN]);
     let new = core::mem::replace(store_of(&mut net, NORD), old);
@@ -127,8 +127,9 @@ fn a_hub_that_refuses_messages_for_the_present_epoch_is_asked_ever_more_rarely()
 fn a_hub_that_refuses_commits_for_the_present_epoch_is_asked_ever_more_rarely() {
     let (mut net, room, good) = forgetful_hub(143);
     let topic = Some("patience".to_owned());
-    let (request, _) =
-        net.command(ANNA, |request| Command::Describe { request, room, name: None, topic }).unwrap();
+    let (request, _) = net
+        .command(ANNA, |request| Command::Describe { request, room, name: None, topic, label: None })
+        .unwrap();
     net.settle();
     *store_of(&mut net, NORD) = good;
     net.wait();

@@ -120,7 +120,8 @@ fn whoever_is_removed_gets_nothing_more_and_can_send_nothing() {
     let frames =
         net.wire[from..].iter().filter(|(leg, _)| matches!(leg, Leg::Frame(_, to) if to.as_str() == SUED));
     assert_eq!(frames.count(), 0);
-    let error = net.command(BEN, |request| Command::Send { request, room, content: text("me?") });
+    let error =
+        net.command(BEN, |request| Command::Send { request, room, content: text("me?"), lifetime: None });
     assert_eq!(error.unwrap_err().code(), Code::UnknownRoom);
     net.agree(room, &[ANNA, TABLET, CLARA]);
 }
@@ -306,7 +307,7 @@ fn a_leaving_that_a_commit_went_past_is_proposed_again() {
     let (mut net, room) = together(30);
     // Anna commits while Ben's leaving is on its way; hers is made first, his is taken first.
     let name = Some("Renamed".to_owned());
-    net.command(ANNA, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+    net.command(ANNA, |request| Command::Describe { request, room, name, topic: None, label: None }).unwrap();
     let held: Vec<_> = net.phones[ANNA].outgoing.drain(..).collect();
     let (request, _) = net.command(BEN, |request| Command::Leave { request, room }).unwrap();
     net.phones[ANNA].online = false;
@@ -333,7 +334,8 @@ fn the_last_one_cannot_leave() {
 fn a_new_name_and_topic_reach_everybody() {
     let (mut net, room) = together(32);
     let (name, topic) = (Some("Blue bicycle".to_owned()), Some("Found".to_owned()));
-    let (request, _) = net.command(ANNA, |request| Command::Describe { request, room, name, topic }).unwrap();
+    let (request, _) =
+        net.command(ANNA, |request| Command::Describe { request, room, name, topic, label: None }).unwrap();
     net.settle();
     assert!(net.is_done(ANNA, request));
     for phone in ALL {
@@ -359,8 +361,9 @@ fn a_new_name_is_not_for_whoever_is_leaving() {
     net.command(BEN, |request| Command::Leave { request, room }).unwrap();
     net.settle();
     let name = Some("After Ben".to_owned());
-    let (request, _) =
-        net.command(ANNA, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+    let (request, _) = net
+        .command(ANNA, |request| Command::Describe { request, room, name, topic: None, label: None })
+        .unwrap();
     assert!(net.view(BEN, room).is_some());
     net.wait();
     assert!(net.is_done(ANNA, request) && net.view(BEN, room).is_none());
@@ -381,8 +384,9 @@ fn a_role_gives_rights_and_its_loss_takes_them() {
     let (mut net, room) = together(33);
     let rename = |net: &mut Net, to: &str| {
         let name = Some(to.to_owned());
-        let (request, _) =
-            net.command(BEN, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+        let (request, _) = net
+            .command(BEN, |request| Command::Describe { request, room, name, topic: None, label: None })
+            .unwrap();
         net.settle();
         request
     };
@@ -416,7 +420,8 @@ fn only_those_whom_the_policy_lets_may_talk() {
     let mut policy = Policy::default();
     policy.send = Role::Admin;
     let room = net.room_with(ANNA, &[BEN_ID], policy);
-    let error = net.command(BEN, |request| Command::Send { request, room, content: text("no") });
+    let error =
+        net.command(BEN, |request| Command::Send { request, room, content: text("no"), lifetime: None });
     assert_eq!(error.unwrap_err().code(), Code::NotPermitted);
     net.say(ANNA, room, "announcement");
     net.settle();
@@ -428,8 +433,9 @@ fn two_admins_change_the_room_at_one_time_and_both_changes_are_made() {
     let (mut net, room) = together(36);
     promote(&mut net, room, BEN_ID);
     let topic = Some("Topic".to_owned());
-    let (first, _) =
-        net.command(ANNA, |request| Command::Describe { request, room, name: None, topic }).unwrap();
+    let (first, _) = net
+        .command(ANNA, |request| Command::Describe { request, room, name: None, topic, label: None })
+        .unwrap();
     let (clara, role) = (user(CLARA_ID), Role::Admin);
     let (second, _) =
         net.command(BEN, |request| Command::SetRole { request, room, user: clara, role }).unwrap();
@@ -438,8 +444,9 @@ fn two_admins_change_the_room_at_one_time_and_both_changes_are_made() {
     assert!(net.is_done(ANNA, first) && net.is_done(BEN, second));
     assert_eq!(net.view(CLARA, room).unwrap().topic.as_deref(), Some("Topic"));
     let name = Some("By Clara".to_owned());
-    let (third, _) =
-        net.command(CLARA, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+    let (third, _) = net
+        .command(CLARA, |request| Command::Describe { request, room, name, topic: None, label: None })
+        .unwrap();
     net.settle();
     assert!(net.is_done(CLARA, third));
     net.agree(room, &ALL);

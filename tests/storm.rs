@@ -87,15 +87,24 @@ impl Storm {
         match self.roll(self.things) {
             0..4 => {
                 let content = text(&format!("{phone} says {number}"));
-                if let Ok((request, _)) =
-                    self.net.command(phone, |request| Command::Send { request, room, content })
-                {
+                if let Ok((request, _)) = self.net.command(phone, |request| Command::Send {
+                    request,
+                    room,
+                    content,
+                    lifetime: None,
+                }) {
                     self.said.push((phone, request));
                 }
             }
             4 => {
                 let topic = Some(format!("topic {number}"));
-                self.change(admin, |request, room| Command::Describe { request, room, name: None, topic });
+                self.change(admin, |request, room| Command::Describe {
+                    request,
+                    room,
+                    name: None,
+                    topic,
+                    label: None,
+                });
             }
             5 => self.change(admin, |request, room| Command::Remove { request, room, users: vec![other] }),
             6 | 7 => {

@@ -179,6 +179,7 @@ fn share(
         attachment,
         header: *sealed.header(),
         list: sealed.list().clone(),
+        lifetime: None,
     })?;
     tell(world, World::settle)?;
 
@@ -353,7 +354,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 fn say(world: &mut World, phone: usize, room: RoomId, content: Content) -> Result<MessageId, Error> {
-    let receipt = world.command(phone, |request| Command::Send { request, room, content })?;
+    let receipt = world.command(phone, |request| Command::Send { request, room, content, lifetime: None })?;
     receipt.message.ok_or_else(|| "no message id".into())
 }
 

@@ -38,19 +38,22 @@ impl Call<'_, '_> {
                 self.change(request, room, Work::Remove(UsersWork { users }))
             }
             Command::Leave { request, room } => self.change(request, room, Work::Leave(LeaveWork::default())),
-            Command::Describe { request, room, name, topic } => {
+            Command::Describe { request, room, name, topic, label } => {
                 let fits = name.as_ref().is_none_or(|n| n.len() <= limits::ROOM_NAME)
-                    && topic.as_ref().is_none_or(|t| t.len() <= limits::ROOM_TOPIC);
-                ensure(fits, Code::BadArgument, "name or topic")?;
-                self.change(request, room, Work::Describe(DescribeWork { name, topic }))
+                    && topic.as_ref().is_none_or(|t| t.len() <= limits::ROOM_TOPIC)
+                    && label.as_ref().is_none_or(|l| l.len() <= limits::ROOM_LABEL);
+                ensure(fits, Code::BadArgument, "name, topic or label")?;
+                self.change(request, room, Work::Describe(DescribeWork { name, topic, label }))
             }
             Command::SetRole { request, room, user, role } => {
                 let work = RoleWork { user: user.to_string(), admin: role == Role::Admin };
                 self.change(request, room, Work::SetRole(work))
             }
-            Command::Send { request, room, content } => self.send(request, room, &content),
-            Command::Share { request, room, attachment, header, list } => {
-                self.share(request, room, attachment, (&header, &list))
+            Command::Send { request, room, content, lifetime } => {
+                self.send(request, room, &content, lifetime)
+            }
+            Command::Share { request, room, attachment, lifetime, header, list } => {
+                self.share(request, room, (attachment, lifetime), (&header, &list))
             }
             Command::Fetch { request, file } => self.fetch(request, &file),
             Command::Discard { request } => self.forget_fetch(&request).map(|()| Receipt::default()),

@@ -152,6 +152,7 @@ impl Call<'_, '_> {
         let mut private = known.resalted(self.draft.rng());
         private.name = to.name.clone().unwrap_or(private.name);
         private.topic = to.topic.clone().unwrap_or(private.topic);
+        private.label = to.label.clone().unwrap_or(private.label);
         plan.state = Some(RoomState { private_hash: private.hash(), ..session.member.state().clone() });
         plan.describe = Some(private);
         Ok(())

@@ -1,5 +1,7 @@
 //! What an app asks its engine to do.
 
+use core::time::Duration;
+
 use super::{Admission, Party};
 use crate::{
     attachment::{ChunkList, FileRef, Header},
@@ -52,7 +54,7 @@ pub enum Command {
         /// The room.
         room: RoomId,
     },
-    /// Change a room's name or topic.
+    /// Change a room's name, topic or confidentiality label.
     Describe {
         /// The request.
         request: RequestId,
@@ -62,6 +64,9 @@ pub enum Command {
         name: Option<String>,
         /// The topic from now on; `None` leaves it.
         topic: Option<String>,
+        /// The label from now on, empty for none; `None` leaves it. Whoever writes meanwhile is
+        /// asked before what they have written goes out under another label.
+        label: Option<String>,
     },
     /// Give a user a role.
     SetRole {
@@ -82,6 +87,9 @@ pub enum Command {
         room: RoomId,
         /// What to say.
         content: Content,
+        /// How long everybody keeps it, from the time when it stands in the log, if not as long
+        /// as the room says: 1 millisecond to [`crate::limits::MESSAGE_LIFETIME`].
+        lifetime: Option<Duration>,
     },
     /// Bring a sealed file to the own agency's server, then send the message that shares it.
     Share {
@@ -91,6 +99,8 @@ pub enum Command {
         room: RoomId,
         /// The message. Its file names this device's agency as origin.
         attachment: Attachment,
+        /// As in [`Command::Send`]. The file itself has an expiry of its own.
+        lifetime: Option<Duration>,
         /// The sealed file's header.
         header: Header,
         /// The hashes of its chunks, which lie in the host's chunk store.

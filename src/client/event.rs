@@ -1,5 +1,6 @@
 //! What an engine tells its app.
 
+use super::Applied;
 use crate::{
     code::Code,
     content::Content,
@@ -66,6 +67,16 @@ pub enum Event {
         sender: Device,
         /// What it says.
         content: Content,
+        /// What it does to the messages that it names: to each of
+        /// [`targets`](Content::targets), in their order; empty for what stands for itself. The
+        /// app keeps what was said before an edit. What does not apply is shown as what it is,
+        /// or not at all, and nothing that comes later makes it apply.
+        applies: Vec<Applied>,
+        /// The confidentiality label under which it was written.
+        marking: Marking,
+        /// When it has to be deleted, as far as it is known now; [`Event::Expired`] says when
+        /// the time has come. It may lie in the past: the device was away for long.
+        expires_at: Option<Timestamp>,
     },
     /// A message of this device stands in the room's log.
     Sent {
@@ -79,6 +90,22 @@ pub enum Event {
         at: Timestamp,
         /// Its id.
         id: MessageId,
+        /// As in [`Event::Message`]: at its place it may not apply any more.
+        applies: Vec<Applied>,
+        /// As in [`Event::Message`].
+        expires_at: Option<Timestamp>,
+    },
+    /// Messages have to be deleted now, by their own word or because the room keeps none for
+    /// longer: with the edits of them, their history, reactions, receipts and previews. Told
+    /// once for each, also of rooms that the device has left, when
+    /// [`tick`](crate::client::Client::tick) is called at the time that
+    /// [`wake`](crate::store::Done::wake) named. An edit or a reaction is named by itself if it
+    /// had a shorter lifetime of its own, or applied to nothing.
+    Expired {
+        /// The room.
+        room: RoomId,
+        /// Which.
+        messages: Vec<MessageId>,
     },
     /// All chunks of an attachment are here; [`crate::client::Client::opener`] opens them.
     Fetched {
@@ -190,4 +217,23 @@ pub enum Event {
     /// This store is older than what the device has already sent: it was restored from a
     /// backup. The engine sends nothing any more; enrol the device anew.
     StoreRolledBack,
+}
+
+/// The confidentiality label under which a message was written, beside that of its room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Marking {
+    /// What its sender took for the room's label; empty if it had none.
+    pub label: String,
+    /// Whether that was the room's label at the message's place. `None`: this device was not
+    /// told the room's.
+    pub fits: Option<bool>,
+}
+
+impl Marking {
+    /// A message's label beside that of its room, if it is known (SPEC V-729).
+    pub(super) fn beside(label: String, room: Option<&str>) -> Self {
+        let fits = room.map(|room| room == label);
+        Marking { label, fits }
+    }
 }

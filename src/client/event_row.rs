@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::{Event, rows};
+use super::{Applied, By, Event, Marking, rows};
 use crate::{
     code::Code,
     content::Content,
@@ -49,7 +49,33 @@ struct EventRow {
     agency: String,
     #[prost(int32, tag = "31")]
     room_kind: i32,
+    #[prost(message, repeated, tag = "41")]
+    applies: Vec<AppliedRow>,
+    #[prost(string, tag = "42")]
+    label: String,
+    #[prost(bool, optional, tag = "43")]
+    label_fits: Option<bool>,
+    /// Milliseconds; absent: never.
+    #[prost(uint64, optional, tag = "44")]
+    expires_at: Option<u64>,
+    #[prost(bytes = "vec", repeated, tag = "45")]
+    messages: Vec<Vec<u8>>,
 }
+
+/// What a message does to one that it names.
+#[derive(Clone, PartialEq, Message)]
+struct AppliedRow {
+    #[prost(bytes = "vec", tag = "1")]
+    target: Vec<u8>,
+    /// By what right it applies: [`AUTHOR`], [`MODERATOR`], [`ANYBODY`]; or the error code for
+    /// which it does not.
+    #[prost(uint32, tag = "2")]
+    outcome: u32,
+}
+
+const AUTHOR: u32 = 1;
+const MODERATOR: u32 = 2;
+const ANYBODY: u32 = 3;
 
 #[derive(Clone, PartialEq, Message)]
 struct DeviceRow {
@@ -90,15 +116,24 @@ fn fill(row: &mut EventRow, event: &Event) {
             (row.kind, row.room, row.seq) = (3, room.as_bytes().to_vec(), *seq);
             (row.name, row.device) = (name.clone(), Some(by.into()));
         }
-        Event::Message { room, seq, at, id, sender, content } => {
+        Event::Message { room, seq, at, id, sender, content, applies, marking, expires_at } => {
             (row.kind, row.room, row.seq, row.at) = (4, room.as_bytes().to_vec(), *seq, at.as_millis());
             (row.message, row.device) = (id.as_bytes().to_vec(), Some(sender.into()));
             let (kind, bytes) = content.encode();
             (row.content_kind, row.content) = (kind, bytes.to_vec());
+            row.applies = applies.iter().map(Into::into).collect();
+            (row.label, row.label_fits) = (marking.label.clone(), marking.fits);
+            row.expires_at = expires_at.map(Timestamp::as_millis);
         }
-        Event::Sent { request, room, seq, at, id } => {
+        Event::Sent { request, room, seq, at, id, applies, expires_at } => {
             (row.kind, row.room, row.seq, row.at) = (5, room.as_bytes().to_vec(), *seq, at.as_millis());
             (row.message, row.request) = (id.as_bytes().to_vec(), request.as_bytes().to_vec());
+            row.applies = applies.iter().map(Into::into).collect();
+            row.expires_at = expires_at.map(Timestamp::as_millis);
+        }
+        Event::Expired { room, messages } => {
+            (row.kind, row.room) = (40, room.as_bytes().to_vec());
+            row.messages = messages.iter().map(|id| id.as_bytes().to_vec()).collect();
         }
         Event::SendNeedsConsent { request, room, added } => {
             (row.kind, row.room, row.request) = (6, room.as_bytes().to_vec(), request.as_bytes().to_vec());
@@ -166,6 +201,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
     };
     let devices = |rows: &[DeviceRow]| rows.iter().map(Device::try_from).collect::<Result<Vec<_>>>();
     let (seq, at) = (row.seq, Timestamp::from_millis(row.at));
+    let applies = || row.applies.iter().map(Applied::try_from).collect::<Result<Vec<_>>>();
+    let expires_at = row.expires_at.map(Timestamp::from_millis);
     Ok(match row.kind {
         1 => Event::Enrolled,
         2 => Event::RoomCreated { room: room()?, name: row.name.clone().unwrap_or_default() },
@@ -177,6 +214,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             id: MessageId::from_slice(&row.message)?,
             sender: device()?,
             content: Content::decode(row.content_kind, Bytes::from(row.content.clone()))?,
+            applies: applies()?,
+            marking: Marking { label: row.label.clone(), fits: row.label_fits },
+            expires_at,
         },
         5 => Event::Sent {
             request: request()?,
@@ -184,6 +224,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             seq,
             at,
             id: MessageId::from_slice(&row.message)?,
+            applies: applies()?,
+            expires_at,
+        },
+        40 => Event::Expired {
+            room: room()?,
+            messages: row.messages.iter().map(|id| MessageId::from_slice(id)).collect::<Result<_>>()?,
         },
         6 => Event::SendNeedsConsent { request: request()?, room: room()?, added: said(JOINED)? },
         7 => Event::Unreadable { room: room()?, seq, sender: device()?, code: code()? },
@@ -238,6 +284,32 @@ pub(super) fn room(bytes: &[u8]) -> Result<Option<RoomId>> {
 
 fn code(number: u32) -> Result<Code> {
     u16::try_from(number).ok().and_then(Code::from_number).ok_or(corrupt("event code"))
+}
+
+impl From<&Applied> for AppliedRow {
+    fn from(applied: &Applied) -> Self {
+        let outcome = match applied.outcome {
+            Ok(By::Author) => AUTHOR,
+            Ok(By::Moderator) => MODERATOR,
+            Ok(By::Anybody) => ANYBODY,
+            Err(code) => code.number().into(),
+        };
+        AppliedRow { target: applied.target.as_bytes().to_vec(), outcome }
+    }
+}
+
+impl TryFrom<&AppliedRow> for Applied {
+    type Error = crate::error::Error;
+
+    fn try_from(row: &AppliedRow) -> Result<Self> {
+        let outcome = match row.outcome {
+            AUTHOR => Ok(By::Author),
+            MODERATOR => Ok(By::Moderator),
+            ANYBODY => Ok(By::Anybody),
+            number => Err(code(number)?),
+        };
+        Ok(Applied { target: MessageId::from_slice(&row.target)?, outcome })
+    }
 }
 
 impl From<&Device> for DeviceRow {

@@ -8,26 +8,25 @@ use core::time::Duration;
 use rand_core::Rng as _;
 
 use super::{
-    Event,
+    Event, Marking,
     call::Call,
+    index::{Noted, Placed},
     keys,
     rows::{self, JoinedRow, PendingRow, ShareWork, Work},
     session::Session,
 };
 use crate::{
     code::{Code, Kind},
-    content::{Frame, Seen},
+    content::{Content, Frame, Seen, Terms},
     crypto,
     error::{Error, Result, ensure},
     identity::View,
-    ids::{AgencyId, Device, RoomId, UserId},
-    limits,
+    ids::{AgencyId, Device, MessageId, UserId},
     room::{
         self,
         log::{Chained, Tail},
         member::{Incoming, ReceivedCommit},
     },
-    store::{Key, corrupt},
     wire::{
         Signed,
         device::RoomDelivery,
@@ -35,14 +34,19 @@ use crate::{
     },
 };
 
-/// After so many entries of a room, old ones are forgotten.
-const FORGOTTEN_AT_ONCE: u64 = 1_024;
-
 /// How the device stands after an entry.
 enum After {
     Here,
     /// The entry removed it.
     Gone(Device),
+}
+
+/// A message that could be read.
+struct Read {
+    sender: Device,
+    id: MessageId,
+    content: Content,
+    terms: Terms,
 }
 
 impl<'a> Call<'a, '_> {
@@ -88,35 +92,12 @@ impl<'a> Call<'a, '_> {
                 }
             }
         }
+        self.reschedule(&mut session)?;
         self.drive(&mut session)?;
         let after = session.row.seq;
         self.forget_messages(&session.id, before, after)?;
         self.close(session)?;
         Ok(after > before)
-    }
-
-    /// Forgets messages that are long past, many at once so that most deliveries do not: the
-    /// ids of so many are known as could come a second time.
-    pub(super) fn forget_messages(&mut self, room: &RoomId, before: u64, after: u64) -> Result<()> {
-        if before / FORGOTTEN_AT_ONCE == after / FORGOTTEN_AT_ONCE {
-            return Ok(());
-        }
-        let prefix = keys::messages(room);
-        let mut last: Option<Key> = None;
-        loop {
-            let page = self.draft.scan(&prefix, last.as_deref(), limits::OUTBOX)?;
-            for (key, row) in &page {
-                let seq = row.as_slice().try_into().map(u64::from_be_bytes);
-                let seq = seq.map_err(|_| corrupt("known message"))?;
-                if seq.saturating_add(limits::MESSAGES_KNOWN) <= after {
-                    self.draft.delete(key.clone());
-                }
-            }
-            if page.len() < limits::OUTBOX {
-                return Ok(());
-            }
-            last = page.last().map(|(key, _)| key.clone());
-        }
     }
 
     /// Chains the entries that are new, and demands that the hub has signed the last.
@@ -192,12 +173,19 @@ impl<'a> Call<'a, '_> {
         let Work::Message(work) = item.work()? else { return Ok(()) };
         // That it was sent is believed only of what this device has signed.
         crypto::verify(chained.entry.header.clone(), &self.account.key.verify_key())?;
-        let id = crate::ids::MessageId::from_slice(&work.id)?;
-        self.draft.put(keys::message(&session.id, &id), chained.entry.seq.to_be_bytes().to_vec());
+        let id = MessageId::from_slice(&work.id)?;
+        let (seq, at) = (chained.entry.seq, chained.entry.stamp.at);
+        let content = Content::decode(work.kind, Bytes::copy_from_slice(&work.content))?;
+        let author = &self.account.device.user.clone();
+        let lifetime = Some(Duration::from_millis(work.lifetime)).filter(|lifetime| !lifetime.is_zero());
+        let said = Placed { room: session.id, seq, at, id, author, content: &content, lifetime };
+        let noted = self.note(session.member.state(), &said)?;
+        let (applies, expires_at) =
+            noted.map_or((Vec::new(), None), |noted| (noted.applies, noted.expires_at));
         session.row.messages = session.row.messages.saturating_sub(1);
         self.drop_item(&session.id, &item)?;
-        let (seq, at) = (chained.entry.seq, chained.entry.stamp.at);
-        self.event(&Event::Sent { request: item.request()?, room: session.id, seq, at, id })
+        let request = item.request()?;
+        self.event(&Event::Sent { request, room: session.id, seq, at, id, applies, expires_at })
     }
 
     /// Somebody's message. One that cannot be read is told and passed over.
@@ -205,13 +193,25 @@ impl<'a> Call<'a, '_> {
         let (seq, at) = (chained.entry.seq, chained.entry.stamp.at);
         let read = self.read(session, chained);
         match read {
-            Ok((sender, id, content)) => {
-                let known = keys::message(&session.id, &id);
-                if self.draft.get(&known)?.is_some() {
+            Ok(Read { sender, id, content, terms }) => {
+                let room = session.id;
+                let (author, lifetime) = (&sender.user, terms.lifetime);
+                let said = Placed { room, seq, at, id, author, content: &content, lifetime };
+                let Some(Noted { applies, expires_at }) = self.note(session.member.state(), &said)? else {
                     return Ok(());
-                }
-                self.draft.put(known, seq.to_be_bytes().to_vec());
-                self.event(&Event::Message { room: session.id, seq, at, id, sender, content })
+                };
+                let marking = Marking::beside(terms.label, session.label().as_deref());
+                self.event(&Event::Message {
+                    room,
+                    seq,
+                    at,
+                    id,
+                    sender,
+                    content,
+                    applies,
+                    marking,
+                    expires_at,
+                })
             }
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) => {
@@ -221,16 +221,13 @@ impl<'a> Call<'a, '_> {
         }
     }
 
-    fn read(
-        &mut self,
-        session: &mut Session<'_>,
-        chained: &Chained,
-    ) -> Result<(Device, crate::ids::MessageId, crate::content::Content)> {
+    fn read(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Read> {
         match self.process(session, chained)? {
             Incoming::Message { sender, plaintext } => {
                 let frame = Frame::open(&Bytes::copy_from_slice(&plaintext))?;
                 self.compare(session, frame.seen())?;
-                Ok((sender.clone(), frame.id(&session.id, &sender), frame.content()?))
+                let (id, content) = (frame.id(&session.id, &sender), frame.content()?);
+                Ok(Read { sender, id, content, terms: frame.terms().clone() })
             }
             _ => Err(Error::new(Code::BadSubmission, "not a message")),
         }
@@ -325,6 +322,9 @@ impl<'a> Call<'a, '_> {
         }
         if change.state.private_hash != before.private_hash {
             session.row.private = private.unwrap_or_default();
+        }
+        if change.state.retention != before.retention {
+            session.row.reschedule = Some(Vec::new());
         }
         let rules = change.state.policy != before.policy || session.private().map(|p| p.label) != label;
         self.note_readers(session, rules, &change)?;

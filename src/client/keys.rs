@@ -1,7 +1,7 @@
 //! Where the client's rows are (SPEC "State at rest").
 
 use crate::{
-    ids::{RequestId, RoomId},
+    ids::{MessageId, RequestId, RoomId},
     store::{Key, KeyBuilder},
 };
 
@@ -89,8 +89,25 @@ pub(super) fn joined_in(room: &RoomId) -> Key {
 }
 
 /// A message that is known.
-pub(super) fn message(room: &RoomId, id: &crate::ids::MessageId) -> Key {
+pub(super) fn message(room: &RoomId, id: &MessageId) -> Key {
     KeyBuilder::table("i/").fixed(room.as_bytes()).fixed(id.as_bytes()).build()
+}
+
+/// Prefix of [`expiring_message`].
+pub(super) fn expiring_messages() -> Key {
+    KeyBuilder::table("x/").build()
+}
+
+/// A message that has to go at a time.
+pub(super) fn expiring_message(due: u64, room: &RoomId, id: &MessageId) -> Key {
+    KeyBuilder::table("x/").number(due).fixed(room.as_bytes()).fixed(id.as_bytes()).build()
+}
+
+/// What [`expiring_message`] was made of.
+pub(super) fn read_expiring(key: &Key) -> Option<(u64, RoomId, MessageId)> {
+    let (due, rest) = key.strip_prefix(expiring_messages().as_slice())?.split_first_chunk()?;
+    let (room, id) = rest.split_first_chunk()?;
+    Some((u64::from_be_bytes(*due), RoomId::from_bytes(*room), MessageId::from_slice(id).ok()?))
 }
 
 /// Prefix of the whole outbox.

@@ -1,5 +1,7 @@
 //! What an app can ask about its rooms.
 
+use core::time::Duration;
+
 use super::{
     keys,
     rows::{self, RoomRow},
@@ -22,6 +24,10 @@ pub struct Room {
     pub name: Option<String>,
     /// Its topic, if the device was told.
     pub topic: Option<String>,
+    /// Its confidentiality label, if the device was told; empty if it has none.
+    pub label: Option<String>,
+    /// How long it keeps messages; `None`: no bound.
+    pub retention: Option<Duration>,
     /// The agency whose server orders its log.
     pub hub: AgencyId,
     /// The last log entry that is processed. Equal places with equal hashes mean equal
@@ -51,7 +57,9 @@ fn room(id: &[u8], row: &[u8]) -> Result<Option<Room>> {
     Ok(Some(Room {
         id: RoomId::from_slice(id)?,
         name: private.as_ref().map(|p| p.name.clone()),
-        topic: private.map(|p| p.topic),
+        topic: private.as_ref().map(|p| p.topic.clone()),
+        label: private.map(|p| p.label),
+        retention: Some(Duration::from_millis(row.retention)).filter(|kept| !kept.is_zero()),
         hub: AgencyId::parse(&row.hub)?,
         seq: row.seq,
         hash: (!row.hash.is_empty()).then(|| Hash::from_slice(&row.hash)).transpose()?,
@@ -71,6 +79,7 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::all_blocked(),
         keys::fetches(),
         keys::events(),
+        keys::expiring_messages(),
         keys::receipts(),
         keys::departures(),
         keys::expiring_packages(),

@@ -118,6 +118,41 @@ pub(super) struct RoomRow {
     /// The device is here only to leave, and the app hears nothing of the room.
     #[prost(bool, tag = "30")]
     pub(super) declined: bool,
+    /// How long the room keeps messages, in milliseconds; 0: no bound.
+    #[prost(uint64, tag = "40")]
+    pub(super) retention: u64,
+    /// Where to go on to compute anew when messages expire; empty at the beginning.
+    #[prost(bytes = "vec", optional, tag = "41")]
+    pub(super) reschedule: Option<Vec<u8>>,
+}
+
+/// A message that was read or sent, as later ones may speak of it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct MessageRow {
+    /// Its place in the log.
+    #[prost(uint64, tag = "1")]
+    pub(super) seq: u64,
+    /// The kind of its content; 0 if no other can be about it: it is about others itself, or
+    /// has expired.
+    #[prost(uint32, tag = "2")]
+    pub(super) kind: u32,
+    /// Whose it is; empty where the kind is 0.
+    #[prost(string, tag = "3")]
+    pub(super) author: String,
+    /// Its entry's stamp, in milliseconds; 0 if it goes with those that it is about.
+    #[prost(uint64, tag = "4")]
+    pub(super) at: u64,
+    /// How long it is kept by its own word, in milliseconds; 0: no bound.
+    #[prost(uint64, tag = "5")]
+    pub(super) lifetime: u64,
+    /// When it has to go, and is found there; 0: it stays.
+    #[prost(uint64, tag = "6")]
+    pub(super) due: u64,
+    #[prost(bool, tag = "7")]
+    pub(super) deleted: bool,
+    /// The app knows that it has to go.
+    #[prost(bool, tag = "8")]
+    pub(super) told: bool,
 }
 
 /// An invitation that waits for the user's word.
@@ -217,6 +252,12 @@ pub(super) struct MessageWork {
     /// It waits for the app's consent.
     #[prost(bool, tag = "6")]
     pub(super) held: bool,
+    /// How long it is kept, in milliseconds; 0: as long as the room says.
+    #[prost(uint64, tag = "7")]
+    pub(super) lifetime: u64,
+    /// The label that the app knew when it sent it or consented.
+    #[prost(string, tag = "8")]
+    pub(super) label: String,
 }
 
 /// An invitation in the making.
@@ -263,13 +304,15 @@ pub(super) struct UsersWork {
     pub(super) users: Vec<String>,
 }
 
-/// A new name or topic.
+/// A new name, topic or label.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DescribeWork {
     #[prost(string, optional, tag = "1")]
     pub(super) name: Option<String>,
     #[prost(string, optional, tag = "2")]
     pub(super) topic: Option<String>,
+    #[prost(string, optional, tag = "3")]
+    pub(super) label: Option<String>,
 }
 
 /// A new role.

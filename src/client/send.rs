@@ -1,6 +1,8 @@
 //! Sending messages: encrypted in the epoch in which they will stand in the log, and only to
 //! people who were there when they were written (SPEC "Sending").
 
+use core::time::Duration;
+
 use bytes::Bytes;
 use rand_core::Rng as _;
 
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::{
     code::{Code, Kind},
-    content::{Content, Frame, Seen},
+    content::{Content, Frame, Seen, Terms},
     crypto::mls::MlsSigner,
     error::{Error, Result, ensure},
     ids::{Hash, RequestId, RoomId, UserId},
@@ -26,12 +28,19 @@ use crate::{
 
 impl Call<'_, '_> {
     /// Takes a message over from the app.
-    pub(super) fn send(&mut self, request: RequestId, room: RoomId, content: &Content) -> Result<Receipt> {
+    pub(super) fn send(
+        &mut self,
+        request: RequestId,
+        room: RoomId,
+        content: &Content,
+        lifetime: Option<Duration>,
+    ) -> Result<Receipt> {
         let mut session = self.open(&room)?;
         session.has_room()?;
         ensure(session.row.active, Code::UnknownRoom, "the room is not founded yet")?;
         may_send(session.member.state(), &self.account.device)?;
-        let work = self.message_work(&session, content)?;
+        self.check_targets(&session, content)?;
+        let work = self.message_work(&session, content, lifetime)?;
         let item = self.enqueue(request, &room, Work::Message(work))?;
         session.row.messages = session.row.messages.saturating_add(1);
         self.queue_message(&mut session, item)?;
@@ -40,7 +49,14 @@ impl Call<'_, '_> {
     }
 
     /// A message with its id, as of the room's present epoch.
-    pub(super) fn message_work(&mut self, session: &Session<'_>, content: &Content) -> Result<MessageWork> {
+    pub(super) fn message_work(
+        &mut self,
+        session: &Session<'_>,
+        content: &Content,
+        lifetime: Option<Duration>,
+    ) -> Result<MessageWork> {
+        let good = |time: Duration| time.as_millis() > 0 && time <= limits::MESSAGE_LIFETIME;
+        ensure(lifetime.is_none_or(good), Code::BadArgument, "lifetime")?;
         let mut nonce = [0; 16];
         self.draft.rng().fill_bytes(&mut nonce);
         let frame = Frame::new(content, nonce, seen(session)?);
@@ -52,6 +68,8 @@ impl Call<'_, '_> {
             id: frame.id(&session.id, &self.account.device).as_bytes().to_vec(),
             epoch: session.member.epoch(),
             held: false,
+            lifetime: lifetime.and_then(|time| u64::try_from(time.as_millis()).ok()).unwrap_or_default(),
+            label: session.label().unwrap_or_default(),
         })
     }
 
@@ -71,7 +89,9 @@ impl Call<'_, '_> {
         let Work::Message(work) = item.work()? else { return Err(corrupt("not a message")) };
         let nonce = work.nonce.as_slice().try_into().map_err(|_| corrupt("nonce"))?;
         let content = Bytes::copy_from_slice(&work.content);
-        let plaintext = Frame::of_encoded(work.kind, content, nonce, seen(session)?).seal()?;
+        let lifetime = Some(Duration::from_millis(work.lifetime)).filter(|lifetime| !lifetime.is_zero());
+        let terms = Terms { lifetime, label: work.label.clone() };
+        let plaintext = Frame::of_encoded(work.kind, content, nonce, seen(session)?).under(terms).seal()?;
         let account = self.account.clone();
         let backend = &session.backend;
         let mls = session.member.encrypt(&backend.provider(), &MlsSigner(&account.key), &plaintext);
@@ -149,6 +169,7 @@ impl Call<'_, '_> {
         };
         ensure(work.held, Code::BadArgument, "the message is not held")?;
         (work.held, work.epoch) = (false, epoch);
+        work.label = session.label().unwrap_or_default();
         self.keep(&room, &item);
         session.row.waiting = session.row.waiting.saturating_add(1);
         self.drive(&mut session)?;

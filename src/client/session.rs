@@ -132,7 +132,8 @@ impl<'a> Call<'a, '_> {
     /// Writes what has changed in a room. The group stays in memory, marked with the stamp
     /// that only the applied batch makes true.
     pub(super) fn close(&mut self, session: Session<'a>) -> Result<()> {
-        let Session { id, row, member, backend, stamp, .. } = session;
+        let Session { id, mut row, member, backend, stamp, .. } = session;
+        row.retention = member.state().retention;
         rows::write(&mut self.draft, keys::room(&id), &row);
         let (batch, known) = backend.storage.finish()?;
         self.draft.absorb(batch);
@@ -193,6 +194,11 @@ impl Session<'_> {
     /// What the room is about, if the device was told.
     pub(super) fn private(&self) -> Option<PrivateState> {
         PrivateState::decode(&self.row.private, &self.member.state().private_hash).ok()
+    }
+
+    /// The room's confidentiality label, if the device was told; empty if it has none.
+    pub(super) fn label(&self) -> Option<String> {
+        self.private().map(|private| private.label)
     }
 
     /// Whether something may be made for the room now: the log is processed as far as the

@@ -2,6 +2,8 @@
 //! that shares it. Each step is stored before the next is asked for, so an upload goes on
 //! where a crash or an outage has stopped it.
 
+use core::time::Duration;
+
 use super::{
     Output, Receipt,
     call::Call,
@@ -27,7 +29,7 @@ impl Call<'_, '_> {
         &mut self,
         request: RequestId,
         room: RoomId,
-        attachment: Attachment,
+        (attachment, lifetime): (Attachment, Option<Duration>),
         (header, list): (&Header, &ChunkList),
     ) -> Result<Receipt> {
         let file = attachment.file().clone();
@@ -48,7 +50,7 @@ impl Call<'_, '_> {
         };
         rows::write(&mut self.draft, keys::share_info(&file.blob), &info);
         let work = ShareWork {
-            message: Some(self.message_work(&session, &Content::from(attachment))?),
+            message: Some(self.message_work(&session, &Content::from(attachment), lifetime)?),
             blob: file.blob.as_bytes().to_vec(),
             done: 0,
             chunks: list.len(),

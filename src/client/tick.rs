@@ -32,6 +32,7 @@ impl Call<'_, '_> {
         self.remind_publishing(all)?;
         self.remind_enrolment(all)?;
         self.sweep()?;
+        self.expire()?;
         let last = self.synced()?;
         // The call that an answered request had asked for: if each asked for the next, there
         // would be no end of it.
@@ -114,7 +115,7 @@ impl Call<'_, '_> {
                 self.wake(Timestamp::from_millis(row.wait_until));
             }
             let stays = row.declined && row.pending.is_none() && (row.changes == 0 || row.stalled > 0);
-            if !resend && !leaving && !waited && !stays {
+            if !resend && !leaving && !waited && !stays && row.reschedule.is_none() {
                 if let Some(pending) = row.pending {
                     self.wake(Timestamp::from_millis(pending.due));
                 }
@@ -127,6 +128,7 @@ impl Call<'_, '_> {
                 self.leave_stalled(session)?;
                 continue;
             }
+            self.reschedule(&mut session)?;
             if waited {
                 (session.row.wait_for, session.row.wait_until) = (0, 0);
             }

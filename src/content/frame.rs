@@ -1,6 +1,6 @@
 //! What is encrypted: content, and what binds it to its place.
 
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use bytes::Bytes;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The largest content with the frame and envelope around it: each field's tag, length and value.
-const LARGEST: usize = limits::CONTENT + 79;
+const LARGEST: usize = limits::CONTENT + limits::ROOM_LABEL + 92;
 const _: () = assert!(LARGEST < limits::SIZE_CLASS_MAX, "there is room for the mark");
 
 /// The last log entry that a sender had processed. It stands inside the ciphertext, so that
@@ -28,6 +28,23 @@ pub(crate) struct Seen {
     pub(crate) hash: Hash,
 }
 
+/// Under what terms a message was sent. They are no part of its id: who agrees to a held message
+/// under another label sends the same message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// How long it is kept after its stamp, if it says so itself.
+    pub(crate) lifetime: Option<Duration>,
+    /// The room's label as the sender knew it; empty if it had none.
+    pub(crate) label: String,
+}
+
+impl Terms {
+    /// The lifetime in milliseconds, 0 for none.
+    pub(crate) fn millis(&self) -> u64 {
+        self.lifetime.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
 /// The plaintext of a message.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -35,6 +52,7 @@ pub(crate) struct Frame {
     pub(super) seen: Seen,
     pub(super) kind: u32,
     pub(super) content: Bytes,
+    pub(super) terms: Terms,
 }
 
 impl Frame {
@@ -46,7 +64,12 @@ impl Frame {
 
     /// The same, for content that was encoded before.
     pub(crate) fn of_encoded(kind: u32, content: Bytes, nonce: [u8; 16], seen: Seen) -> Self {
-        Frame { nonce, seen, kind, content }
+        Frame { nonce, seen, kind, content, terms: Terms::default() }
+    }
+
+    /// The same message under these terms.
+    pub(crate) fn under(self, terms: Terms) -> Self {
+        Frame { terms, ..self }
     }
 
     /// The same message as of another place of the log. It keeps its id.
@@ -69,7 +92,8 @@ impl Frame {
     ///
     /// # Errors
     /// [`Code::NotCanonical`] for padding and length (SPEC V-701, V-702); as
-    /// [`decode`] for the encoding; [`Code::BadField`] for nonce and seen (V-703, V-704).
+    /// [`decode`] for the encoding; [`Code::BadField`] for nonce, seen and terms
+    /// (V-703, V-704, V-714).
     pub(crate) fn open(plaintext: &Bytes) -> Result<Self> {
         decode(&padding::unpad(plaintext)?)
     }
@@ -89,6 +113,11 @@ impl Frame {
     /// [`Code::BadContent`] as [`Content::decode`].
     pub(crate) fn content(&self) -> Result<Content> {
         Content::decode(self.kind, self.content.clone())
+    }
+
+    /// Under what terms it was sent.
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// What the sender had processed.
@@ -114,7 +143,12 @@ impl Wire for Frame {
         let hash = Hash::from_slice(&proto.seen_hash).map_err(|_| field("seen hash"))?;
         ensure(proto.seen_seq > 0, Code::BadField, "seen place")?;
         let seen = Seen { seq: proto.seen_seq, hash };
-        Ok(Frame { nonce, seen, kind: proto.kind, content: proto.content })
+        let lifetime = Some(Duration::from_millis(proto.lifetime)).filter(|lifetime| !lifetime.is_zero());
+        // V-714
+        ensure(lifetime.is_none_or(|time| time <= limits::MESSAGE_LIFETIME), Code::BadField, "lifetime")?;
+        ensure(proto.label.len() <= limits::ROOM_LABEL, Code::BadField, "label")?;
+        let terms = Terms { lifetime, label: proto.label };
+        Ok(Frame { nonce, seen, kind: proto.kind, content: proto.content, terms })
     }
 
     fn to_proto(&self) -> proto::Frame {
@@ -124,6 +158,8 @@ impl Wire for Frame {
             seen_hash: Bytes::copy_from_slice(self.seen.hash.as_bytes()),
             kind: self.kind,
             content: self.content.clone(),
+            lifetime: self.terms.millis(),
+            label: self.terms.label.clone(),
         }
     }
 }

@@ -21,9 +21,13 @@
 //! message keeps its id however often it has to be encrypted.
 
 mod attachment;
+mod delete;
+mod edit;
 mod frame;
+mod location;
 mod padding;
 mod reaction;
+mod receipts;
 mod strings;
 mod text;
 
@@ -40,9 +44,13 @@ use crate::{
 };
 
 pub use attachment::{Attachment, Preview};
-pub(crate) use frame::{Frame, Seen};
+pub use delete::Delete;
+pub use edit::{Change, Edit};
+pub(crate) use frame::{Frame, Seen, Terms};
+pub use location::Location;
 pub use reaction::Reaction;
-pub use text::Text;
+pub use receipts::{ReceiptKind, Receipts};
+pub use text::{Mention, Text};
 
 /// What a message says.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,6 +62,14 @@ pub enum Content {
     Reaction(Reaction),
     /// A file.
     Attachment(Attachment),
+    /// Other words for an earlier message.
+    Edit(Edit),
+    /// An earlier message is to be deleted.
+    Delete(Delete),
+    /// Earlier messages were delivered or read.
+    Receipts(Receipts),
+    /// A place.
+    Location(Location),
     /// Something that this version does not know. It has its place and its id all the same,
     /// and a later version may read it from the stored bytes.
     #[non_exhaustive]
@@ -66,10 +82,20 @@ pub enum Content {
 }
 
 /// The content registry (SPEC "Content kinds"). 0 is never a kind.
-mod kind {
-    pub(super) const TEXT: u32 = 1;
-    pub(super) const REACTION: u32 = 2;
-    pub(super) const ATTACHMENT: u32 = 3;
+pub(crate) mod kind {
+    pub(crate) const TEXT: u32 = 1;
+    pub(crate) const REACTION: u32 = 2;
+    pub(crate) const ATTACHMENT: u32 = 3;
+    pub(crate) const EDIT: u32 = 4;
+    pub(crate) const DELETE: u32 = 5;
+    pub(crate) const RECEIPTS: u32 = 6;
+    pub(crate) const LOCATION: u32 = 7;
+
+    /// Whether content of a kind only says something of other messages. Of a kind that is not
+    /// known nobody can say that: it stands for itself.
+    pub(crate) const fn is_about_others(kind: u32) -> bool {
+        matches!(kind, REACTION | EDIT | DELETE | RECEIPTS)
+    }
 }
 
 impl Content {
@@ -86,6 +112,10 @@ impl Content {
             kind::TEXT => decode_body(&bytes).map(Content::Text),
             kind::REACTION => decode_body(&bytes).map(Content::Reaction),
             kind::ATTACHMENT => decode_body(&bytes).map(Content::Attachment),
+            kind::EDIT => decode_body(&bytes).map(Content::Edit),
+            kind::DELETE => decode_body(&bytes).map(Content::Delete),
+            kind::RECEIPTS => decode_body(&bytes).map(Content::Receipts),
+            kind::LOCATION => decode_body(&bytes).map(Content::Location),
             _ => Ok(Content::Unsupported { kind, bytes }),
         };
         content.map_err(|error| Error::new(Code::BadContent, error.context()))
@@ -95,11 +125,46 @@ impl Content {
     /// attachment hold its file key.
     #[must_use]
     pub fn encode(&self) -> (u32, Bytes) {
+        let bytes = match self {
+            Content::Text(text) => encode_body(text),
+            Content::Reaction(reaction) => encode_body(reaction),
+            Content::Attachment(attachment) => encode_body(attachment),
+            Content::Edit(edit) => encode_body(edit),
+            Content::Delete(delete) => encode_body(delete),
+            Content::Receipts(receipts) => encode_body(receipts),
+            Content::Location(location) => encode_body(location),
+            Content::Unsupported { bytes, .. } => bytes.clone(),
+        };
+        (self.kind(), bytes)
+    }
+
+    /// Its number in SPEC's content registry.
+    #[must_use]
+    pub fn kind(&self) -> u32 {
         match self {
-            Content::Text(text) => (kind::TEXT, encode_body(text)),
-            Content::Reaction(reaction) => (kind::REACTION, encode_body(reaction)),
-            Content::Attachment(attachment) => (kind::ATTACHMENT, encode_body(attachment)),
-            Content::Unsupported { kind, bytes } => (*kind, bytes.clone()),
+            Content::Text(_) => kind::TEXT,
+            Content::Reaction(_) => kind::REACTION,
+            Content::Attachment(_) => kind::ATTACHMENT,
+            Content::Edit(_) => kind::EDIT,
+            Content::Delete(_) => kind::DELETE,
+            Content::Receipts(_) => kind::RECEIPTS,
+            Content::Location(_) => kind::LOCATION,
+            Content::Unsupported { kind, .. } => *kind,
+        }
+    }
+
+    /// The messages of which it says something; none for what stands for itself.
+    #[must_use]
+    pub fn targets(&self) -> &[MessageId] {
+        match self {
+            Content::Reaction(reaction) => core::slice::from_ref(reaction.target()),
+            Content::Edit(edit) => core::slice::from_ref(edit.target()),
+            Content::Delete(delete) => core::slice::from_ref(delete.target()),
+            Content::Receipts(receipts) => receipts.targets(),
+            Content::Text(_)
+            | Content::Attachment(_)
+            | Content::Location(_)
+            | Content::Unsupported { .. } => &[],
         }
     }
 }
@@ -111,6 +176,10 @@ impl fmt::Debug for Content {
             Content::Text(text) => text.fmt(f),
             Content::Reaction(reaction) => reaction.fmt(f),
             Content::Attachment(attachment) => attachment.fmt(f),
+            Content::Edit(edit) => edit.fmt(f),
+            Content::Delete(delete) => delete.fmt(f),
+            Content::Receipts(receipts) => receipts.fmt(f),
+            Content::Location(location) => location.fmt(f),
             Content::Unsupported { kind, bytes } => write!(f, "Unsupported({kind}, {} bytes)", bytes.len()),
         }
     }
@@ -132,6 +201,35 @@ impl From<Attachment> for Content {
     fn from(attachment: Attachment) -> Self {
         Content::Attachment(attachment)
     }
+}
+
+impl From<Edit> for Content {
+    fn from(edit: Edit) -> Self {
+        Content::Edit(edit)
+    }
+}
+
+impl From<Delete> for Content {
+    fn from(delete: Delete) -> Self {
+        Content::Delete(delete)
+    }
+}
+
+impl From<Receipts> for Content {
+    fn from(receipts: Receipts) -> Self {
+        Content::Receipts(receipts)
+    }
+}
+
+impl From<Location> for Content {
+    fn from(location: Location) -> Self {
+        Content::Location(location)
+    }
+}
+
+/// The id of another message.
+fn id(bytes: &[u8]) -> Result<MessageId> {
+    MessageId::from_slice(bytes)
 }
 
 /// An id that may be absent.

@@ -112,6 +112,14 @@ documents! {
     Reaction: bare::<content::Reaction>;
     /// Content of kind 3.
     Attachment: bare::<content::Attachment>;
+    /// Content of kind 4.
+    Edit: bare::<content::Edit>;
+    /// Content of kind 5.
+    Delete: bare::<content::Delete>;
+    /// Content of kind 6.
+    Receipts: bare::<content::Receipts>;
+    /// Content of kind 7.
+    Location: bare::<content::Location>;
 }
 
 /// A document in an `Envelope`.

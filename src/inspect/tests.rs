@@ -15,7 +15,9 @@ use super::{Document, inspect};
 use crate::{
     attachment::seal_all,
     code::Code,
-    content::{Attachment, Content, Frame, Reaction, Seen, Text},
+    content::{
+        Attachment, Content, Delete, Edit, Frame, Location, Reaction, ReceiptKind, Receipts, Seen, Text,
+    },
     identity::{
         NewDevice, RecoveryKey, UserKind,
         fixture::{TestDevice, TestFederation, key, now, rng},
@@ -73,13 +75,20 @@ fn room_state() -> RoomState {
     }
 }
 
-fn content() -> [Content; 3] {
+fn content() -> [Content; 7] {
     let (sealed, _) = seal_all(b"a photo", &mut rng(1)).unwrap();
     let file = sealed.file_ref(BlobId::from_bytes([1; 16]), AgencyId::parse("a.example").unwrap(), now());
+    let id = |byte| MessageId::from_bytes([byte; 32]);
+    let mention =
+        Text::plain("@Ben").unwrap().mention(UserId::parse("ben@a.example").unwrap(), 0..4).unwrap();
     [
         Text::markdown("**Go.**").unwrap().into(),
         Reaction::to(MessageId::from_bytes([3; 32]), "+1").unwrap().into(),
         Attachment::new(file, "image/jpeg").unwrap().named("gate.jpg").unwrap().into(),
+        Edit::text(id(3), mention).unwrap().into(),
+        Delete::of(id(3)).into(),
+        Receipts::new(ReceiptKind::Read, [id(4), id(3)]).unwrap().into(),
+        Location::at(535_411_000, -99_842_000).unwrap().named("Gate").unwrap().into(),
     ]
 }
 
@@ -114,6 +123,10 @@ fn documents(document: Document) -> Vec<Bytes> {
         Document::Text => body(0),
         Document::Reaction => body(1),
         Document::Attachment => body(2),
+        Document::Edit => body(3),
+        Document::Delete => body(4),
+        Document::Receipts => body(5),
+        Document::Location => body(6),
     }
 }
 

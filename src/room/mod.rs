@@ -10,6 +10,7 @@ mod key_schedule;
 pub(crate) mod log;
 pub(crate) mod member;
 pub(crate) mod mls_store;
+mod moderate;
 mod private;
 mod roster;
 mod state;
@@ -23,6 +24,7 @@ pub(crate) use framing::epoch_of;
 pub(crate) use key_package::{
     CheckedPackage, check as check_key_package, create as create_key_package, credential,
 };
+pub(crate) use moderate::may_moderate;
 pub(crate) use private::PrivateState;
 pub(crate) use roster::{Leaf, Roster};
 pub use state::{Policy, Role, RoomKind};

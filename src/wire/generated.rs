@@ -20,9 +20,16 @@ pub struct Frame {
     /// The encoded content message of that kind, at most 61,440 bytes.
     #[prost(bytes = "bytes", tag = "5")]
     pub content: ::prost::bytes::Bytes,
+    /// How long it is kept, in milliseconds from its log entry's stamp, at most 400 days; absent: as long as
+    /// the room's retention says.
+    #[prost(uint64, tag = "6")]
+    pub lifetime: u64,
+    /// The room's confidentiality label as the sender knows it, at most 253 bytes; absent if there is none.
+    #[prost(string, tag = "7")]
+    pub label: ::prost::alloc::string::String,
 }
 /// Kind 1: a text.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Text {
     /// The text, 1 to 32,768 bytes, without control characters other than tab and line ends.
@@ -34,6 +41,23 @@ pub struct Text {
     /// The message that it answers: 32 bytes; absent if none.
     #[prost(bytes = "bytes", tag = "3")]
     pub reply_to: ::prost::bytes::Bytes,
+    /// Who is mentioned where, in the order of the text, not overlapping. At most 64.
+    #[prost(message, repeated, tag = "4")]
+    pub mentions: ::prost::alloc::vec::Vec<Mention>,
+}
+/// A user who is mentioned in a text.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Mention {
+    /// The user. Need not take part in the room.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// Where the mention begins in `body`, in bytes of UTF-8.
+    #[prost(uint32, tag = "2")]
+    pub start: u32,
+    /// Where it ends: the first byte after it. Greater than `start`.
+    #[prost(uint32, tag = "3")]
+    pub end: u32,
 }
 /// Kind 2: a reaction to a message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -72,6 +96,71 @@ pub struct Attachment {
     /// The message that it answers: 32 bytes; absent if none.
     #[prost(bytes = "bytes", tag = "6")]
     pub reply_to: ::prost::bytes::Bytes,
+}
+/// Kind 4: other words for an earlier message of the same user.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Edit {
+    /// The message as it was first sent, also if it has been edited since: 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub target: ::prost::bytes::Bytes,
+    /// What it says from now on.
+    #[prost(oneof = "edit::Change", tags = "2, 3")]
+    pub change: ::core::option::Option<edit::Change>,
+}
+/// Nested message and enum types in `Edit`.
+pub mod edit {
+    /// What it says from now on.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    #[prost(skip_debug)]
+    pub enum Change {
+        /// For a Text: the text from now on, without `reply_to`, which stays as it is.
+        #[prost(message, tag = "2")]
+        Text(super::Text),
+        /// For an Attachment: the caption from now on, as there; may be empty.
+        #[prost(string, tag = "3")]
+        Caption(::prost::alloc::string::String),
+    }
+}
+/// Kind 5: an earlier message is to be deleted by everybody.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Delete {
+    /// The message: 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub target: ::prost::bytes::Bytes,
+}
+/// Kind 6: what has become of earlier messages at the sender's device.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Receipts {
+    /// What.
+    #[prost(enumeration = "ReceiptKind", tag = "1")]
+    pub kind: i32,
+    /// The messages, 32 bytes each, in ascending order, each once. 1 to 256.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub targets: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// Kind 7: a place on the earth (WGS 84).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Location {
+    /// North of the equator, in 1e-7 degrees: -900,000,000 to 900,000,000.
+    #[prost(sint32, tag = "1")]
+    pub latitude: i32,
+    /// East of Greenwich, in 1e-7 degrees: -1,799,999,999 to 1,800,000,000.
+    #[prost(sint32, tag = "2")]
+    pub longitude: i32,
+    /// The radius within which it is with a probability of 68 %, in centimetres, at most 2,000,000,000;
+    /// absent if not known.
+    #[prost(uint32, tag = "3")]
+    pub accuracy: u32,
+    /// When it was measured, in milliseconds since the Unix epoch; absent for a place that was chosen.
+    #[prost(uint64, tag = "4")]
+    pub measured_at: u64,
+    /// What is there, on one line of at most 253 bytes; may be empty.
+    #[prost(string, tag = "5")]
+    pub name: ::prost::alloc::string::String,
 }
 /// Where a sealed file is and how it is opened.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -112,6 +201,39 @@ pub struct Preview {
     /// The picture, 1 to 24,576 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub data: ::prost::bytes::Bytes,
+}
+/// What has become of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReceiptKind {
+    /// Never sent.
+    Unspecified = 0,
+    /// It is on the device.
+    Delivered = 1,
+    /// The user has seen it.
+    Read = 2,
+}
+impl ReceiptKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RECEIPT_KIND_UNSPECIFIED",
+            Self::Delivered => "RECEIPT_KIND_DELIVERED",
+            Self::Read => "RECEIPT_KIND_READ",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RECEIPT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "RECEIPT_KIND_DELIVERED" => Some(Self::Delivered),
+            "RECEIPT_KIND_READ" => Some(Self::Read),
+            _ => None,
+        }
+    }
 }
 /// What an app ships with, in an Envelope: whom it believes before it has seen a trust list.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1698,6 +1820,8 @@ impl super::shape::Shaped for Frame {
         super::shape::Field::new(3, "seen_hash", super::shape::Kind::Bytes),
         super::shape::Field::new(4, "kind", super::shape::Kind::Number),
         super::shape::Field::new(5, "content", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "lifetime", super::shape::Kind::Number),
+        super::shape::Field::new(7, "label", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Text {
@@ -1705,6 +1829,14 @@ impl super::shape::Shaped for Text {
         super::shape::Field::new(1, "body", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "markdown", super::shape::Kind::Number),
         super::shape::Field::new(3, "reply_to", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "mentions", super::shape::Kind::Message(&Mention::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Mention {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Mention", &[
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "start", super::shape::Kind::Number),
+        super::shape::Field::new(3, "end", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Reaction {
@@ -1722,6 +1854,33 @@ impl super::shape::Shaped for Attachment {
         super::shape::Field::new(4, "caption", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "preview", super::shape::Kind::Message(&Preview::SHAPE)),
         super::shape::Field::new(6, "reply_to", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for Edit {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Edit", &[
+        super::shape::Field::new(1, "target", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "text", super::shape::Kind::Message(&Text::SHAPE)),
+        super::shape::Field::new(3, "caption", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for Delete {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Delete", &[
+        super::shape::Field::new(1, "target", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for Receipts {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Receipts", &[
+        super::shape::Field::new(1, "kind", super::shape::Kind::Number),
+        super::shape::Field::new(2, "targets", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for Location {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Location", &[
+        super::shape::Field::new(1, "latitude", super::shape::Kind::Number),
+        super::shape::Field::new(2, "longitude", super::shape::Kind::Number),
+        super::shape::Field::new(3, "accuracy", super::shape::Kind::Number),
+        super::shape::Field::new(4, "measured_at", super::shape::Kind::Number),
+        super::shape::Field::new(5, "name", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for FileRef {

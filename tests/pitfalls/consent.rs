@@ -65,7 +65,8 @@ fn a_message_is_encrypted_again_by_itself_if_nobody_new_would_read_it() {
     let (mut net, room) = together(59);
     net.phones[BEN].online = false;
     let content = text("for those who were there");
-    let (request, receipt) = net.command(BEN, |request| Command::Send { request, room, content }).unwrap();
+    let (request, receipt) =
+        net.command(BEN, |request| Command::Send { request, room, content, lifetime: None }).unwrap();
     let users = vec![user(CLARA_ID)];
     net.command(ANNA, |request| Command::Remove { request, room, users }).unwrap();
     net.settle();

@@ -14,8 +14,9 @@ fn own_commit_accepted_but_the_answer_lost_then_a_restart() {
         let (mut net, room) = together(41);
         promote(&mut net, room, BEN_ID);
         let name = Some("Renamed".to_owned());
-        let (request, _) =
-            net.command(phone, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+        let (request, _) = net
+            .command(phone, |request| Command::Describe { request, room, name, topic: None, label: None })
+            .unwrap();
         net.rule = lose_first(move |leg| *leg == Leg::Down(phone));
         assert!(net.carry(phone));
         net.crash(phone);
@@ -38,11 +39,13 @@ fn two_commits_in_one_epoch() {
     let (mut net, room) = together(42);
     promote(&mut net, room, BEN_ID);
     let topic = Some("Topic".to_owned());
-    let (first, _) =
-        net.command(ANNA, |request| Command::Describe { request, room, name: None, topic }).unwrap();
+    let (first, _) = net
+        .command(ANNA, |request| Command::Describe { request, room, name: None, topic, label: None })
+        .unwrap();
     let name = Some("Name".to_owned());
-    let (second, _) =
-        net.command(BEN, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+    let (second, _) = net
+        .command(BEN, |request| Command::Describe { request, room, name, topic: None, label: None })
+        .unwrap();
     // Both have made theirs for the same epoch.
     assert_eq!((net.phones[ANNA].outgoing.len(), net.phones[BEN].outgoing.len()), (1, 1));
     net.wait();

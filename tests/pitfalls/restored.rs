@@ -20,7 +20,8 @@ fn a_restored_store_that_would_encrypt_twice_under_one_generation() {
     net.settle();
     assert_eq!(net.count(BEN, |e| *e == Event::StoreRolledBack), 1);
     assert!(net.phones[BEN].engine.events(&net.phones[BEN].store, 0, 1).unwrap().is_empty());
-    let error = net.command(BEN, |request| Command::Send { request, room, content: text("two") });
+    let error =
+        net.command(BEN, |request| Command::Send { request, room, content: text("two"), lifetime: None });
     assert_eq!(error.unwrap_err().code(), Code::StoreRolledBack);
     net.crash(BEN);
     let error = net.call(BEN, |engine, ctx| engine.resume(ctx)).unwrap_err();

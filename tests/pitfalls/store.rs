@@ -66,8 +66,8 @@ fn load_failure_taken_for_absence() {
     let users = || vec![user(CLARA_ID)];
     let name = Some("Name".to_owned());
     let commands = [
-        Command::Send { request, room, content: text("hello") },
-        Command::Describe { request, room, name, topic: None },
+        Command::Send { request, room, content: text("hello"), lifetime: None },
+        Command::Describe { request, room, name, topic: None, label: None },
         Command::Remove { request, room, users: users() },
         Command::Leave { request, room },
         Command::Invite { request, room, users: users() },
@@ -83,7 +83,7 @@ fn load_failure_taken_for_absence() {
     net.phones[BEN].online = false;
     net.say(CLARA, room, "hello");
     let topic = Some("Topic".to_owned());
-    net.command(ANNA, |request| Command::Describe { request, room, name: None, topic }).unwrap();
+    net.command(ANNA, |request| Command::Describe { request, room, name: None, topic, label: None }).unwrap();
     net.settle();
     net.room(CLARA, &[BEN_ID]);
     net.resume(BEN);

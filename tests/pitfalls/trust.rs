@@ -72,14 +72,15 @@ fn clock_skew_that_decides_validity() {
     net.settle();
     // A race that both lose: they believe the hub's refusal, whatever their clocks say of its key.
     let topic = Some("Topic".to_owned());
-    net.command(ANNA, |request| Command::Describe { request, room, name: None, topic }).unwrap();
+    net.command(ANNA, |request| Command::Describe { request, room, name: None, topic, label: None }).unwrap();
     net.say(BEN, room, "four");
     net.say(CLARA, room, "five");
     net.wait();
     // What a clock does decide is what its device sends: Ben's would vouch for nobody.
     let name = Some("Name".to_owned());
-    let (request, _) =
-        net.command(BEN, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+    let (request, _) = net
+        .command(BEN, |request| Command::Describe { request, room, name, topic: None, label: None })
+        .unwrap();
     net.wait();
     assert!(net.failure(BEN, request).is_some());
     assert_eq!(net.texts(ANNA), ["two", "three", "four", "five"]);

@@ -258,7 +258,7 @@ impl Net {
     /// Says something, without letting it travel.
     pub fn say(&mut self, phone: usize, room: RoomId, body: &str) -> RequestId {
         let content = text(body);
-        self.command(phone, |request| Command::Send { request, room, content }).unwrap().0
+        self.command(phone, |request| Command::Send { request, room, content, lifetime: None }).unwrap().0
     }
 
     /// An engine dies with everything in memory, and another takes over.

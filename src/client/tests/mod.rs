@@ -2,7 +2,9 @@
 
 mod deliveries;
 mod enrolment;
+mod expiring;
 mod fetching;
+mod index;
 mod packages;
 
 use core::{cell::Cell, time::Duration};

@@ -24,9 +24,15 @@ fn bad_frames_are_refused() {
     refused(&sealed(|f| f.seen_seq = 0), Code::BadField);
     refused(&sealed(|f| f.seen_hash = Bytes::new()), Code::BadField);
     refused(&sealed(|f| f.seen_hash = vec![1; 31].into()), Code::BadField);
+    // V-714
+    let lifetime = 400 * 86_400_000;
+    assert!(Frame::open(&sealed(|f| (f.lifetime, f.label) = (lifetime, "x".repeat(253)))).is_ok());
+    refused(&sealed(|f| f.lifetime = lifetime + 1), Code::BadField);
+    refused(&sealed(|f| f.lifetime = u64::MAX), Code::BadField);
+    refused(&sealed(|f| f.label = "x".repeat(254)), Code::BadField);
     refused(&envelope(2, vec![]), Code::UnknownVersion);
     refused(&envelope(1, vec![0xff]), Code::Malformed);
-    refused(&envelope(1, vec![0x32, 1, 0]), Code::NotCanonical); // an unknown field
+    refused(&envelope(1, vec![0x42, 1, 0]), Code::NotCanonical); // an unknown field
     refused(&Bytes::new(), Code::NotCanonical);
     refused(&vec![0; 512].into(), Code::NotCanonical);
 }
@@ -67,7 +73,10 @@ fn every_content_length_lands_on_a_class() {
     }
     let widest = Seen { seq: u64::MAX, ..seen() };
     let content = Content::decode(u32::MAX, vec![1; limits::CONTENT]).unwrap();
-    assert_eq!(Frame::new(&content, [9; 16], widest).seal().unwrap().len(), SIZE_CLASS_MAX);
+    let terms = Terms { lifetime: Some(limits::MESSAGE_LIFETIME), label: "x".repeat(limits::ROOM_LABEL) };
+    let frame = Frame::new(&content, [9; 16], widest).under(terms);
+    assert_eq!(frame.seal().unwrap().len(), SIZE_CLASS_MAX);
+    assert_eq!(Frame::open(&frame.seal().unwrap()).unwrap(), frame);
 }
 
 #[test]
@@ -108,6 +117,13 @@ fn message_ids_name_room_sender_nonce_and_content() {
         assert_ne!(*other, id);
         assert!(!others[..i].contains(other));
     }
+}
+
+#[test]
+fn terms_are_no_part_of_the_id() {
+    let base = || frame(Text::plain("a").unwrap());
+    let terms = Terms { lifetime: Some(core::time::Duration::from_secs(1)), label: "internal".into() };
+    assert_eq!(base().under(terms).id(&room(), &device()), base().id(&room(), &device()));
 }
 
 #[test]

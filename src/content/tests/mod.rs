@@ -81,14 +81,57 @@ fn attachment() -> impl Strategy<Value = Attachment> {
     )
 }
 
+fn user() -> UserId {
+    UserId::parse("ben@police.example").unwrap()
+}
+
+/// A text with a mention at each second character.
+fn mentioning() -> impl Strategy<Value = Text> {
+    "[a-zäß👮]{2,40}".prop_map(|body| {
+        let at: Vec<usize> = body.char_indices().map(|(at, _)| at).collect();
+        let pairs = at.windows(2).step_by(2);
+        let ranges: Vec<_> = pairs.map(|pair| pair[0]..pair[1]).collect();
+        let text = Text::plain(body).unwrap();
+        ranges.into_iter().fold(text, |text, range| text.mention(user(), range).unwrap())
+    })
+}
+
+fn location() -> impl Strategy<Value = Location> {
+    let place = (-900_000_000..=900_000_000, -1_799_999_999..=1_800_000_000);
+    (place, option::of(1..=limits::LOCATION_ACCURACY), any::<u64>(), "[^\\p{Cc}\u{2028}\u{2029}]{0,40}")
+        .prop_map(|((latitude, longitude), accuracy, at, name)| {
+            let made = Location::at(latitude, longitude).unwrap().named(name).unwrap();
+            let made = accuracy.into_iter().fold(made, |made, radius| made.within(radius).unwrap());
+            made.measured(Timestamp::from_millis(at))
+        })
+}
+
+fn receipts() -> impl Strategy<Value = Receipts> {
+    let kind = prop_oneof![Just(ReceiptKind::Delivered), Just(ReceiptKind::Read)];
+    (kind, vec(any::<u8>(), 1..=limits::RECEIPTS))
+        .prop_map(|(kind, ids)| Receipts::new(kind, ids.into_iter().map(message)).unwrap())
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        (any::<u8>(), mentioning()).prop_map(|(byte, text)| Edit::text(message(byte), text).unwrap()),
+        (any::<u8>(), "[^\\p{Cc}]{0,80}").prop_map(|(byte, new)| Edit::caption(message(byte), new).unwrap()),
+    ]
+}
+
 fn content() -> impl Strategy<Value = Content> {
     let reaction = (any::<u8>(), "[^\\p{Cc}\u{2028}\u{2029}]{1,16}")
         .prop_map(|(byte, symbol)| Reaction::to(message(byte), symbol).unwrap());
-    let unknown = (4..u32::MAX, vec(any::<u8>(), 0..3000));
+    let unknown = (8..u32::MAX, vec(any::<u8>(), 0..3000));
     prop_oneof![
         text().prop_map(Content::from),
         reaction.prop_map(Content::from),
         attachment().prop_map(Content::from),
+        mentioning().prop_map(Content::from),
+        edit().prop_map(Content::from),
+        any::<u8>().prop_map(|byte| Delete::of(message(byte)).into()),
+        receipts().prop_map(Content::from),
+        location().prop_map(Content::from),
         unknown.prop_map(|(kind, bytes)| Content::decode(kind, bytes).unwrap()),
     ]
 }

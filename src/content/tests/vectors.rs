@@ -63,6 +63,7 @@ fn message_ids() {
             seen: seen(),
             kind: number(&vector["kind"]),
             content: unhex(&vector["content"]).into(),
+            terms: Terms::default(),
         };
         let sender = Device { user, id: DeviceId::from_bytes(id("device")) };
         json!(hex(frame.id(&RoomId::from_bytes(id("room")), &sender).as_bytes()))
@@ -75,7 +76,13 @@ fn message_ids() {
     }
 }
 
-fn contents_made() -> [(&'static str, Content); 7] {
+fn contents_made() -> [(&'static str, Content); 14] {
+    let mentions = Text::plain("@Bärbel, @Ben: wer?").unwrap();
+    let baerbel = UserId::parse("b.meier-2@police.example").unwrap();
+    let mentions = mentions.mention(baerbel, 0..8).unwrap().mention(user(), 10..14).unwrap();
+    let pier = Location::at(535_411_000, -99_842_000).unwrap().within(1_200).unwrap();
+    let pier = pier.measured(Timestamp::from_millis(1_700_000_000_000)).named("Pier 3").unwrap();
+    let read = [0x33, 0x22, 0x44].map(message);
     let answer = Text::markdown("*On* my way.").unwrap().reply_to(message(0x11));
     let document = Attachment::new(file(0), "application/octet-stream").unwrap();
     [
@@ -85,6 +92,13 @@ fn contents_made() -> [(&'static str, Content); 7] {
         ("reaction withdrawn", Reaction::withdrawn(message(0x22), "👍").unwrap().into()),
         ("attachment, bare", document.into()),
         ("attachment with everything", photo().into()),
+        ("text with mentions", mentions.clone().into()),
+        ("edit of a text", Edit::text(message(0x22), mentions).unwrap().into()),
+        ("edit that takes a caption away", Edit::caption(message(0x22), "").unwrap().into()),
+        ("deletion", Delete::of(message(0x22)).into()),
+        ("receipts", Receipts::new(ReceiptKind::Read, read).unwrap().into()),
+        ("location", pier.into()),
+        ("location at zero", Location::at(0, 0).unwrap().into()),
         ("unsupported", Content::decode(0x8000_0001, &b"anything"[..]).unwrap()),
     ]
 }
@@ -94,9 +108,7 @@ fn content_vector(name: &str, content: &Content) -> Value {
     let answers = |id: Option<&MessageId>| id.map(|id| hex(id.as_bytes()));
     let mut vector = json!({ "name": name, "kind": kind, "content": hex(&bytes) });
     vector["fields"] = match content {
-        Content::Text(text) => json!({
-            "body": text.body(), "markdown": text.is_markdown(), "reply_to": answers(text.answers()),
-        }),
+        Content::Text(text) => text_vector(text),
         Content::Reaction(reaction) => json!({
             "target": hex(reaction.target().as_bytes()), "symbol": reaction.symbol(),
             "withdrawn": reaction.is_withdrawn(),
@@ -107,9 +119,50 @@ fn content_vector(name: &str, content: &Content) -> Value {
             "preview": attachment.preview().map(|p| json!({ "media_type": p.media_type(), "data": hex(p.data()) })),
             "reply_to": answers(attachment.answers()),
         }),
+        Content::Edit(edit) => match edit.change() {
+            Change::Text(text) => {
+                json!({ "target": hex(edit.target().as_bytes()), "text": text_vector(text) })
+            }
+            Change::Caption(caption) => {
+                json!({ "target": hex(edit.target().as_bytes()), "caption": caption })
+            }
+        },
+        Content::Delete(delete) => json!({ "target": hex(delete.target().as_bytes()) }),
+        Content::Receipts(receipts) => json!({
+            "kind": if receipts.kind() == ReceiptKind::Read { 2 } else { 1 },
+            "targets": receipts.targets().iter().map(|id| hex(id.as_bytes())).collect::<Vec<_>>(),
+        }),
+        Content::Location(place) => json!({
+            "latitude": place.latitude(), "longitude": place.longitude(), "accuracy": place.accuracy(),
+            "measured_at": place.measured_at().map(Timestamp::as_millis), "name": place.name(),
+        }),
         Content::Unsupported { .. } => Value::Null,
     };
     vector
+}
+
+fn text_vector(text: &Text) -> Value {
+    let mention =
+        |m: &Mention| json!({ "user": m.user().as_str(), "start": m.range().start, "end": m.range().end });
+    json!({
+        "body": text.body(), "markdown": text.is_markdown(),
+        "reply_to": text.answers().map(|id| hex(id.as_bytes())),
+        "mentions": text.mentions().iter().map(mention).collect::<Vec<_>>(),
+    })
+}
+
+fn described_text(fields: &Value) -> Text {
+    let make = if fields["markdown"].as_bool().unwrap() { Text::markdown } else { Text::plain };
+    let mut text = make(fields["body"].as_str().unwrap().to_owned()).unwrap();
+    if !fields["reply_to"].is_null() {
+        text = text.reply_to(MessageId::from_slice(&unhex(&fields["reply_to"])).unwrap());
+    }
+    let at = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
+    let mention = |text: Text, m: &Value| {
+        text.mention(UserId::parse(m["user"].as_str().unwrap()).unwrap(), at(&m["start"])..at(&m["end"]))
+            .unwrap()
+    };
+    fields["mentions"].as_array().unwrap().iter().fold(text, mention)
 }
 
 fn file_vector(file: &FileRef) -> Value {
@@ -127,10 +180,24 @@ fn described(vector: &Value) -> Content {
     let id = |value: &Value| MessageId::from_slice(&unhex(value)).unwrap();
     let answers = fields.get("reply_to").filter(|id| !id.is_null()).map(id);
     match number(&vector["kind"]) {
-        TEXT => {
-            let markdown = fields["markdown"].as_bool().unwrap();
-            let make = if markdown { Text::markdown } else { Text::plain };
-            answers.into_iter().fold(make(string(&fields["body"])).unwrap(), Text::reply_to).into()
+        TEXT => described_text(fields).into(),
+        EDIT => match fields["text"].is_null() {
+            true => Edit::caption(id(&fields["target"]), string(&fields["caption"])).unwrap().into(),
+            false => Edit::text(id(&fields["target"]), described_text(&fields["text"])).unwrap().into(),
+        },
+        DELETE => Delete::of(id(&fields["target"])).into(),
+        RECEIPTS => {
+            let kind = if number(&fields["kind"]) == 2 { ReceiptKind::Read } else { ReceiptKind::Delivered };
+            Receipts::new(kind, fields["targets"].as_array().unwrap().iter().map(id)).unwrap().into()
+        }
+        LOCATION => {
+            let degrees = |value: &Value| i32::try_from(value.as_i64().unwrap()).unwrap();
+            let mut made = Location::at(degrees(&fields["latitude"]), degrees(&fields["longitude"])).unwrap();
+            if !fields["accuracy"].is_null() {
+                made = made.within(number(&fields["accuracy"])).unwrap();
+            }
+            let at = Timestamp::from_millis(fields["measured_at"].as_u64().unwrap_or_default());
+            made.measured(at).named(string(&fields["name"])).unwrap().into()
         }
         REACTION => {
             let withdrawn = fields["withdrawn"].as_bool().unwrap();
@@ -178,7 +245,11 @@ fn frames_made() -> Vec<(String, Frame)> {
         let seen = Seen { seq: 300, hash: Hash::from_bytes(hash) };
         (format!("{len} bytes of content"), Frame::new(&content, nonce, seen))
     });
-    made.into()
+    let terms =
+        Terms { lifetime: Some(core::time::Duration::from_secs(3_600)), label: "nur für Dienst".into() };
+    let mut made = Vec::from(made);
+    made.push(("lifetime and label".into(), frame(Text::plain("a").unwrap()).under(terms)));
+    made
 }
 
 fn frame_vector(name: &str, frame: &Frame) -> Value {
@@ -186,6 +257,7 @@ fn frame_vector(name: &str, frame: &Frame) -> Value {
     json!({
         "name": name, "nonce": hex(frame.nonce), "seen_seq": frame.seen.seq,
         "seen_hash": hex(frame.seen.hash.as_bytes()), "kind": frame.kind, "content": content,
+        "lifetime": frame.terms.millis(), "label": frame.terms.label,
         "plaintext": parts(&frame.seal().unwrap()),
     })
 }
@@ -199,6 +271,10 @@ fn described_frame(vector: &Value) -> Frame {
         },
         kind: number(&vector["kind"]),
         content: joined(&vector["content"]),
+        terms: Terms {
+            lifetime: vector["lifetime"].as_u64().filter(|n| *n > 0).map(core::time::Duration::from_millis),
+            label: vector["label"].as_str().unwrap().into(),
+        },
     }
 }
 
@@ -226,13 +302,27 @@ fn content_faults() -> Vec<Value> {
         let preview = proto::Preview { media_type: media_type.into(), data: data.to_vec().into() };
         proto::Attachment { preview: Some(preview), ..photo() }.encode_to_vec()
     };
+    let mention = |start, end| proto::Mention { user: "ben@police.example".into(), start, end };
+    let mentions = |at: &[(u32, u32)]| {
+        let mentions = at.iter().map(|(start, end)| mention(*start, *end)).collect();
+        proto::Text { mentions, ..text("aäb") }.encode_to_vec()
+    };
+    let edit = |target, change| proto::Edit { target: vec![1; target].into(), change }.encode_to_vec();
+    let receipts = |kind, ids: &[u8]| {
+        let targets = ids.iter().map(|id| vec![*id; 32].into()).collect();
+        proto::Receipts { kind, targets }.encode_to_vec()
+    };
+    let location = |latitude, longitude, accuracy, name: &str| {
+        let name = name.into();
+        proto::Location { latitude, longitude, accuracy, measured_at: 0, name }.encode_to_vec()
+    };
     let good = text("a").encode_to_vec();
     let faults: Vec<(&str, &str, u32, Vec<u8>)> = vec![
         ("kind 0", "V-705", 0, good.clone()),
         ("not decodable", "V-709", TEXT, vec![0xff]),
         ("explicit default", "V-709", TEXT, [&good[..], &[0x10, 0]].concat()),
         ("field twice", "V-709", TEXT, [&good[..], &good[..]].concat()),
-        ("unknown field", "V-709", TEXT, [&good[..], &[0x22, 0]].concat()),
+        ("unknown field", "V-709", TEXT, [&good[..], &[0x2a, 0]].concat()),
         ("long varint", "V-709", TEXT, b"\x0a\x81\x00a".to_vec()),
         ("text is not UTF-8", "V-709", TEXT, b"\x0a\x02\xc3\x28".to_vec()),
         ("empty text", "V-710", TEXT, proto::Text { markdown: true, ..text("") }.encode_to_vec()),
@@ -274,6 +364,46 @@ fn content_faults() -> Vec<Value> {
         ("short file key", "V-713", ATTACHMENT, with_file(&|f| f.key = vec![1; 31].into())),
         ("long root", "V-713", ATTACHMENT, with_file(&|f| f.root = vec![1; 33].into())),
         ("padded size of another size", "V-713", ATTACHMENT, with_file(&|f| f.padded_size += 1)),
+        ("empty mention", "V-715", TEXT, mentions(&[(0, 0)])),
+        ("mention that splits a character", "V-715", TEXT, mentions(&[(1, 2)])),
+        ("mention behind the text", "V-715", TEXT, mentions(&[(3, 5)])),
+        ("mention that ends before it begins", "V-715", TEXT, mentions(&[(3, 1)])),
+        ("mentions out of order", "V-715", TEXT, mentions(&[(1, 3), (0, 1)])),
+        ("mentions that overlap", "V-715", TEXT, mentions(&[(0, 3), (1, 4)])),
+        ("too many mentions", "V-715", TEXT, {
+            let mentions = (0..65).map(|at| mention(at, at + 1)).collect();
+            proto::Text { mentions, ..text(&"x".repeat(65)) }.encode_to_vec()
+        }),
+        ("mention of nobody", "V-715", TEXT, {
+            let nobody = proto::Mention { user: "ben".into(), ..mention(0, 1) };
+            proto::Text { mentions: vec![nobody], ..text("a") }.encode_to_vec()
+        }),
+        ("edit without a target", "V-716", EDIT, edit(0, Some(proto::edit::Change::Caption("a".into())))),
+        ("edit without a change", "V-716", EDIT, edit(32, None)),
+        ("edit that takes a text away", "V-716", EDIT, edit(32, Some(proto::edit::Change::Text(text(""))))),
+        ("edit that answers", "V-716", EDIT, {
+            let answer = proto::Text { reply_to: vec![1; 32].into(), ..text("a") };
+            edit(32, Some(proto::edit::Change::Text(answer)))
+        }),
+        (
+            "NUL in an edited caption",
+            "V-716",
+            EDIT,
+            edit(32, Some(proto::edit::Change::Caption("\0".into()))),
+        ),
+        ("deletion of nothing", "V-717", DELETE, vec![]),
+        ("short target of a deletion", "V-717", DELETE, {
+            proto::Delete { target: vec![1; 31].into() }.encode_to_vec()
+        }),
+        ("receipts of no kind", "V-718", RECEIPTS, receipts(0, &[1])),
+        ("receipts of an unknown kind", "V-718", RECEIPTS, receipts(3, &[1])),
+        ("receipts of nothing", "V-718", RECEIPTS, receipts(1, &[])),
+        ("receipts out of order", "V-718", RECEIPTS, receipts(1, &[2, 1])),
+        ("receipt given twice", "V-718", RECEIPTS, receipts(1, &[1, 1])),
+        ("farther north than the pole", "V-719", LOCATION, location(900_000_001, 0, 0, "")),
+        ("a second name for 180 degrees", "V-719", LOCATION, location(0, -1_800_000_000, 0, "")),
+        ("accuracy beyond the earth", "V-719", LOCATION, location(0, 0, 2_000_000_001, "")),
+        ("two lines of name", "V-719", LOCATION, location(0, 0, 0, "a\nb")),
     ];
     let vector = |(name, rule, kind, content): (&str, &str, u32, Vec<u8>)| {
         let mut vector = fault(name, rule, Code::BadContent);
@@ -325,6 +455,12 @@ fn frame_faults() -> Vec<Value> {
         ("short nonce", "V-703", Code::BadField, with(&|f| f.nonce = vec![9; 15].into())),
         ("no place seen", "V-704", Code::BadField, with(&|f| f.seen_seq = 0)),
         ("no hash seen", "V-704", Code::BadField, with(&|f| f.seen_hash = Bytes::new())),
+        ("long lifetime", "V-714", Code::BadField, with(&|f| f.lifetime = 400 * 86_400_000 + 1)),
+        ("long label", "V-714", Code::BadField, {
+            let mut frame = good.to_proto();
+            frame.label = "x".repeat(254);
+            padded(&encoded(frame, 1), 0x80, 512)
+        }),
         ("kind 0 in a frame", "V-705", Code::BadContent, with(&|f| f.kind = 0)),
         ("long content", "V-706", Code::BadContent, {
             let mut frame = good.to_proto();

@@ -185,7 +185,7 @@ fn settle(world: &mut World) {
 
 fn say(world: &mut World, phone: usize, room: RoomId, body: &str) -> Heard {
     let content: Content = Text::plain(body).unwrap().into();
-    let send = |request| Command::Send { request, room, content };
+    let send = |request| Command::Send { request, room, content, lifetime: None };
     let id = world.command(phone, send).unwrap().message.unwrap();
     settle(world);
     text(id.as_bytes(), world.phones[phone].device.user.as_str(), body)
