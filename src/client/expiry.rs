@@ -47,10 +47,13 @@ impl Call<'_, '_> {
     pub(super) fn expire(&mut self) -> Result<()> {
         let mut gone: BTreeMap<RoomId, Vec<MessageId>> = BTreeMap::new();
         let due = self.draft.scan(&keys::expiring_messages(), None, PART)?;
+        // A full part may not be all that is due; one that comes to what is not due yet is.
+        let mut more = due.len() == PART;
         for (key, _) in &due {
             let (at, room, id) = keys::read_expiring(key).ok_or(corrupt("expiring message"))?;
             if !self.passed(at) {
                 self.wake(Timestamp::from_millis(at));
+                more = false;
                 break;
             }
             // Told once, whatever other engine is at work on this store.
@@ -60,7 +63,7 @@ impl Call<'_, '_> {
                 gone.entry(room).or_default().push(id);
             }
         }
-        if due.len() == PART {
+        if more {
             self.wake(self.now());
         }
         for (room, messages) in gone {

@@ -22,6 +22,7 @@ use crate::{
     error::{Error, Result, ensure},
     identity::View,
     ids::{AgencyId, Device, MessageId, UserId},
+    limits,
     room::{
         self,
         log::{Chained, Tail},
