@@ -82,7 +82,8 @@ fn whatever_is_lost_is_made_up_for_without_any_other_call() {
         net.idle(60 * MINUTE);
         net.say(BEN, room, "one");
         let name = Some("Renamed".to_owned());
-        net.command(ANNA, |request| Command::Describe { request, room, name, topic: None }).unwrap();
+        net.command(ANNA, |request| Command::Describe { request, room, name, topic: None, label: None })
+            .unwrap();
         net.say(ANNA, room, "two");
         net.idle(60 * MINUTE);
         assert_eq!((net.texts(ANNA), net.texts(BEN)), (vec!["one".to_owned()], vec!["two".to_owned()]));

@@ -93,6 +93,12 @@ fn said(content: &Content) -> String {
         Content::Attachment(attachment) => {
             format!("shares {} ({} bytes)", attachment.name().unwrap_or("a file"), attachment.file().size)
         }
+        Content::Edit(edit) => format!("edits {}: {:?}", edit.target(), edit.change()),
+        Content::Delete(delete) => format!("deletes {}", delete.target()),
+        Content::Receipts(receipts) => {
+            format!("{:?}: {} messages", receipts.kind(), receipts.targets().len())
+        }
+        Content::Location(_) => "is at a place".to_owned(),
         _ => "something newer".to_owned(),
     }
 }
