@@ -385,7 +385,7 @@ proptest! {
             for (r, reader) in readers.iter_mut().enumerate() {
                 let joined = if r == 1 { joins as u64 } else { 0 };
                 reader.seq = n;
-                let mood = moods[n as usize] >> (2 * r);
+                let mood = moods[usize::try_from(n).unwrap()] >> (2 * r);
                 if n < joined {
                     continue;
                 }
