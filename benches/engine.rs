@@ -142,7 +142,8 @@ impl Bench {
                 self.world.settle()?;
             }
             let request = RequestId::random(&mut self.world.rng);
-            let command = Command::Send { request, room: self.room, content: content.clone(), lifetime: None };
+            let command =
+                Command::Send { request, room: self.room, content: content.clone(), lifetime: None };
             let phone = &mut self.world.phones[self.anna];
             let began = Instant::now();
             let ctx = Ctx { now: self.world.now, store: &phone.store, rng: &mut self.world.rng };
@@ -194,7 +195,13 @@ impl Bench {
     fn describe(&mut self, name: &str) -> Result<(), Error> {
         let room = self.room;
         let (name, topic) = (Some(name.to_owned()), None);
-        self.world.command(self.anna, |request| Command::Describe { request, room, name, topic, label: None })?;
+        self.world.command(self.anna, |request| Command::Describe {
+            request,
+            room,
+            name,
+            topic,
+            label: None,
+        })?;
         Ok(())
     }
 }

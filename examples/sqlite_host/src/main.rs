@@ -155,7 +155,12 @@ fn main() -> Result<(), Error> {
     let room = receipt.room.ok_or("no room")?;
     for body in ["Quiet night so far", "Coffee is in the back"] {
         let content = Content::from(Text::plain(body)?);
-        anna.command(&mut rng, |request| Command::Send { request, room, content: content.clone(), lifetime: None })?;
+        anna.command(&mut rng, |request| Command::Send {
+            request,
+            room,
+            content: content.clone(),
+            lifetime: None,
+        })?;
     }
     anna.talk(&mut server, &mut rng)?;
 
