@@ -295,6 +295,27 @@ fn the_residue_is_the_order_of_two_removals_in_one_commit() {
     assert!(runs.iter().all(|run| *run == runs[0]));
 }
 
+/// In whatever order the commit names them, the other agency is told in the one that it accepts.
+#[test]
+fn all_the_devices_of_a_user_leave_in_one_commit() {
+    let (mut net, _) = conversation(20);
+    // Each is endorsed by the one before it, which knows the chain.
+    let mut newest = BEN;
+    let further = [(); 4].map(|()| {
+        newest = net.enrol_further(newest);
+        newest
+    });
+    let room = net.room(ANNA, &["ben@police.sued.example", "clara@police.west.example"]);
+    net.settle();
+    let here = |net: &Net, of: usize| net.view(of, room).is_some();
+    assert!(further.iter().chain([&BEN]).all(|phone| here(&net, *phone)));
+    let users = vec![user("ben@police.sued.example")];
+    net.command(ANNA, |request| Command::Remove { request, room, users }).unwrap();
+    net.wait();
+    assert!(further.iter().chain([&BEN]).all(|phone| !here(&net, *phone)));
+    net.agree(room, &[ANNA, TABLET, CLARA]);
+}
+
 #[test]
 fn everybody_crashes_in_the_middle_of_everything() {
     let (mut net, room) = conversation(10);

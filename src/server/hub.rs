@@ -6,6 +6,8 @@
 mod change;
 mod group;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::{
@@ -200,8 +202,9 @@ impl Call<'_, '_> {
     fn pass_on(&mut self, chained: &Chained, row: &RoomRow, to: &[AgencyId], gone: &[Device]) -> Result<()> {
         let (room, seq) = (chained.entry.room, chained.entry.seq);
         for agency in to {
-            let departing =
-                gone.iter().filter(|device| device.user.agency() == agency).map(DeviceName::of).collect();
+            // A commit names them in any order; the wire wants theirs.
+            let departing: BTreeSet<_> = gone.iter().filter(|one| one.user.agency() == agency).collect();
+            let departing = departing.into_iter().map(DeviceName::of).collect();
             let entry = PendingEntry { room: raw(room.as_bytes()), seq, departing };
             self.queue(agency, (chained.entry.stamp.at, &room, seq), [0; 16], Pending::Entry(entry));
         }
