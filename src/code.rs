@@ -83,6 +83,7 @@ codes! {
     MissingEvidence = 312, Refused, "chain, descriptor or trust list is not at hand";
     WrongFederation = 313, Peer, "document of another federation";
     Equivocation = 314, Peer, "two signed documents with one number";
+    SafetyNumberDiffers = 325, Refused, "not the safety number of these two users";
 
     // 4xx: rooms
     UnknownRoom = 401, Refused, "no such room here";

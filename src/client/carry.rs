@@ -64,6 +64,8 @@ impl Call<'_, '_> {
             Command::SetAdmission { who } => self.set_admission(who),
             Command::Block { party } => self.block(&party),
             Command::Unblock { party } => self.unblock(&party),
+            Command::MarkVerified { user, number } => self.mark_verified(&user, &number),
+            Command::UnmarkVerified { user } => self.unmark_verified(&user),
             Command::AckEvents { up_to } => self.ack_events(up_to),
         }
     }

@@ -6,6 +6,7 @@ use super::{Admission, Party};
 use crate::{
     attachment::{ChunkList, FileRef, Header},
     content::{Attachment, Content},
+    identity::SafetyNumber,
     ids::{MessageId, RequestId, RoomId, UserId},
     room::{Policy, Role, RoomKind},
 };
@@ -163,6 +164,20 @@ pub enum Command {
         /// Of whom.
         party: Party,
     },
+    /// The user has compared the safety number with another one, and it was the same:
+    /// [`Client::is_verified`](crate::client::Client::is_verified) says so until one of the two
+    /// has another identity. Each of a user's devices has its own marks.
+    MarkVerified {
+        /// With whom.
+        user: UserId,
+        /// What was compared: refused if it is not the number any more.
+        number: SafetyNumber,
+    },
+    /// The user takes that back.
+    UnmarkVerified {
+        /// With whom.
+        user: UserId,
+    },
     /// Forget events up to this number: the app has taken them over.
     AckEvents {
         /// The number of the last event that is done with.
@@ -191,6 +206,8 @@ impl Command {
             Command::SetAdmission { .. }
             | Command::Block { .. }
             | Command::Unblock { .. }
+            | Command::MarkVerified { .. }
+            | Command::UnmarkVerified { .. }
             | Command::AckEvents { .. } => None,
         }
     }

@@ -214,6 +214,15 @@ pub enum Event {
         /// What.
         code: Code,
     },
+    /// A user began anew, with none of the devices and recovery keys of before: the agency says
+    /// that it is the same person. Show it wherever the user is met, above all if they were
+    /// verified; the safety number is another one.
+    IdentityChanged {
+        /// Who.
+        user: UserId,
+        /// Whether the number of before had been compared. It counts no longer.
+        verified: bool,
+    },
     /// This store is older than what the device has already sent: it was restored from a
     /// backup. The engine sends nothing any more; enrol the device anew.
     StoreRolledBack,

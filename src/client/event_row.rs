@@ -60,6 +60,8 @@ struct EventRow {
     expires_at: Option<u64>,
     #[prost(bytes = "vec", repeated, tag = "45")]
     messages: Vec<Vec<u8>>,
+    #[prost(bool, tag = "70")]
+    verified: bool,
 }
 
 /// What a message does to one that it names.
@@ -151,6 +153,9 @@ fn fill(row: &mut EventRow, event: &Event) {
             row.users.extend(removed.iter().map(user(REMOVED)));
             row.added = devices_added.iter().map(Into::into).collect();
             row.removed = devices_removed.iter().map(Into::into).collect();
+        }
+        Event::IdentityChanged { user: who, verified } => {
+            (row.kind, row.users, row.verified) = (70, vec![user(JOINED)(who)], *verified);
         }
         Event::RoomChanged { room, seq, by, name } => {
             (row.kind, row.room, row.seq) = (9, room.as_bytes().to_vec(), *seq);
@@ -263,6 +268,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
         },
         17 => Event::StoreRolledBack,
         18 => Event::Fetched { request: request()? },
+        70 => Event::IdentityChanged {
+            user: said(JOINED)?.pop().ok_or(corrupt("event user"))?,
+            verified: row.verified,
+        },
         30 => Event::Invited {
             invitation: seq,
             room: room()?,

@@ -175,6 +175,16 @@ pub(super) fn blocked(name: &str) -> Key {
     KeyBuilder::table("b/").fixed(name.as_bytes()).build()
 }
 
+/// Prefix of [`verified`].
+pub(super) fn all_verified() -> Key {
+    KeyBuilder::table("v/").build()
+}
+
+/// The safety number with a user that was compared.
+pub(super) fn verified(user: &crate::ids::UserId) -> Key {
+    KeyBuilder::table("v/").name(user.as_str().as_bytes()).build()
+}
+
 /// Prefix of [`asked`].
 pub(super) fn all_asked() -> Key {
     KeyBuilder::table("n/").build()

@@ -41,6 +41,7 @@ mod reach;
 mod receive;
 mod rooms;
 mod rows;
+mod safety;
 mod send;
 mod session;
 mod share;

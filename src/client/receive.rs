@@ -140,8 +140,14 @@ impl Call<'_, '_> {
     /// Takes documents over, each if it is good: what needs a bad one fails for the lack of it.
     pub(super) fn accept_evidence(&mut self, evidence: &[Evidence]) -> Result<()> {
         let own = self.account.device.user.agency().clone();
+        let links = evidence.iter().filter_map(|document| match document {
+            Evidence::ChainLink(bytes) => Some(bytes),
+            Evidence::Descriptor(_) => None,
+        });
+        let before = self.may_change(links)?;
         let accepted = self.directory.accept_evidence(&mut self.draft, evidence);
-        self.believed(&own, accepted.map(|_| ()))
+        self.believed(&own, accepted.map(|_| ()))?;
+        self.tell_changed(before)
     }
 
     /// Key packages that an invitation waits for.
@@ -185,7 +191,9 @@ impl Call<'_, '_> {
     /// The key packages that are good and belong to the user; the code of the first that is
     /// not if none is.
     fn usable(&mut self, user: &crate::ids::UserId, keys: Keys) -> Result<Result<Vec<Vec<u8>>, Code>> {
+        let before = self.may_change(&keys.chain)?;
         let accepted = self.directory.accept_chain(&mut self.draft, &keys.chain);
+        self.tell_changed(before)?;
         if let Err(error) = accepted {
             return if matches!(error.kind(), Kind::Store | Kind::Bug) {
                 Err(error)

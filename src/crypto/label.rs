@@ -63,6 +63,8 @@ labels! {
     DEVICE_OFFER = "verbund 1 device offer";
     /// Signature of an agency's certificate key on a device certificate.
     CERTIFICATE = "verbund 1 device certificate";
+    /// Fingerprint of a user's identity, for people to compare.
+    SAFETY_NUMBER = "verbund 1 safety number";
     /// Hash of entry 0 of a user chain, which is the user's identity.
     IDENTITY = "verbund 1 identity";
 

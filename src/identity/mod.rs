@@ -110,6 +110,7 @@ mod federation;
 pub(crate) mod fixture;
 mod operational_key;
 mod roster;
+mod safety;
 #[cfg(test)]
 mod tests;
 mod trust_list;
@@ -125,6 +126,7 @@ pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar}
 pub use federation::{Federation, RootKey};
 pub use operational_key::{KeyPurpose, OperationalKey};
 pub use roster::{Agency, AgencyStatus, Roster};
+pub use safety::SafetyNumber;
 pub use trust_list::TrustList;
 
 pub use crate::crypto::{HpkePrivateKey, HpkePublicKey, SigningKey, VerifyKey};

@@ -6,6 +6,7 @@ mod expiring;
 mod fetching;
 mod index;
 mod packages;
+mod safety;
 
 use core::{cell::Cell, time::Duration};
 

@@ -69,6 +69,8 @@ fn derivations() -> Vec<Value> {
         document(Label::DEVICE_OFFER),
         document(Label::CERTIFICATE),
         made(Label::IDENTITY, Use::Hash, &[&VERSION, body]),
+        made(Label::SAFETY_NUMBER, Use::Hash, &[b"anna@a.example", &digest]),
+        made(Label::SAFETY_NUMBER, Use::Hash, &[&[0x5a; 32], b"anna@a.example", &digest]),
         made(Label::CONTENT, Use::Hash, &[&1u32.to_be_bytes(), b"content"]),
         made(Label::CONTENT, Use::Hash, &[&1u32.to_be_bytes(), b""]),
         made(Label::MESSAGE_ID, Use::Hash, &[&id, b"anna@a.example", &[0xde; 16], &[0x40; 16], &digest]),

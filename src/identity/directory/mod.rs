@@ -3,6 +3,7 @@
 //!
 //! Rows hold what was verified when it came in, and are not verified again.
 
+mod identity;
 mod rows;
 #[cfg(test)]
 mod tests;

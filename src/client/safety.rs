@@ -1,0 +1,94 @@
+//! Whom the user has made sure of (SPEC "Safety numbers").
+
+use bytes::Bytes;
+
+use super::{Client, Event, Receipt, call::Call, enrol, keys};
+use crate::{
+    code::Code,
+    error::{Error, Result, ensure},
+    identity::{ChainLink, Directory, SafetyNumber},
+    ids::{Hash, UserId},
+    store::Store,
+    wire::decode_body,
+};
+
+impl Client {
+    /// The safety number of this device's user and another one: to be shown, read out, or
+    /// scanned. It changes only if one of the two begins anew.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] while nothing is known of the user: they share no room with the
+    /// device; [`Code::BadArgument`] for the own user; [`Code::NotReady`] before enrolment.
+    pub fn safety_number(&self, store: &dyn Store, user: &UserId) -> Result<SafetyNumber> {
+        number(store, user)
+    }
+
+    /// Whether the user has compared this number as it is now
+    /// ([`Command::MarkVerified`](super::Command::MarkVerified)).
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn is_verified(&self, store: &dyn Store, user: &UserId) -> Result<bool> {
+        let Some(row) = store.get(&keys::verified(user))? else { return Ok(false) };
+        Ok(number(store, user)?.is_row(&row))
+    }
+}
+
+fn number(store: &dyn Store, user: &UserId) -> Result<SafetyNumber> {
+    let own = enrol::device(store)?.user;
+    let mine =
+        Directory.identity(store, &own)?.ok_or(Error::new(Code::NotReady, "device is not enrolled"))?;
+    let other = Directory.identity(store, user)?.ok_or(Error::new(Code::MissingEvidence, "user chain"))?;
+    SafetyNumber::of_identities((&own, &mine), (user, &other))
+}
+
+impl Call<'_, '_> {
+    /// The user has compared a number: good only as long as it is still the number.
+    pub(super) fn mark_verified(&mut self, user: &UserId, compared: &SafetyNumber) -> Result<Receipt> {
+        let now = number(&self.draft, user)?;
+        ensure(now == *compared, Code::SafetyNumberDiffers, "the identity has changed meanwhile")?;
+        self.draft.put(keys::verified(user), now.to_row());
+        Ok(Receipt::default())
+    }
+
+    pub(super) fn unmark_verified(&mut self, user: &UserId) -> Result<Receipt> {
+        self.draft.delete(keys::verified(user));
+        Ok(Receipt::default())
+    }
+
+    /// Users whom these links, if they are good, give another identity than is known.
+    pub(super) fn may_change<'l>(
+        &self,
+        links: impl IntoIterator<Item = &'l Bytes>,
+    ) -> Result<Vec<(UserId, Hash)>> {
+        let mut users = Vec::new();
+        for link in links.into_iter().filter_map(|bytes| decode_body::<ChainLink>(bytes).ok()) {
+            let (entry, identity) = (link.entry(), link.statement().identity());
+            if entry.n != 0 {
+                continue;
+            }
+            if let Some(known) = self.directory.identity(&self.draft, &entry.user)?
+                && known != identity
+            {
+                users.push((entry.user.clone(), known));
+            }
+        }
+        Ok(users)
+    }
+
+    /// Tells of those whose identity has changed indeed, and ends what was verified (SPEC V-283).
+    pub(super) fn tell_changed(&mut self, before: Vec<(UserId, Hash)>) -> Result<()> {
+        for (user, known) in before {
+            if self.directory.identity(&self.draft, &user)? == Some(known) {
+                continue;
+            }
+            let verified = self.draft.get(&keys::verified(&user))?.is_some();
+            self.draft.delete(keys::verified(&user));
+            if user == self.account.device.user {
+                self.draft.delete_prefix(keys::all_verified());
+            }
+            self.event(&Event::IdentityChanged { user, verified })?;
+        }
+        Ok(())
+    }
+}
