@@ -83,6 +83,10 @@ codes! {
     MissingEvidence = 312, Refused, "chain, descriptor or trust list is not at hand";
     WrongFederation = 313, Peer, "document of another federation";
     Equivocation = 314, Peer, "two signed documents with one number";
+    Revoked = 320, Refused, "certificate is revoked";
+    Unrevoked = 321, Peer, "revocation list takes back what an earlier one said";
+    StaleRevocations = 322, Refused, "the agency's revocation list is out of date";
+    TrustExpired = 323, Refused, "the trust list is not in force at the stated time";
     SafetyNumberDiffers = 325, Refused, "not the safety number of these two users";
 
     // 4xx: rooms

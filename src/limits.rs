@@ -32,6 +32,14 @@ pub const CHAIN_LINKS: usize = 1_024;
 pub const CERTIFICATE: usize = 1_200;
 /// The longest validity of a device certificate.
 pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
+/// A revocation list with its signature.
+pub const REVOCATION_LIST: usize = 1 << 20;
+/// Entries of one revocation list.
+pub const REVOCATIONS: usize = 10_000;
+/// The longest time from a revocation list to the next.
+pub const REVOCATION_UPDATE: Duration = Duration::from_secs(86_400);
+/// How long past its time for an update a revocation list is enough for new devices of its agency.
+pub const REVOCATION_GRACE: Duration = Duration::from_secs(2 * 86_400);
 /// A signed offer of a new device.
 pub const DEVICE_OFFER: usize = 1_024;
 /// What a new device brings to its registrar.

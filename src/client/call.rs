@@ -205,6 +205,15 @@ impl<'a, 'c> Call<'a, 'c> {
         self.draft.delete(keys::awaited(id));
     }
 
+    /// A time within so many milliseconds, at random.
+    pub(super) fn soon(&mut self, millis: u64) -> Timestamp {
+        use rand_core::Rng as _;
+        let delay = self.draft.rng().next_u64().checked_rem(millis).unwrap_or(0);
+        let at = self.now().plus(core::time::Duration::from_millis(delay));
+        self.wake(at);
+        at
+    }
+
     /// When to send something again that has been sent `attempts` times: after 5 seconds,
     /// doubling to 10 minutes, half of it at random so that devices do not march in step.
     pub(super) fn retry_at(&mut self, attempts: u32) -> Timestamp {

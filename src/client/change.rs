@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use openmls::prelude::LeafNodeIndex;
 
 use super::{
     Event, Output, Receipt,
@@ -26,6 +27,10 @@ use crate::{
     time::Timestamp,
     wire::log::{Evidence, SubmissionKind},
 };
+
+/// Within how many milliseconds somebody who counts no more is removed, at random so that
+/// not everybody does it.
+const REMOVED: u64 = 2_000;
 
 /// What is to be committed for an item.
 enum Prepared {
@@ -68,19 +73,38 @@ impl Call<'_, '_> {
         if !session.up_to_date(self.now()) {
             return Ok(());
         }
-        if session.row.pending.is_none() && session.row.changes > 0 {
+        let due = self.due_leaves(session)?;
+        // Nobody who counts no more is there for what a commit tells everybody.
+        if session.row.pending.is_none() && session.row.changes > 0 && due.is_empty() {
             self.drive_changes(session)?;
         }
         let leaving = session.member.leaving()?;
         let own_leaving = leaving.contains(&self.account.device);
-        if session.row.pending.is_none() && !leaving.is_empty() && !own_leaving {
-            if session.row.waiting > 0 || self.due(false, session.row.commit_due) {
-                self.commit(session, None, Change::default())?;
+        if session.row.pending.is_none() && !own_leaving {
+            if leaving.is_empty() && due.is_empty() {
+                session.row.commit_due = 0;
+            } else if session.row.waiting > 0
+                || session.row.changes > 0 && !due.is_empty()
+                || session.row.commit_due > 0 && self.due(false, session.row.commit_due)
+            {
+                self.remove(session, due)?;
+            } else if session.row.commit_due == 0 {
+                session.row.commit_due = self.soon(REMOVED).as_millis();
             } else {
                 self.wake(Timestamp::from_millis(session.row.commit_due));
             }
         }
         self.flush(session)
+    }
+
+    /// Commits whoever is leaving, and removes whoever counts no more.
+    fn remove(&mut self, session: &mut Session<'_>, mut due: Vec<LeafNodeIndex>) -> Result<()> {
+        let (roster, leaving) = (session.member.roster()?, session.member.leaving()?);
+        let leaves =
+            |leaf: &LeafNodeIndex| roster.at(*leaf).is_some_and(|leaf| leaving.contains(&leaf.device));
+        due.retain(|leaf| !leaves(leaf));
+        let plan = Plan { remove: due, ..Plan::default() };
+        self.commit(session, None, Change { plan, evidence: Vec::new() }).map(drop)
     }
 
     fn drive_changes(&mut self, session: &mut Session<'_>) -> Result<()> {
@@ -171,10 +195,8 @@ impl Call<'_, '_> {
         let judged = session.backend.check(made).and_then(|made| {
             let fits = made.commit.len().max(made.welcome.len()) <= limits::MLS_MESSAGE;
             ensure(fits, Code::TooLong, "too much for one commit")?;
-            let now = self.now();
-            let trust = self.directory.trust_version(&self.draft)?;
-            let mut view = self.directory.view(&self.draft, trust)?;
-            session.member.judge_pending(now, &mut |cert| view.device(cert, now)).map(|_| made)
+            let mut view = self.directory.newest(&self.draft)?;
+            session.member.judge_pending(self.now(), &mut |cert| view.device(cert)).map(|_| made)
         });
         let Outgoing { commit, welcome } = match judged {
             Ok(made) => made,
@@ -287,11 +309,10 @@ impl Call<'_, '_> {
     /// Checks a key package as of now.
     pub(super) fn check_package(&mut self, package: &Bytes) -> Result<room::CheckedPackage> {
         let now = self.now();
-        let trust = self.directory.trust_version(&self.draft)?;
         let backend = self.device_backend();
-        let mut view = self.directory.view(&self.draft, trust)?;
+        let mut view = self.directory.newest(&self.draft)?;
         let crypto = backend.provider().crypto;
-        room::check_key_package(package, crypto, now, &mut |cert| view.device(cert, now))
+        room::check_key_package(package, crypto, now, &mut |cert| view.device(cert))
     }
 }
 

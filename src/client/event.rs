@@ -152,6 +152,22 @@ pub enum Event {
         /// Devices that are gone.
         devices_removed: Vec<Device>,
     },
+    /// A device in a room counts no more. Nothing is encrypted to it; whoever is online
+    /// removes it, and until then nothing is sent to the room.
+    DeviceDue {
+        /// The room.
+        room: RoomId,
+        /// The device.
+        device: Device,
+        /// Its agency.
+        agency: AgencyId,
+        /// The version of the agency's revocation list, or of the trust list, that says so;
+        /// 0 where its certificate has come to an end by itself.
+        list: u64,
+        /// Why: [`Code::Revoked`], [`Code::Expired`], [`Code::SuspendedAgency`] or
+        /// [`Code::UnknownAgency`].
+        code: Code,
+    },
     /// A room's name, topic, roles or policy has changed.
     RoomChanged {
         /// The room.

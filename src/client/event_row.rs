@@ -188,6 +188,11 @@ fn fill(row: &mut EventRow, event: &Event) {
             (row.at, row.room_kind) = (*users, kind_number(*kind));
             (row.name, row.device, row.agency) = (name.clone(), Some(by.into()), hub.to_string());
         }
+        Event::DeviceDue { room, device, agency, list, code } => {
+            (row.kind, row.room, row.seq) = (50, room.as_bytes().to_vec(), *list);
+            (row.device, row.name) = (Some(device.into()), Some(agency.to_string()));
+            row.code = code.number().into();
+        }
         Event::StoreRolledBack => row.kind = 17,
         Event::Fetched { request } => (row.kind, row.request) = (18, request.as_bytes().to_vec()),
     }
@@ -267,6 +272,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             code: code()?,
         },
         17 => Event::StoreRolledBack,
+        50 => Event::DeviceDue {
+            room: room()?,
+            device: device()?,
+            agency: AgencyId::parse(row.name.as_deref().unwrap_or_default())?,
+            list: seq,
+            code: code()?,
+        },
         18 => Event::Fetched { request: request()? },
         70 => Event::IdentityChanged {
             user: said(JOINED)?.pop().ok_or(corrupt("event user"))?,

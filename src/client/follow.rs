@@ -1,11 +1,10 @@
 //! Following a room's log: entry after entry, each checked against the chain, the hub's
 //! signed head and the room's rules before it changes anything.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use core::time::Duration;
-use rand_core::Rng as _;
 
 use super::{
     Event, Marking,
@@ -73,11 +72,11 @@ impl<'a> Call<'a, '_> {
             for item in delivery.items.iter().filter(|item| item.entry == chained.bytes) {
                 self.accept_evidence(&item.evidence)?;
             }
-            if self.directory.trust_version(&self.draft)? < chained.entry.stamp.trust_version {
-                // The list comes with the next delivery; the entry waits for it. If the own
-                // server does not have it either, that may take long.
+            if !self.directory.has_lists(&self.draft, &chained.stamp)? {
+                // They come with the next delivery; the entry waits for them. If the own
+                // server does not have them either, that may take long.
                 if whole {
-                    let missing = Error::new(Code::MissingEvidence, "trust list");
+                    let missing = Error::new(Code::MissingEvidence, "lists that the stamp names");
                     self.stall(&mut session, chained.entry.seq, missing)?;
                 }
                 break;
@@ -225,6 +224,7 @@ impl<'a> Call<'a, '_> {
     fn read(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Read> {
         match self.process(session, chained)? {
             Incoming::Message { sender, plaintext } => {
+                self.check_sender(session, chained, &sender)?;
                 let frame = Frame::open(&Bytes::copy_from_slice(&plaintext))?;
                 self.compare(session, frame.seen())?;
                 let (id, content) = (frame.id(&session.id, &sender), frame.content()?);
@@ -245,15 +245,12 @@ impl<'a> Call<'a, '_> {
     }
 
     fn process(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Incoming> {
-        let stamp = &chained.entry.stamp;
         let provider = session.backend.provider();
         // Only commits that add somebody show certificates.
         let mut view: Option<View<'_, '_>> = None;
         let mut verify = |cert: &Bytes| match &mut view {
-            Some(view) => view.device(cert, stamp.at),
-            none => {
-                none.insert(self.directory.view(&self.draft, stamp.trust_version)?).device(cert, stamp.at)
-            }
+            Some(view) => view.device(cert),
+            none => none.insert(self.directory.view(&self.draft, &chained.stamp)?).device(cert),
         };
         let processed = session.member.process(&provider, &chained.entry, &mut verify);
         session.backend.check(processed)
@@ -280,8 +277,7 @@ impl<'a> Call<'a, '_> {
         } else if session.row.commit_due == 0 {
             let members = u64::try_from(session.member.roster()?.len()).unwrap_or(u64::MAX);
             let spread = members.saturating_mul(50).clamp(1, 10_000);
-            let delay = self.draft.rng().next_u64().checked_rem(spread).unwrap_or(0);
-            session.row.commit_due = self.now().plus(Duration::from_millis(delay)).as_millis();
+            session.row.commit_due = self.soon(spread).as_millis();
         }
         Ok(())
     }

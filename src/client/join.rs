@@ -200,8 +200,8 @@ impl Call<'_, '_> {
         let invitation: Invitation = wire::decode_body(&row.invitation.clone().into())?;
         let (tail, chained) = Tail::at(&invitation.entry)?;
         self.accept_evidence(&material.evidence)?;
-        if self.directory.trust_version(&self.draft)? < tail.stamp.trust_version {
-            return Ok(()); // the list comes with the next delivery; asked again then
+        if !self.directory.has_lists(&self.draft, &tail.stamp)? {
+            return Ok(()); // they come with the next delivery; asked again then
         }
         let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&tail.room), "room")?;
         if let Some(here) = here.as_ref().filter(|here| here.seq < tail.seq)
@@ -327,10 +327,8 @@ impl Call<'_, '_> {
             ratchet_tree: &material.ratchet_tree,
             device: &account.device,
         };
-        let mut view = self.directory.view(&self.draft, tail.stamp.trust_version)?;
-        let joined = MemberRoom::join(&backend.provider(), joining, &mut |cert: &Bytes| {
-            view.device(cert, tail.stamp.at)
-        });
+        let mut view = self.directory.view(&self.draft, &tail.stamp)?;
+        let joined = MemberRoom::join(&backend.provider(), joining, &mut |cert: &Bytes| view.device(cert));
         let Joined { room: member, private, inviter } = backend.check(joined)?;
         ensure(member.state().hub == invitation.hub, Code::BadWelcome, "another hub")?;
         let name = private.as_ref().map(|p| p.name.clone());

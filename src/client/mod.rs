@@ -25,6 +25,7 @@ mod carry;
 mod change;
 mod command;
 mod departure;
+mod documents;
 mod enrol;
 mod event;
 mod event_row;
@@ -45,6 +46,7 @@ mod safety;
 mod send;
 mod session;
 mod share;
+mod standing;
 mod sweep;
 #[cfg(test)]
 mod tests;

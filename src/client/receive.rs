@@ -71,14 +71,15 @@ impl Call<'_, '_> {
     /// Everything new, in the order in which later parts rest on earlier ones.
     pub(super) fn delivery(&mut self, mut delivery: Delivery) -> Result<()> {
         if let Some(list) = &delivery.trust_list {
-            let own = self.account.device.user.agency().clone();
-            let accepted = self.directory.accept_trust_list(&mut self.draft, list);
-            self.believed(&own, accepted.map(|_| ()))?;
+            self.take_trust_list(list)?;
         }
         for descriptor in &delivery.descriptors {
             let own = self.account.device.user.agency().clone();
             let accepted = self.directory.accept_descriptor(&mut self.draft, descriptor);
             self.believed(&own, accepted.map(|_| ()))?;
+        }
+        for list in &delivery.revocations {
+            self.take_revocations(list)?;
         }
         let done = self.inbox_done()?;
         // One further ahead than an inbox holds would have the next ones passed over.
@@ -124,17 +125,6 @@ impl Call<'_, '_> {
     pub(super) fn inbox_done(&self) -> Result<u64> {
         let row = self.draft.get(&keys::inbox())?;
         row.map_or(Ok(0), |row| row.try_into().map(u64::from_be_bytes).map_err(|_| corrupt("inbox")))
-    }
-
-    /// A document that is not acceptable is told and passed over; only the store's failures stop.
-    fn believed(&mut self, agency: &AgencyId, result: Result<()>) -> Result<()> {
-        match result {
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
-            Err(error) if error.code() == Code::Equivocation => {
-                self.event(&Event::AgencyMisbehaved { agency: agency.clone(), code: error.code() })
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Takes documents over, each if it is good: what needs a bad one fails for the lack of it.

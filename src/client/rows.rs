@@ -124,6 +124,9 @@ pub(super) struct RoomRow {
     /// Where to go on to compute anew when messages expire; empty at the beginning.
     #[prost(bytes = "vec", optional, tag = "41")]
     pub(super) reschedule: Option<Vec<u8>>,
+    /// Devices that count no more and of which the app was told.
+    #[prost(string, repeated, tag = "50")]
+    pub(super) due: Vec<String>,
 }
 
 /// A message that was read or sent, as later ones may speak of it.

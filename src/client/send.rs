@@ -40,6 +40,7 @@ impl Call<'_, '_> {
         ensure(session.row.active, Code::UnknownRoom, "the room is not founded yet")?;
         may_send(session.member.state(), &self.account.device)?;
         self.check_targets(&session, content)?;
+        self.check_self(&session)?;
         let work = self.message_work(&session, content, lifetime)?;
         let item = self.enqueue(request, &room, Work::Message(work))?;
         session.row.messages = session.row.messages.saturating_add(1);
@@ -75,8 +76,10 @@ impl Call<'_, '_> {
 
     /// Sends a message at once if nothing is before it, else lets it wait.
     pub(super) fn queue_message(&mut self, session: &mut Session<'_>, mut item: Item) -> Result<()> {
-        let free =
-            session.row.waiting == 0 && session.up_to_date(self.now()) && !session.member.has_proposals();
+        let free = session.row.waiting == 0
+            && session.up_to_date(self.now())
+            && !session.member.has_proposals()
+            && self.due_leaves(session)?.is_empty();
         if free && self.in_window(session)? {
             return self.transmit(session, &mut item);
         }
@@ -121,6 +124,10 @@ impl Call<'_, '_> {
     /// Sends what waits, oldest first, as far as it may be sent.
     pub(super) fn flush(&mut self, session: &mut Session<'_>) -> Result<()> {
         if session.row.waiting == 0 || !session.up_to_date(self.now()) || session.member.has_proposals() {
+            return Ok(());
+        }
+        // Nobody sends to those who count no more, nor under a trust list that does not.
+        if !self.due_leaves(session)?.is_empty() || self.check_self(session).is_err() {
             return Ok(());
         }
         for mut item in self.items(&session.id)? {

@@ -6,6 +6,7 @@ use super::{
     call::Call,
     keys,
     rows::{self, RoomRow},
+    standing::Standing,
 };
 use crate::{
     code::Code,
@@ -29,6 +30,7 @@ pub(super) struct CachedRoom {
     stamp: Value,
     member: MemberRoom,
     known: Known,
+    standing: Standing,
 }
 
 /// What the group works with during the call.
@@ -73,6 +75,8 @@ pub(super) struct Session<'a> {
     pub(super) backend: Backend<'a>,
     /// Where the room was stalled when it was opened, so that the app is told once.
     pub(super) was_stalled: u64,
+    /// Whose devices count.
+    pub(super) standing: Standing,
     stamp: Value,
 }
 
@@ -99,9 +103,9 @@ impl<'a> Call<'a, '_> {
         let row: RoomRow = rows::read(&self.draft, &keys::room(id), "room")?.ok_or(unknown.clone())?;
         let Stamps { old, new } = self.draft.guard(keys::room_guard(id))?;
         let good = |c: &CachedRoom| Some(&c.stamp) == old.as_ref() || c.stamp == new;
-        let (member, known) = match self.cache.rooms.remove(id).filter(good) {
-            Some(cached) => (Some(cached.member), cached.known),
-            None => (None, Known::default()),
+        let (member, known, standing) = match self.cache.rooms.remove(id).filter(good) {
+            Some(cached) => (Some(cached.member), cached.known, cached.standing),
+            None => (None, Known::default(), Standing::default()),
         };
         let backend = self.backend(id, known)?;
         let member = match member {
@@ -112,7 +116,7 @@ impl<'a> Call<'a, '_> {
         };
         let was_stalled = row.stalled;
         self.hush(id, row.declined);
-        Ok(Session { id: *id, row, member, backend, was_stalled, stamp: new })
+        Ok(Session { id: *id, row, member, backend, was_stalled, standing, stamp: new })
     }
 
     /// Begins a room that the device has just founded or joined.
@@ -126,18 +130,18 @@ impl<'a> Call<'a, '_> {
         let Stamps { new, .. } = self.draft.guard(keys::room_guard(&id))?;
         self.cache.rooms.remove(&id);
         self.hush(&id, row.declined);
-        Ok(Session { id, row, member, backend, was_stalled: 0, stamp: new })
+        Ok(Session { id, row, member, backend, was_stalled: 0, standing: Standing::default(), stamp: new })
     }
 
     /// Writes what has changed in a room. The group stays in memory, marked with the stamp
     /// that only the applied batch makes true.
     pub(super) fn close(&mut self, session: Session<'a>) -> Result<()> {
-        let Session { id, mut row, member, backend, stamp, .. } = session;
+        let Session { id, mut row, member, backend, standing, stamp, .. } = session;
         row.retention = member.state().retention;
         rows::write(&mut self.draft, keys::room(&id), &row);
         let (batch, known) = backend.storage.finish()?;
         self.draft.absorb(batch);
-        self.cache.rooms.insert(id, CachedRoom { stamp, member, known });
+        self.cache.rooms.insert(id, CachedRoom { stamp, member, known, standing });
         Ok(())
     }
 

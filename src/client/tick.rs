@@ -1,5 +1,7 @@
 //! What time brings: sending again what is unanswered, commits that are due, asking for news.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::{
@@ -12,9 +14,13 @@ use crate::{
     error::Result,
     ids::{RequestId, RoomId},
     limits,
+    room::log::Tail,
     store::{Row, corrupt},
     time::Timestamp,
-    wire::device::{Cursor, KnownDescriptor, RequestBody, Sync},
+    wire::{
+        self,
+        device::{Cursor, Invitation, KnownDescriptor, KnownList, RequestBody, Sync},
+    },
 };
 
 /// How often key packages are asked for before an invitation goes without the users of
@@ -185,6 +191,7 @@ impl Call<'_, '_> {
             trust_version: self.directory.trust_version(&self.draft)?,
             descriptors,
             counter,
+            revocations: self.known_lists()?,
         };
         let request_id = self.random_id();
         let missed = !last.answered && last.due > 0 && self.passed(last.due);
@@ -208,6 +215,21 @@ impl Call<'_, '_> {
             rows::write(&mut self.draft, keys::synced(), &SyncRow { attempts: 0, answered: true, ..row });
         }
         Ok(())
+    }
+
+    /// The revocation lists that the device has, and those that it needs to take up
+    /// invitations.
+    fn known_lists(&self) -> Result<Vec<KnownList>> {
+        let mut known = BTreeMap::new();
+        for (_, row) in self.draft.scan(&keys::invitations(), None, limits::DEVICE_INBOX)? {
+            let row: InvitationRow = rows::parse(&row, "invitation")?;
+            let invitation: Invitation = wire::decode_body(&row.invitation.into())?;
+            let (tail, _) = Tail::at(&invitation.entry)?;
+            known.extend(tail.stamp.revocations.into_iter().map(|named| (named.agency, 0)));
+        }
+        known.extend(self.directory.revocation_versions(&self.draft)?);
+        let known = known.into_iter().take(limits::AGENCIES);
+        Ok(known.map(|(agency, version)| KnownList { agency, version }).collect())
     }
 
     /// How many submissions the device has made.

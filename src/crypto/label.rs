@@ -65,6 +65,8 @@ labels! {
     CERTIFICATE = "verbund 1 device certificate";
     /// Fingerprint of a user's identity, for people to compare.
     SAFETY_NUMBER = "verbund 1 safety number";
+    /// Signature of an agency's revocation key on its revocation list.
+    REVOCATION_LIST = "verbund 1 revocation list";
     /// Hash of entry 0 of a user chain, which is the user's identity.
     IDENTITY = "verbund 1 identity";
 

@@ -34,6 +34,20 @@ pub(crate) struct DeviceCertificate {
     pub(crate) not_after: Timestamp,
 }
 
+impl DeviceCertificate {
+    /// Whether it may count at a time, under a trust list: what its own words say of that.
+    ///
+    /// # Errors
+    /// SPEC V-210 to V-212, V-262, V-265, each with its code.
+    pub(super) fn check_at(&self, at: Timestamp, list: &TrustList) -> Result<()> {
+        let home = self.device.user.agency();
+        ensure(self.agency == *home, Code::ForeignAgencyUser, "device certificate")?;
+        list.check_at(at)?;
+        list.agency(home)?;
+        ensure(self.not_before <= at && at < self.not_after, Code::Expired, "device certificate")
+    }
+}
+
 /// What a certificate says that was verified before, when its leaf entered the tree.
 ///
 /// # Errors
@@ -52,27 +66,26 @@ pub struct VerifiedDevice {
 impl VerifiedDevice {
     /// Checks a certificate at a time.
     ///
-    /// `agency_key` finds a certificate key of the agency, on the same list and at the same
-    /// time; `chain` finds the user's chain.
+    /// `revoked` says whether a revocation list names it; `agency_key` finds a certificate key
+    /// of the agency, on the same list and at the same time; `chain` finds the user's chain.
+    /// What its own words decide comes first: it is final, whatever else may be missing.
     ///
     /// # Errors
-    /// SPEC V-261 to V-267, each with its code.
+    /// SPEC V-261 to V-267, V-297, each with its code.
     pub(super) fn verify(
         certificate: Signed<DeviceCertificate>,
         at: Timestamp,
         list: &TrustList,
+        revoked: impl FnOnce(&DeviceCertificate) -> Result<()>,
         agency_key: impl FnOnce(&AgencyId, &KeyId) -> Result<VerifyKey>,
         chain: impl FnOnce(&UserId) -> Result<UserChain>,
     ) -> Result<Self> {
         let claims = certificate.claimed();
-        let home = claims.device.user.agency();
-        ensure(claims.agency == *home, Code::ForeignAgencyUser, "device certificate")?;
-        list.check_at(at)?;
-        list.agency(home)?;
-        let key = agency_key(home, &signer(&certificate)?)?;
+        claims.check_at(at, list)?;
+        revoked(claims)?;
+        let key = agency_key(&claims.agency, &signer(&certificate)?)?;
         let claims = verify(certificate, &key)?.into_inner();
 
-        ensure(claims.not_before <= at && at < claims.not_after, Code::Expired, "device certificate")?;
         let chain = chain(&claims.device.user)?;
         let same = (claims.identity, claims.kind) == (*chain.identity(), chain.kind());
         ensure(same, Code::CertificateMismatch, "certificate and chain")?;
@@ -230,9 +243,8 @@ mod tests {
                 let known = *home == agency("a.example") && *id == certificate_key.id();
                 if known { Ok(certificate_key.clone()) } else { fault(Code::MissingEvidence, "agency key") }
             };
-            VerifiedDevice::verify(Signed::decode(certificate)?, at, &list, agency_key, |_| {
-                Ok(self.chain.clone())
-            })
+            let (certificate, chain) = (Signed::decode(certificate)?, |_: &_| Ok(self.chain.clone()));
+            VerifiedDevice::verify(certificate, at, &list, |_| Ok(()), agency_key, chain)
         }
     }
 
@@ -293,8 +305,8 @@ mod tests {
         assert!(under(|_| {}).is_ok());
         refused(under(|r| r.agencies[0].status = AgencyStatus::Suspended), Code::SuspendedAgency);
         refused(under(|r| drop(r.agencies.remove(0))), Code::UnknownAgency);
-        refused(under(|r| r.issued_at = now().plus(DAY)), Code::Expired);
-        refused(under(|r| r.expires_at = now().minus(8 * DAY)), Code::Expired);
+        refused(under(|r| r.issued_at = now().plus(DAY)), Code::TrustExpired);
+        refused(under(|r| r.expires_at = now().minus(8 * DAY)), Code::TrustExpired);
         assert!(under(|r| r.expires_at = now().minus(6 * DAY)).is_ok());
     }
 

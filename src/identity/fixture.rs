@@ -15,6 +15,7 @@ use crate::{
     ids::{AgencyId, UserId},
     store::{Ctx, Draft, MemoryStore, Transition},
     time::Timestamp,
+    wire::log::{RevocationVersion, Stamp},
 };
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
@@ -39,6 +40,12 @@ pub(crate) fn user(name: &str) -> UserId {
 
 pub(crate) fn agency(name: &str) -> AgencyId {
     AgencyId::parse(name).unwrap()
+}
+
+/// A stamp that names these revocation lists, in order.
+pub(crate) fn stamp(at: Timestamp, trust_version: u64, lists: &[(&str, u64)]) -> Stamp {
+    let named = |(name, version): &(&str, u64)| RevocationVersion { agency: agency(name), version: *version };
+    Stamp { at, trust_version, revocations: lists.iter().map(named).collect() }
 }
 
 /// An agency's offline tools.

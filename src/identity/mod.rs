@@ -109,6 +109,7 @@ mod federation;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod operational_key;
+mod revocation;
 mod roster;
 mod safety;
 #[cfg(test)]
@@ -125,6 +126,7 @@ pub(crate) use enrolment::DeviceOffer;
 pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar};
 pub use federation::{Federation, RootKey};
 pub use operational_key::{KeyPurpose, OperationalKey};
+pub use revocation::{Revocation, RevocationList};
 pub use roster::{Agency, AgencyStatus, Roster};
 pub use safety::SafetyNumber;
 pub use trust_list::TrustList;

@@ -90,10 +90,14 @@ impl TrustList {
     /// Demands that something new may rest on it at this time.
     ///
     /// # Errors
-    /// [`Code::Expired`] before its issue or past expiry and [`limits::TRUST_LIST_GRACE`] (SPEC V-210).
+    /// [`Code::TrustExpired`] before its issue or past expiry and [`limits::TRUST_LIST_GRACE`] (SPEC V-210).
     pub fn check_at(&self, at: Timestamp) -> Result<()> {
-        let valid = self.0.issued_at <= at && at < self.0.expires_at.plus(limits::TRUST_LIST_GRACE);
-        ensure(valid, Code::Expired, "trust list")
+        ensure(self.0.issued_at <= at && at < self.until(), Code::TrustExpired, "trust list")
+    }
+
+    /// Until when (exclusive) something new may rest on it.
+    pub(super) fn until(&self) -> Timestamp {
+        self.0.expires_at.plus(limits::TRUST_LIST_GRACE)
     }
 
     /// An agency that takes part.
@@ -304,12 +308,12 @@ mod tests {
     fn expired() {
         let (federation, list) = list_one();
         let Roster { issued_at, expires_at, .. } = federation.roster(1);
-        refused(list.check_at(Timestamp::from_millis(issued_at.as_millis() - 1)), Code::Expired);
+        refused(list.check_at(Timestamp::from_millis(issued_at.as_millis() - 1)), Code::TrustExpired);
         for at in [issued_at, expires_at, expires_at.plus(6 * DAY)] {
             list.check_at(at).unwrap();
         }
-        refused(list.check_at(expires_at.plus(limits::TRUST_LIST_GRACE)), Code::Expired);
-        refused(list.check_at(now().plus(4_000 * DAY)), Code::Expired);
+        refused(list.check_at(expires_at.plus(limits::TRUST_LIST_GRACE)), Code::TrustExpired);
+        refused(list.check_at(now().plus(4_000 * DAY)), Code::TrustExpired);
     }
 
     /// V-211, V-212

@@ -8,7 +8,8 @@ use crate::{
     code::Code,
     crypto::{self, Label, Verified, VerifyKey, hash},
     error::{Result, ensure},
-    ids::{Hash, RoomId},
+    ids::{AgencyId, Hash, RoomId},
+    limits,
     time::Timestamp,
     wire::{
         self, Signed,
@@ -30,6 +31,8 @@ pub(crate) struct Tail {
 #[derive(Clone)]
 pub(crate) struct Chained {
     pub(crate) entry: LogEntry,
+    /// The entry's stamp, with the lists that earlier stamps named and that apply still.
+    pub(crate) stamp: Stamp,
     pub(crate) bytes: Bytes,
     pub(crate) hash: Hash,
 }
@@ -44,7 +47,8 @@ impl Tail {
     /// At an entry that is vouched for otherwise: by the signed head that a joiner is given.
     pub(crate) fn at(bytes: &Bytes) -> Result<(Self, Chained)> {
         let entry: LogEntry = wire::decode(bytes)?;
-        let (room, term, seq, stamp) = (entry.room, entry.term, entry.seq, entry.stamp.clone());
+        let (room, term, seq) = (entry.room, entry.term, entry.seq);
+        let stamp = Stamp { revocations: Vec::new(), ..entry.stamp.clone() };
         let before = Tail { room, term, seq: seq.saturating_sub(1), hash: entry.previous, stamp };
         before.extend(bytes)
     }
@@ -63,25 +67,23 @@ impl Tail {
         ensure(Some(entry.seq) == self.seq.checked_add(1), Code::BrokenLog, "sequence number")?;
         ensure(entry.term == self.term, Code::BrokenLog, "term")?;
         ensure(entry.previous == self.hash, Code::BrokenLog, "previous hash")?;
-        ensure(entry.stamp.follows(&self.stamp), Code::BadStamp, "stamp runs backwards")?;
         let header = entry.header.claimed();
+        let stamp = entry.stamp.over(&self.stamp, names_all(header.kind))?;
         ensure(header.term == self.term, Code::BadSubmission, "another term")?;
         let creates = header.kind == SubmissionKind::Create;
         ensure(creates == (entry.seq == 1), Code::BadSubmission, "a log begins with the room")?;
         submission::check_logged(&entry.header, &entry.mls)?;
         let hash = entry_hash(bytes);
-        let tail = Tail {
-            room: self.room,
-            term: self.term,
-            seq: entry.seq,
-            hash: Some(hash),
-            stamp: entry.stamp.clone(),
-        };
-        Ok((tail, Chained { entry, bytes: bytes.clone(), hash }))
+        let tail =
+            Tail { room: self.room, term: self.term, seq: entry.seq, hash: Some(hash), stamp: stamp.clone() };
+        Ok((tail, Chained { entry, stamp, bytes: bytes.clone(), hash }))
     }
 
-    /// Makes the next entry: for the hub alone.
-    pub(crate) fn append(&self, submission: &Submission, stamp: Stamp) -> Result<(Self, Chained)> {
+    /// Makes the next entry: for the hub alone, which gives all lists that apply.
+    pub(crate) fn append(&self, submission: &Submission, mut stamp: Stamp) -> Result<(Self, Chained)> {
+        if !names_all(submission.header.claimed().kind) {
+            stamp.revocations.retain(|named| named.version > self.stamp.revocations_of(&named.agency));
+        }
         let entry = LogEntry {
             room: self.room,
             seq: self.seq.saturating_add(1),
@@ -109,17 +111,50 @@ impl Tail {
     }
 }
 
+/// Whether stamps of such entries name all lists that apply, or what is newer alone: a commit
+/// may be where somebody begins to read; messages are many, and stay small.
+fn names_all(kind: SubmissionKind) -> bool {
+    matches!(kind, SubmissionKind::Create | SubmissionKind::Commit)
+}
+
 impl Stamp {
-    /// Whether a stamp may stand after `before`: nothing in it decreases (V-504).
-    pub(crate) fn follows(&self, before: &Stamp) -> bool {
-        // Both lists are in the order of the agencies.
-        let known = |r: &RevocationVersion| {
-            let here = self.revocations.binary_search_by(|own| own.agency.cmp(&r.agency)).ok();
-            here.and_then(|here| self.revocations.get(here)).is_some_and(|own| own.version >= r.version)
-        };
-        self.at >= before.at
-            && self.trust_version >= before.trust_version
-            && before.revocations.iter().all(known)
+    /// The version of an agency's revocation list that it names; 0: none.
+    pub(crate) fn revocations_of(&self, agency: &AgencyId) -> u64 {
+        let place = self.revocations.binary_search_by(|named| named.agency.cmp(agency)).ok();
+        place.and_then(|place| self.revocations.get(place)).map_or(0, |named| named.version)
+    }
+
+    /// Names the version of a list, unless it names a newer one.
+    pub(crate) fn name(&mut self, agency: &AgencyId, version: u64) {
+        match self.revocations.binary_search_by(|named| named.agency.cmp(agency)) {
+            Ok(place) => {
+                if let Some(named) = self.revocations.get_mut(place) {
+                    named.version = named.version.max(version);
+                }
+            }
+            Err(place) if version > 0 => {
+                self.revocations.insert(place, RevocationVersion { agency: agency.clone(), version });
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// All that applies at this stamp, which stands after `before`: nothing decreases (V-504).
+    pub(super) fn over(&self, before: &Stamp, names_all: bool) -> Result<Stamp> {
+        let later = self.at >= before.at && self.trust_version >= before.trust_version;
+        ensure(later, Code::BadStamp, "stamp runs backwards")?;
+        if names_all {
+            let kept = |named: &RevocationVersion| self.revocations_of(&named.agency) >= named.version;
+            ensure(before.revocations.iter().all(kept), Code::BadStamp, "older revocation list")?;
+            return Ok(self.clone());
+        }
+        let mut all = Stamp { revocations: before.revocations.clone(), ..self.clone() };
+        for named in &self.revocations {
+            ensure(named.version > before.revocations_of(&named.agency), Code::BadStamp, "no news")?;
+            all.name(&named.agency, named.version);
+        }
+        ensure(all.revocations.len() <= limits::ROOM_AGENCIES, Code::BadStamp, "too many revocation lists")?;
+        Ok(all)
     }
 }
 
@@ -133,10 +168,9 @@ mod tests {
     use super::*;
     use crate::{
         error::Error,
-        identity::fixture::{agency, key, user},
+        identity::fixture::{key, user},
         ids::{Device, DeviceId, SubmissionId},
         room::submission::{Parts, Place},
-        wire::log::RevocationVersion,
     };
 
     const ROOM: RoomId = RoomId::from_bytes([1; 16]);
@@ -155,18 +189,17 @@ mod tests {
         submission::sign(place, kind, parts, &key(1))
     }
 
+    const LISTS: &[(&str, u64)] = &[("a.example", 3)];
+
     fn stamp(at: u64, trust_version: u64, revocations: &[(&str, u64)]) -> Stamp {
-        let revocation =
-            |(name, version): &(&str, u64)| RevocationVersion { agency: agency(name), version: *version };
-        let revocations = revocations.iter().map(revocation).collect();
-        Stamp { at: Timestamp::from_millis(at), trust_version, revocations }
+        crate::identity::fixture::stamp(Timestamp::from_millis(at), trust_version, revocations)
     }
 
     /// A log of two entries.
     fn log() -> (Tail, Chained) {
         let create = submission(SubmissionKind::Create, 1);
         let (tail, _) = Tail::begin(ROOM, 1).append(&create, stamp(5, 2, &[("a.example", 3)])).unwrap();
-        tail.append(&submission(SubmissionKind::Message, 1), stamp(5, 2, &[("a.example", 3)])).unwrap()
+        tail.append(&submission(SubmissionKind::Commit, 1), stamp(5, 2, &[("a.example", 3)])).unwrap()
     }
 
     /// The entry after the second, changed; and whether the tail takes it.
@@ -223,12 +256,49 @@ mod tests {
         }
     }
 
+    /// SPEC V-504
+    #[test]
+    fn stamps_of_messages_name_what_is_new() {
+        let (tail, _) = log();
+        let after = |revocations: &[(&str, u64)]| {
+            let submission = submission(SubmissionKind::Message, 1);
+            let entry = LogEntry {
+                room: ROOM,
+                seq: 3,
+                term: 1,
+                previous: tail.hash,
+                stamp: stamp(6, 2, revocations),
+                header: submission.header.clone(),
+                mls: submission.mls.clone(),
+            };
+            tail.extend(&wire::encode(&entry)).map(|(tail, chained)| (tail.stamp, chained.stamp))
+        };
+        let all: [(&[(&str, u64)], &[(&str, u64)]); 3] = [
+            (&[], &[("a.example", 3)]),
+            (&[("a.example", 4)], &[("a.example", 4)]),
+            (&[("b.example", 1)], &[("a.example", 3), ("b.example", 1)]),
+        ];
+        for (named, applies) in all {
+            let applies = stamp(6, 2, applies);
+            assert_eq!(after(named), Ok((applies.clone(), applies.clone())));
+            let submission = submission(SubmissionKind::Message, 1);
+            let (_, appended) = tail.append(&submission, applies).unwrap();
+            assert_eq!(appended.entry.stamp, stamp(6, 2, named), "the hub leaves out what is known");
+        }
+        for named in [&[("a.example", 3)][..], &[("a.example", 2)]] {
+            assert_eq!(code(after(named).map(|_| ())), Code::BadStamp);
+        }
+    }
+
     /// SPEC V-505
     #[test]
     fn an_entry_is_what_its_header_says() {
         let headed = |kind, term| {
             let submission = submission(kind, term);
-            next(|entry| (entry.header, entry.mls) = (submission.header, submission.mls))
+            next(|entry| {
+                (entry.header, entry.mls) = (submission.header, submission.mls);
+                entry.stamp = stamp(6, 2, if kind == SubmissionKind::Message { &[] } else { LISTS });
+            })
         };
         assert_eq!(headed(SubmissionKind::Message, 1), Ok(()));
         assert_eq!(code(headed(SubmissionKind::Message, 2)), Code::BadSubmission);

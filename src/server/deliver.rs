@@ -1,7 +1,7 @@
 //! What is new for a device: log entries past its cursors, its inbox, documents.
 
 use core::ops::RangeInclusive;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use rand_core::Rng as _;
@@ -78,8 +78,9 @@ impl Call<'_, '_> {
         }
         rooms.sort_by_key(|delivery: &RoomDelivery| delivery.room);
         let descriptors = self.newer_descriptors(&sync.descriptors, &rooms, &mut budget)?;
+        let revocations = self.newer_revocations(sync, &mut budget)?;
         let more = budget.more;
-        Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, more }))
+        Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, revocations, more }))
     }
 
     /// Entries that a device may read after its cursor, up to one for which there is a head
@@ -209,6 +210,28 @@ impl Call<'_, '_> {
             let Some(descriptor) = self.directory.descriptor(&self.draft, &agency)? else { continue };
             if budget.take(descriptor.bytes().len()) {
                 newer.push(descriptor.bytes().clone());
+            }
+        }
+        Ok(newer)
+    }
+}
+
+impl Call<'_, '_> {
+    /// Revocation lists that are newer than those that the device has: the own agency's, those
+    /// that it names, and those that the stamps of its rooms name.
+    fn newer_revocations(&self, sync: &Sync, budget: &mut Budget) -> Result<Vec<Bytes>> {
+        let mut known = BTreeMap::from([(self.own.agency.clone(), 0)]);
+        for cursor in &sync.cursors {
+            let Some(place) = self.place(&cursor.room)? else { continue };
+            known.extend(place.tail.stamp.revocations.into_iter().map(|named| (named.agency, 0)));
+        }
+        known.extend(sync.revocations.iter().map(|known| (known.agency.clone(), known.version)));
+        let mut newer = Vec::new();
+        for (agency, version) in known {
+            if let Some(list) = self.directory.revocations_after(&self.draft, &agency, version)?
+                && budget.take(list.len())
+            {
+                newer.push(list);
             }
         }
         Ok(newer)

@@ -74,8 +74,15 @@ impl Call<'_, '_> {
     /// The key of a device that is enrolled here and whose certificate is valid (SPEC V-542).
     fn known_device(&mut self, device: &Device) -> Result<VerifyKey> {
         let row = self.enrolled(device)?.ok_or(Error::new(Code::UnknownDevice, "request"))?;
-        ensure(self.now() < Timestamp::from_millis(row.not_after), Code::Expired, "device certificate")?;
+        self.check_current(device, &row)?;
         self.stored_key(&row.key)
+    }
+
+    /// That a device's certificate is valid, and not revoked by the newest list (SPEC V-542,
+    /// V-566).
+    pub(super) fn check_current(&self, device: &Device, row: &DeviceRow) -> Result<()> {
+        ensure(self.now() < Timestamp::from_millis(row.not_after), Code::Expired, "device certificate")?;
+        self.directory.check_not_revoked(&self.draft, device, row.serial)
     }
 
     /// Takes a submission into the log of a room that is ordered here, or passes it on to
@@ -102,6 +109,7 @@ impl Call<'_, '_> {
 
     /// Passes a submission on, once: its fate comes with the log or into the inbox.
     fn pass_to_hub(&mut self, hub: &AgencyId, submission: Submission) -> Result<ReplyBody> {
+        self.active(hub)?;
         let header = submission.header.claimed().clone();
         let spans = self.spans(&header.room, &header.sender)?;
         ensure(spans.is_open(), Code::NotMember, "submission")?;

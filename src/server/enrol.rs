@@ -22,9 +22,7 @@ impl Call<'_, '_> {
             return Err(Error::new(Code::Bug, "not an enrolment"));
         };
         self.directory.accept_chain(&mut self.draft, &enrol.chain)?;
-        let version = self.directory.trust_version(&self.draft)?;
-        let now = self.now();
-        let verified = self.directory.verify_device(&self.draft, &enrol.certificate, now, version)?;
+        let verified = self.directory.verify_device(&self.draft, &enrol.certificate)?;
         ensure(*verified.device() == device, Code::CertificateMismatch, "another device's certificate")?;
         verify(request, verified.key())?;
 

@@ -50,6 +50,7 @@ impl Call<'_, '_> {
         self.put_room(&room, &row);
         self.draft.put(keys.head(place.tail.seq), head.bytes().to_vec());
         self.put_place(&place)?;
+        self.want_named(from, &room, &place.tail.stamp)?;
         self.output(Output::RoomReady(room));
         Ok(())
     }
@@ -74,6 +75,7 @@ impl Call<'_, '_> {
             Some(_) => self.followed(&room, from)?,
             None => RoomRow { hub: from.to_string(), ..Default::default() },
         };
+        self.want_named(from, &room, &tail.stamp)?;
         self.begin_at(&row, &invitation, tail)?;
         let seq = chained.entry.seq;
         self.keep_joining(&room, seq, &invitation, &material);

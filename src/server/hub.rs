@@ -15,7 +15,7 @@ use super::{
     call::{Call, fails_the_call},
     keys::{LinkKeys, RoomKeys},
     log::Place,
-    rows::{DeviceName, FateRow, Pending, PendingEntry, PendingRow, RoomRow, unreadable},
+    rows::{self, DeviceName, FateRow, MemberRow, Pending, PendingEntry, PendingRow, RoomRow, unreadable},
 };
 use crate::{
     code::Code,
@@ -115,7 +115,7 @@ impl Call<'_, '_> {
         }
         let member = self.draft.get(&RoomKeys::of(&header.room).member(&header.sender))?;
         let member = member.ok_or(Error::new(Code::NotMember, "submission"))?;
-        self.stored_key(&member)
+        self.stored_key(&rows::read::<MemberRow>(member)?.key)
     }
 
     /// Signs that a submission was not taken.
@@ -145,7 +145,8 @@ impl Call<'_, '_> {
         // V-513: not a passed epoch, which would be tried again, but a header of something else.
         let epoch = epoch_of(&submission.mls, &header.room, header.kind)?;
         ensure(epoch == header.epoch, Code::BadSubmission, "epoch")?;
-        let stamp = self.stamp(Some(&place.tail.stamp))?;
+        let stamp = self.stamp(Some(&place.tail.stamp), row.other_agencies()?)?;
+        self.check_sender(&header.room, &header.sender, &stamp)?;
         match header.kind {
             SubmissionKind::Message => self.message(submission, place, &row, stamp),
             SubmissionKind::Proposal => self.proposal(submission, place, &row, stamp),
@@ -168,18 +169,39 @@ impl Call<'_, '_> {
         Ok(chained.entry.seq)
     }
 
-    /// The circumstances of the next entry: nothing in them runs backwards.
-    fn stamp(&self, before: Option<&Stamp>) -> Result<Stamp> {
+    /// The circumstances of the next entry: nothing in them runs backwards. It names the
+    /// newest lists of the agencies that have a device in the room (SPEC V-517).
+    fn stamp(&self, before: Option<&Stamp>, others: Vec<AgencyId>) -> Result<Stamp> {
         let trust_version = self.directory.trust_version(&self.draft)?;
         let now = self.now();
-        Ok(match before {
+        let mut stamp = match before {
             Some(before) => Stamp {
                 at: now.max(before.at),
                 trust_version: trust_version.max(before.trust_version),
                 revocations: before.revocations.clone(),
             },
             None => Stamp { at: now, trust_version, revocations: Vec::new() },
-        })
+        };
+        self.name(&mut stamp, &self.own.agency)?;
+        others.iter().try_for_each(|agency| self.name(&mut stamp, agency))?;
+        Ok(stamp)
+    }
+
+    /// Names an agency's newest revocation list, if there is one.
+    fn name(&self, stamp: &mut Stamp, agency: &AgencyId) -> Result<()> {
+        stamp.name(agency, self.directory.revocation_version(&self.draft, agency)?);
+        ensure(stamp.revocations.len() <= limits::ROOM_AGENCIES, Code::Quota, "revocation lists in a stamp")
+    }
+
+    /// That the sender's certificate stands at the stamp, as every member will find
+    /// (SPEC V-518).
+    fn check_sender(&self, room: &RoomId, sender: &Device, stamp: &Stamp) -> Result<()> {
+        let row = self.read::<MemberRow>(&RoomKeys::of(room).member(sender))?;
+        let member = row.ok_or(Error::new(Code::NotMember, "submission"))?;
+        self.active_at(sender.user.agency(), stamp.at)?;
+        let valid = stamp.at < Timestamp::from_millis(member.not_after);
+        ensure(valid, Code::Expired, "device certificate")?;
+        self.directory.check_not_revoked(&self.draft, sender, member.serial)
     }
 
     /// Writes the next entry.

@@ -245,6 +245,16 @@ impl LinkKeys {
         self.table(b"i").build()
     }
 
+    /// What the agency was told of others.
+    pub(super) fn all_told(&self) -> Key {
+        self.table(b"t").build()
+    }
+
+    /// What the agency was told of another one: [`super::rows::ToldRow`].
+    pub(super) fn told(&self, of: &AgencyId) -> Key {
+        self.table(b"t").name(of.as_str().as_bytes()).build()
+    }
+
     /// The encoded body of a frame that is not acknowledged yet.
     pub(super) fn frame(&self, number: u64) -> Key {
         self.table(b"f").number(number).build()

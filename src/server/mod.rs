@@ -38,6 +38,7 @@ mod blobs;
 mod call;
 mod deliver;
 mod device;
+mod documents;
 mod enrol;
 mod follow;
 mod hub;
@@ -82,6 +83,9 @@ pub enum Output {
     RoomReady(RoomId),
     /// There is something new for this device.
     DeviceReady(Device),
+    /// There is a newer trust list, or a revocation list that revokes something: every device
+    /// that is online should synchronise.
+    Documents,
     /// This device has few key packages left; it is told as well.
     PackagesLow(Device),
     /// Send this message to this agency's server. Its answer, with the chunk beside it, goes
@@ -147,7 +151,20 @@ impl Server {
     /// Those of the list.
     pub fn trust_list(&mut self, ctx: Ctx<'_>, bytes: &[u8]) -> Result<Transition<(), Output>> {
         let mut call = Call::begin(ctx, &mut self.cache)?;
-        call.directory.accept_trust_list(&mut call.draft, &bytes.to_vec().into())?;
+        call.take_trust_list(&bytes.to_vec().into(), None)?;
+        call.finish(())
+    }
+
+    /// Takes the own agency's newer revocation list from the operators. From then on nothing
+    /// is given to a device that it revokes, and nothing is taken from it; other agencies are
+    /// told with the next frame. Wanted at the latest when the one before says.
+    ///
+    /// # Errors
+    /// [`Code::NotForUs`](crate::code::Code::NotForUs) for another agency's; those of the list
+    /// (SPEC V-290 to V-296).
+    pub fn revocations(&mut self, ctx: Ctx<'_>, bytes: &[u8]) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.own_revocations(&bytes.to_vec().into())?;
         call.finish(())
     }
 

@@ -76,8 +76,7 @@ impl Call<'_, '_> {
             if let Some((_, verified)) = known.as_ref().filter(|(known, _)| known == certificate) {
                 return Ok(verified.clone());
             }
-            let version = self.directory.trust_version(&self.draft)?;
-            let verified = self.directory.verify_device(&self.draft, certificate, now, version)?;
+            let verified = self.directory.verify_device(&self.draft, certificate)?;
             *known = Some((certificate.clone(), verified.clone()));
             Ok(verified)
         };
@@ -198,7 +197,7 @@ impl Call<'_, '_> {
         for (key, row) in self.draft.scan(&prefix, None, limits::DEVICES_PER_USER)? {
             let row: DeviceRow = rows::read(row)?;
             let device = Device { user: user.clone(), id: keys::device_id(&key)? };
-            if Some(&device) == asking || Timestamp::from_millis(row.not_after) <= self.now() {
+            if Some(&device) == asking || self.check_current(&device, &row).is_err() {
                 continue;
             }
             packages.extend(self.take_package(&device)?);
@@ -245,10 +244,12 @@ impl Call<'_, '_> {
 
     /// Whether an agency takes part at present.
     pub(super) fn active(&self, agency: &AgencyId) -> Result<()> {
-        let version = self.directory.trust_version(&self.draft)?;
-        let list = self.directory.trust_list(&self.draft, version)?;
-        list.check_at(self.now())?;
-        list.agency(agency).map(|_| ())
+        self.active_at(agency, self.now())
+    }
+
+    /// Whether it does at a time, by the newest trust list.
+    pub(super) fn active_at(&self, agency: &AgencyId, at: Timestamp) -> Result<()> {
+        self.directory.takes_part(&self.draft, agency, at)
     }
 }
 

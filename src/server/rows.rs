@@ -6,6 +6,7 @@ use prost::Message;
 
 use crate::{
     error::{Error, Result},
+    identity::VerifiedDevice,
     ids::{Device, DeviceId, UserId},
     store::{Value, corrupt},
     wire::{Wire, decode_body, fields::raw},
@@ -239,6 +240,20 @@ pub(super) struct OutRow {
     /// The version of the own descriptor that went last.
     #[prost(uint64, tag = "7")]
     pub(super) descriptor: u64,
+    /// The version of the trust list that went last, or that the peer has given.
+    #[prost(uint64, tag = "8")]
+    pub(super) trust: u64,
+}
+
+/// What an agency was told of another one.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ToldRow {
+    /// The version of its revocation list.
+    #[prost(uint64, tag = "1")]
+    pub(super) revocations: u64,
+    /// The version of its descriptor.
+    #[prost(uint64, tag = "2")]
+    pub(super) descriptor: u64,
 }
 
 /// The link from an agency.
@@ -265,7 +280,7 @@ pub(super) struct InRow {
 /// all agencies; here stands where.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct PendingRow {
-    #[prost(oneof = "Pending", tags = "1, 2, 3")]
+    #[prost(oneof = "Pending", tags = "1, 2, 3, 4")]
     pub(super) what: Option<Pending>,
 }
 
@@ -278,6 +293,37 @@ pub(super) enum Pending {
     /// An encoded `LinkItem`.
     #[prost(bytes = "bytes", tag = "3")]
     Item(Bytes),
+    /// Whatever documents the agency was not told.
+    #[prost(message, tag = "4")]
+    Documents(Nothing),
+}
+
+/// Nothing to say.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Nothing {}
+
+/// A device with a leaf in a room that is ordered here.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct MemberRow {
+    /// Its public key, 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) key: Bytes,
+    /// The serial of its certificate.
+    #[prost(uint64, tag = "2")]
+    pub(super) serial: u64,
+    /// Until when that is valid, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(super) not_after: u64,
+}
+
+impl MemberRow {
+    pub(super) fn of(device: &VerifiedDevice) -> Self {
+        MemberRow {
+            key: Bytes::copy_from_slice(device.key().as_bytes()),
+            serial: device.serial(),
+            not_after: device.validity().1.as_millis(),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -77,6 +77,9 @@ pub(super) fn peer(message: &[u8]) -> Vec<Key> {
 pub(super) fn pump(agency: &AgencyId) -> Vec<Key> {
     let keys = LinkKeys::with(agency);
     let mut prefixes = always();
+    prefixes.push(Directory.agency_row(agency));
+    prefixes.push(Directory.revocations_rows());
+    prefixes.push(keys.all_told());
     prefixes.extend([keys.guard_out(), keys.outgoing(), keys.pending()]);
     prefixes
 }
@@ -91,7 +94,11 @@ fn of_item(prefixes: &mut Vec<Key>, item: &LinkItem) {
             welcome.recipients.iter().for_each(|device| of_device(prefixes, device));
         }
         LinkItem::ClaimAnswer(answer) => of_device(prefixes, &answer.device),
-        LinkItem::Claim(_) | LinkItem::BlobOpen(_) | LinkItem::BlobInfo(_) => {}
+        LinkItem::Claim(_)
+        | LinkItem::BlobOpen(_)
+        | LinkItem::BlobInfo(_)
+        | LinkItem::Documents(_)
+        | LinkItem::Wanted(_) => {}
     }
 }
 
@@ -105,10 +112,12 @@ fn submission_rows(header: &SubmissionHeader) -> Vec<Key> {
     let mut rows = room_rows(&header.room).to_vec();
     rows.push(keys.fate(&header.sender, &header.submission_id));
     rows.extend([keys.member(&header.sender), keys.reader(&header.sender)]);
+    rows.extend(Directory.standing_rows(&header.sender.user));
     rows
 }
 
 fn of_device(prefixes: &mut Vec<Key>, device: &Device) {
     let keys = DeviceKeys::of(device);
+    prefixes.extend(Directory.standing_rows(&device.user));
     prefixes.extend([keys::enrolled(device), keys.guard(), keys.state()]);
 }

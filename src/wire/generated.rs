@@ -485,6 +485,48 @@ pub struct DeviceCertificate {
     #[prost(uint64, tag = "9")]
     pub not_after: u64,
 }
+/// Which certificates of an agency count no more before they end. SignedEnvelope, label "revocation list",
+/// by a revocation key of `agency`. Each list says all that the ones before it said.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RevocationList {
+    /// The agency; all users in the list are its own.
+    #[prost(string, tag = "1")]
+    pub agency: ::prost::alloc::string::String,
+    /// Grows by one with every list. From 1.
+    #[prost(uint64, tag = "2")]
+    pub version: u64,
+    /// When it was made, in milliseconds since the Unix epoch; not before its predecessor.
+    #[prost(uint64, tag = "3")]
+    pub issued_at: u64,
+    /// When the next one is there at the latest, in milliseconds; after `issued_at`, by 24 hours at most.
+    #[prost(uint64, tag = "4")]
+    pub next_update: u64,
+    /// What is revoked, ordered by user, device and serial, each once. At most 10,000.
+    #[prost(message, repeated, tag = "5")]
+    pub revoked: ::prost::alloc::vec::Vec<Revocation>,
+}
+/// Certificates of a user that are revoked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Revocation {
+    /// The user.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// The device: 16 bytes; absent: every device of the user.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub device: ::prost::bytes::Bytes,
+    /// Certificates with this serial or a lower one. From 1.
+    #[prost(uint64, tag = "3")]
+    pub serial: u64,
+    /// The version of the list that said so first. 1 to the version of this list.
+    #[prost(uint64, tag = "4")]
+    pub since: u64,
+    /// When it was revoked, in milliseconds since the Unix epoch; not after `issued_at`. 400 days later the
+    /// agency may leave it out, because no certificate from before can be valid then.
+    #[prost(uint64, tag = "5")]
+    pub at: u64,
+}
 /// A new device asks another device of its user to add it. SignedEnvelope, label "device offer", by
 /// the offered key itself, which shows that its private half is there.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -835,7 +877,8 @@ pub struct Stamp {
     /// The version of the trust list, from 1; never less than the entry before.
     #[prost(uint64, tag = "2")]
     pub trust_version: u64,
-    /// The revocation lists that applied, ordered by agency, each once. At most 256.
+    /// Revocation lists that apply from here on, ordered by agency, each once. At most 256. In CREATE and
+    /// commits: all that apply; in other entries: those alone that are newer than before.
     #[prost(message, repeated, tag = "3")]
     pub revocations: ::prost::alloc::vec::Vec<RevocationVersion>,
 }
@@ -1177,6 +1220,9 @@ pub struct Sync {
     /// has seen shows that the device's store was rolled back.
     #[prost(uint64, tag = "5")]
     pub counter: u64,
+    /// The revocation lists that the device has or wants, ordered by agency, each once. At most 2,000.
+    #[prost(message, repeated, tag = "6")]
+    pub revocations: ::prost::alloc::vec::Vec<KnownList>,
 }
 /// How far a device has processed a room's log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1197,6 +1243,17 @@ pub struct KnownDescriptor {
     #[prost(string, tag = "1")]
     pub agency: ::prost::alloc::string::String,
     /// The version, from 1.
+    #[prost(uint64, tag = "2")]
+    pub version: u64,
+}
+/// A revocation list that somebody has or wants.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct KnownList {
+    /// The agency.
+    #[prost(string, tag = "1")]
+    pub agency: ::prost::alloc::string::String,
+    /// The version that is there; 0: none.
     #[prost(uint64, tag = "2")]
     pub version: u64,
 }
@@ -1391,6 +1448,9 @@ pub struct Delivery {
     /// Whether there is more than this delivery holds.
     #[prost(bool, tag = "5")]
     pub more: bool,
+    /// Newer revocation lists: each a SignedEnvelope of a RevocationList. At most 2,000.
+    #[prost(bytes = "bytes", repeated, tag = "6")]
+    pub revocations: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// New entries of one room, without gaps from the device's cursor.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1636,7 +1696,7 @@ pub struct LinkAck {
 #[prost(skip_debug)]
 pub struct LinkItem {
     /// Exactly one.
-    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub item: ::core::option::Option<link_item::Item>,
 }
 /// Nested message and enum types in `LinkItem`.
@@ -1669,7 +1729,38 @@ pub mod link_item {
         /// An attachment's header and chunk hashes, or why not.
         #[prost(message, tag = "8")]
         BlobInfo(super::LinkBlobInfo),
+        /// Documents that the receiver may lack.
+        #[prost(message, tag = "9")]
+        Documents(super::LinkDocuments),
+        /// Documents are wanted.
+        #[prost(message, tag = "10")]
+        Wanted(super::LinkWanted),
     }
+}
+/// Documents of anybody's: whoever gives them adds nothing to them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkDocuments {
+    /// SignedEnvelopes of TrustLists, each at most 1 MiB, ordered by version without gaps. At most 16.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub trust_lists: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// SignedEnvelopes of AgencyDescriptors, each at most 16 KiB. At most 2,000.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub descriptors: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// SignedEnvelopes of RevocationLists, each at most 1 MiB. At most 2,000.
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub revocations: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// Asks for documents that a stamp names and the asker does not have.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkWanted {
+    /// The version of the trust list that it has, from 1; the ones after it are wanted.
+    #[prost(uint64, tag = "1")]
+    pub trust_version: u64,
+    /// The revocation lists that are wanted, ordered by agency, each once. At most 256.
+    #[prost(message, repeated, tag = "2")]
+    pub revocations: ::prost::alloc::vec::Vec<KnownList>,
 }
 /// New log entries of one room, without gaps, with the hub's head at the last of them.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2009,6 +2100,24 @@ impl super::shape::Shaped for DeviceCertificate {
         super::shape::Field::new(9, "not_after", super::shape::Kind::Number),
     ]);
 }
+impl super::shape::Shaped for RevocationList {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RevocationList", &[
+        super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "version", super::shape::Kind::Number),
+        super::shape::Field::new(3, "issued_at", super::shape::Kind::Number),
+        super::shape::Field::new(4, "next_update", super::shape::Kind::Number),
+        super::shape::Field::new(5, "revoked", super::shape::Kind::Message(&Revocation::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Revocation {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Revocation", &[
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "serial", super::shape::Kind::Number),
+        super::shape::Field::new(4, "since", super::shape::Kind::Number),
+        super::shape::Field::new(5, "at", super::shape::Kind::Number),
+    ]);
+}
 impl super::shape::Shaped for DeviceOffer {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceOffer", &[
         super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
@@ -2200,6 +2309,7 @@ impl super::shape::Shaped for Sync {
         super::shape::Field::new(3, "trust_version", super::shape::Kind::Number),
         super::shape::Field::new(4, "descriptors", super::shape::Kind::Message(&KnownDescriptor::SHAPE)),
         super::shape::Field::new(5, "counter", super::shape::Kind::Number),
+        super::shape::Field::new(6, "revocations", super::shape::Kind::Message(&KnownList::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Cursor {
@@ -2210,6 +2320,12 @@ impl super::shape::Shaped for Cursor {
 }
 impl super::shape::Shaped for KnownDescriptor {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("KnownDescriptor", &[
+        super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "version", super::shape::Kind::Number),
+    ]);
+}
+impl super::shape::Shaped for KnownList {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("KnownList", &[
         super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "version", super::shape::Kind::Number),
     ]);
@@ -2302,6 +2418,7 @@ impl super::shape::Shaped for Delivery {
         super::shape::Field::new(3, "trust_list", super::shape::Kind::Bytes),
         super::shape::Field::new(4, "descriptors", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "more", super::shape::Kind::Number),
+        super::shape::Field::new(6, "revocations", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for RoomDelivery {
@@ -2416,6 +2533,21 @@ impl super::shape::Shaped for LinkItem {
         super::shape::Field::new(6, "claim_answer", super::shape::Kind::Message(&LinkClaimAnswer::SHAPE)),
         super::shape::Field::new(7, "blob_open", super::shape::Kind::Message(&BlobOpen::SHAPE)),
         super::shape::Field::new(8, "blob_info", super::shape::Kind::Message(&LinkBlobInfo::SHAPE)),
+        super::shape::Field::new(9, "documents", super::shape::Kind::Message(&LinkDocuments::SHAPE)),
+        super::shape::Field::new(10, "wanted", super::shape::Kind::Message(&LinkWanted::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkDocuments {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkDocuments", &[
+        super::shape::Field::new(1, "trust_lists", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "descriptors", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "revocations", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for LinkWanted {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkWanted", &[
+        super::shape::Field::new(1, "trust_version", super::shape::Kind::Number),
+        super::shape::Field::new(2, "revocations", super::shape::Kind::Message(&KnownList::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for RoomEntries {

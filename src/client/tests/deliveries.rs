@@ -26,7 +26,8 @@ use crate::{
 const ROOM: RoomId = RoomId::from_bytes([4; 16]);
 
 fn delivery(inbox: Vec<InboxItem>, more: bool) -> Delivery {
-    Delivery { rooms: Vec::new(), inbox, trust_list: None, descriptors: Vec::new(), more }
+    let (rooms, descriptors, revocations) = (Vec::new(), Vec::new(), Vec::new());
+    Delivery { rooms, inbox, trust_list: None, descriptors, revocations, more }
 }
 
 fn sends(outputs: &[Output]) -> usize {

@@ -68,6 +68,7 @@ fn derivations() -> Vec<Value> {
         made(Label::CHAIN_HASH, Use::Hash, &[&VERSION, body]),
         document(Label::DEVICE_OFFER),
         document(Label::CERTIFICATE),
+        document(Label::REVOCATION_LIST),
         made(Label::IDENTITY, Use::Hash, &[&VERSION, body]),
         made(Label::SAFETY_NUMBER, Use::Hash, &[b"anna@a.example", &digest]),
         made(Label::SAFETY_NUMBER, Use::Hash, &[&[0x5a; 32], b"anna@a.example", &digest]),

@@ -1,9 +1,10 @@
 //! Everything that an engine knows about who is who, in its store: the federation's anchor,
-//! every trust list, agency descriptors, user chains.
+//! every trust list, agency descriptors, revocation lists, user chains.
 //!
 //! Rows hold what was verified when it came in, and are not verified again.
 
 mod identity;
+mod revocations;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -13,11 +14,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
+#[cfg(test)]
+use revocations::NewRevocations;
 pub(crate) use view::View;
 
 use super::{
-    Descriptor, Enrolment, Federation, TrustList, UserChain, VerifiedDevice, chain::ChainLink,
-    descriptor::AgencyDescriptor,
+    AgencyStatus, Descriptor, Enrolment, Federation, TrustList, UserChain, VerifiedDevice,
+    certificate::DeviceCertificate, chain::ChainLink, descriptor::AgencyDescriptor,
 };
 use crate::{
     code::Code,
@@ -27,7 +30,10 @@ use crate::{
     limits,
     store::{Draft, Key, corrupt},
     time::Timestamp,
-    wire::{self, Signed, decode_body, log::Evidence},
+    wire::{
+        self, Signed, decode_body,
+        log::{Evidence, Stamp},
+    },
 };
 
 /// The store-backed collection of identity documents; clients and servers share it.
@@ -70,7 +76,38 @@ impl Directory {
 
     /// The highest trust list version that was accepted; 0 before the first.
     pub(crate) fn trust_version(&self, draft: &Draft<'_>) -> Result<u64> {
-        draft.get(&rows::trust())?.map_or(Ok(0), |row| rows::number(&row))
+        draft.get(&rows::trust())?.map_or(Ok(0), |row| rows::parse_trust(&row).map(|(version, ..)| version))
+    }
+
+    /// Whether an agency takes part at a time, by the newest trust list, which is not read for it.
+    ///
+    /// # Errors
+    /// As [`TrustList::check_at`] and [`TrustList::agency`].
+    pub(crate) fn takes_part(&self, draft: &Draft<'_>, agency: &AgencyId, at: Timestamp) -> Result<()> {
+        let row = draft.get(&rows::trust())?.ok_or(Error::new(Code::MissingEvidence, "trust list"))?;
+        let (_, from, until) = rows::parse_trust(&row)?;
+        ensure(from <= at && at < until, Code::TrustExpired, "trust list")?;
+        match draft.get(&rows::agency(agency))?.as_deref() {
+            Some([1]) => Ok(()),
+            Some(_) => Err(Error::new(Code::SuspendedAgency, "agency")),
+            None => Err(Error::new(Code::UnknownAgency, "agency")),
+        }
+    }
+
+    /// The row of [`Directory::takes_part`] beside the one of [`Directory::trust_row`].
+    pub(crate) fn agency_row(&self, agency: &AgencyId) -> Key {
+        rows::agency(agency)
+    }
+
+    /// The rows of [`Directory::revocation_version`] of all agencies.
+    pub(crate) fn revocations_rows(&self) -> Key {
+        rows::revocations_prefix()
+    }
+
+    /// The rows of [`Directory::takes_part`], but the one of [`Directory::trust_row`], of the
+    /// versions of revocation lists, and of what revokes a user's devices.
+    pub(crate) fn standing_rows(&self, user: &UserId) -> [Key; 3] {
+        [rows::agency(user.agency()), rows::revocations_prefix(), rows::revoked(user)]
     }
 
     /// A trust list by version.
@@ -97,16 +134,23 @@ impl Directory {
     pub(crate) fn accept_trust_list(&self, draft: &mut Draft<'_>, bytes: &Bytes) -> Result<bool> {
         let list = Signed::decode(bytes)?;
         let known = self.trust_version(draft)?;
-        let accepted = match known {
-            0 => Some(TrustList::first_signed(list, &self.federation(draft)?)?),
-            _ => self.trust_list(draft, known)?.next_signed(list)?,
+        let before = if known == 0 { None } else { Some(self.trust_list(draft, known)?) };
+        let accepted = match &before {
+            None => Some(TrustList::first_signed(list, &self.federation(draft)?)?),
+            Some(before) => before.next_signed(list)?,
         };
         let Some(list) = accepted else { return Ok(false) };
 
         draft.expect_unchanged(rows::trust())?;
-        draft.put(rows::trust(), list.version().to_be_bytes().to_vec());
+        let (from, until) = (list.roster().issued_at, list.until());
+        draft.put(rows::trust(), rows::trust_value(list.version(), from, until));
         draft.put(rows::list(list.version()), list.bytes().to_vec());
+        for agency in before.iter().flat_map(|before| &before.roster().agencies) {
+            draft.delete(rows::agency(agency.id()));
+        }
         for agency in &list.roster().agencies {
+            let active = u8::from(agency.status() == AgencyStatus::Active);
+            draft.put(rows::agency(agency.id()), vec![active]);
             let key = rows::root(agency.id(), &VerifyKey::id_of(agency.root()));
             if draft.get(&key)?.is_none() {
                 draft.put(key, agency.root().to_vec());
@@ -283,23 +327,57 @@ impl Directory {
         Ok(evidence)
     }
 
-    /// The directory under one trust list: for verifying many things in one call.
+    /// The directory as it stands at a stamp: for verifying many things in one call.
     ///
     /// # Errors
-    /// [`Code::MissingEvidence`] if the list is not here.
-    pub(crate) fn view<'v, 'a>(&self, draft: &'v Draft<'a>, trust_version: u64) -> Result<View<'v, 'a>> {
-        Ok(View::new(draft, self.trust_list(draft, trust_version)?))
+    /// [`Code::MissingEvidence`] if the trust list is not here.
+    pub(crate) fn view<'v, 'a>(&self, draft: &'v Draft<'a>, stamp: &Stamp) -> Result<View<'v, 'a>> {
+        View::at(draft, stamp)
     }
 
-    /// Verifies one certificate at a stamp: [`View::device`].
-    pub(crate) fn verify_device(
-        &self,
-        draft: &Draft<'_>,
-        certificate: &Bytes,
-        at: Timestamp,
-        trust_version: u64,
-    ) -> Result<VerifiedDevice> {
-        self.view(draft, trust_version)?.device(certificate, at)
+    /// The directory as it stands now, under the newest lists: what somebody who sends,
+    /// invites or answers goes by, and nobody else.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] before the first trust list.
+    pub(crate) fn newest<'v, 'a>(&self, draft: &'v Draft<'a>) -> Result<View<'v, 'a>> {
+        self.newest_at(draft, draft.now())
+    }
+
+    /// The same at another time: a hub's, for an entry that it is about to stamp with these lists.
+    ///
+    /// # Errors
+    /// As [`Directory::newest`].
+    pub(crate) fn newest_at<'v, 'a>(&self, draft: &'v Draft<'a>, at: Timestamp) -> Result<View<'v, 'a>> {
+        let list = self.trust_list(draft, self.trust_version(draft)?)?;
+        Ok(View::new(draft, at, list, view::Revocations::Newest))
+    }
+
+    /// Verifies one certificate now, under the newest lists: [`View::device`].
+    pub(crate) fn verify_device(&self, draft: &Draft<'_>, certificate: &Bytes) -> Result<VerifiedDevice> {
+        self.newest(draft)?.device(certificate)
+    }
+
+    /// Whether something may be encrypted to a device, as far as is known now (SPEC V-299).
+    /// It was verified before, when its leaf entered the tree.
+    ///
+    /// # Errors
+    /// As [`View::stands`].
+    pub(crate) fn check_current(&self, view: &View<'_, '_>, claims: &DeviceCertificate) -> Result<()> {
+        view.stands(claims)
+    }
+
+    /// Whether every list that a stamp names is here, or a newer one.
+    pub(crate) fn has_lists(&self, draft: &Draft<'_>, stamp: &Stamp) -> Result<bool> {
+        if self.trust_version(draft)? < stamp.trust_version {
+            return Ok(false);
+        }
+        for named in &stamp.revocations {
+            if self.revocation_version(draft, &named.agency)? < named.version {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A server's key at a time, under the list that was the newest then: [`View::server_key`].
@@ -311,7 +389,7 @@ impl Directory {
         id: &KeyId,
         at: Timestamp,
     ) -> Result<VerifyKey> {
-        View::new(draft, self.list_at(draft, at)?).server_key(agency, id, at)
+        View::new(draft, at, self.list_at(draft, at)?, view::Revocations::Newest).server_key(agency, id)
     }
 
     /// The newest list that was issued by a time; the first that is here if none was.
@@ -351,7 +429,6 @@ impl Directory {
         }
         self.accept_descriptor(draft, &enrolment.descriptor)?;
         self.accept_chain(draft, &enrolment.chain)?;
-        let (now, version) = (draft.now(), self.trust_version(draft)?);
-        self.verify_device(draft, &enrolment.certificate, now, version)
+        self.verify_device(draft, &enrolment.certificate)
     }
 }

@@ -3,19 +3,25 @@
 //! | key | value |
 //! |---|---|
 //! | `id/anchor` | Envelope of the Federation |
-//! | `id/trust` | u64: the highest trust list version |
+//! | `id/trust` | the highest trust list version, from when and until when it is in force: 3 u64 |
+//! | `id/agency/` agency | 1 if that list has it as active, else 0; absent if it is not on it |
 //! | `id/list/` version | SignedEnvelope of the TrustList |
 //! | `id/root/` agency, root key id | 32 bytes: a root key that some list gives the agency |
 //! | `id/known/` agency | u64: the highest descriptor version ‖ the agency's name |
 //! | `id/desc/` agency, u64::MAX − version | SignedEnvelope of the AgencyDescriptor; newest first |
 //! | `id/chain/` user, n | ChainLink |
+//! | `id/rversion/` agency | u64: the version of its revocation list ‖ the agency's name |
+//! | `id/rlist/` agency | SignedEnvelope of its newest RevocationList |
+//! | `id/revoked/` user | what that list says of the user: [`revoked_value`] |
 //!
-//! A row but `id/anchor`, `id/trust` and `id/known/` never changes once it is written.
+//! Lists, roots, descriptors and chain links never change once they are written.
 
 use crate::{
     error::Result,
-    ids::{AgencyId, KeyId, UserId},
+    identity::revocation::Revocation,
+    ids::{AgencyId, DeviceId, KeyId, UserId},
     store::{Key, KeyBuilder, corrupt},
+    time::Timestamp,
 };
 
 pub(super) fn all() -> Key {
@@ -28,6 +34,26 @@ pub(super) fn anchor() -> Key {
 
 pub(super) fn trust() -> Key {
     KeyBuilder::table("id/trust").build()
+}
+
+pub(super) fn agency(agency: &AgencyId) -> Key {
+    KeyBuilder::table("id/agency/").name(agency.as_str().as_bytes()).build()
+}
+
+/// The value of the `id/trust` row.
+pub(super) fn trust_value(version: u64, from: Timestamp, until: Timestamp) -> Vec<u8> {
+    [version, from.as_millis(), until.as_millis()].iter().flat_map(|n| n.to_be_bytes()).collect()
+}
+
+pub(super) fn parse_trust(row: &[u8]) -> Result<(u64, Timestamp, Timestamp)> {
+    let numbers = <[u8; 24]>::try_from(row).map_err(|_| corrupt("trust list"))?;
+    let (numbers, _) = numbers.as_chunks::<8>();
+    match numbers.iter().map(|n| u64::from_be_bytes(*n)).collect::<Vec<_>>().as_slice() {
+        [version, from, until] => {
+            Ok((*version, Timestamp::from_millis(*from), Timestamp::from_millis(*until)))
+        }
+        _ => Err(corrupt("trust list")),
+    }
 }
 
 pub(super) fn list(version: u64) -> Key {
@@ -65,8 +91,48 @@ pub(super) fn link(user: &UserId, n: u64) -> Key {
     KeyBuilder::table("id/chain/").name(user.as_str().as_bytes()).number(n).build()
 }
 
-pub(super) fn number(row: &[u8]) -> Result<u64> {
-    row.try_into().map(u64::from_be_bytes).map_err(|_| corrupt("number"))
+pub(super) fn revocations_prefix() -> Key {
+    KeyBuilder::table("id/rversion/").build()
+}
+
+pub(super) fn revocations(agency: &AgencyId) -> Key {
+    KeyBuilder::table("id/rversion/").name(agency.as_str().as_bytes()).build()
+}
+
+pub(super) fn revocation_list(agency: &AgencyId) -> Key {
+    KeyBuilder::table("id/rlist/").name(agency.as_str().as_bytes()).build()
+}
+
+pub(super) fn revoked(user: &UserId) -> Key {
+    KeyBuilder::table("id/revoked/").name(user.as_str().as_bytes()).build()
+}
+
+/// Entry after entry, 41 bytes each: whether for one device, that device, serial, since, at.
+pub(super) fn revoked_value(entries: &[&Revocation]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(entries.len().saturating_mul(REVOKED));
+    for entry in entries {
+        row.push(u8::from(entry.device.is_some()));
+        row.extend(entry.device.map_or([0; 16], |id| *id.as_bytes()));
+        let numbers = [entry.serial, entry.since, entry.at.as_millis()];
+        row.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
+    }
+    row
+}
+
+const REVOKED: usize = 41;
+
+pub(super) fn parse_revoked(user: &UserId, row: &[u8]) -> Result<Vec<Revocation>> {
+    let bad = || corrupt("revoked");
+    let (entries, []) = row.as_chunks::<REVOKED>() else { return Err(bad()) };
+    let one = |entry: &[u8; REVOKED]| {
+        let (one, rest) = entry.split_first()?;
+        let (device, rest) = rest.split_first_chunk::<16>()?;
+        let (numbers, []) = rest.as_chunks::<8>() else { return None };
+        let [serial, since, at] = numbers.try_into().ok().map(|n: [[u8; 8]; 3]| n.map(u64::from_be_bytes))?;
+        let device = (*one == 1).then(|| DeviceId::from_bytes(*device));
+        Some(Revocation { user: user.clone(), device, serial, since, at: Timestamp::from_millis(at) })
+    };
+    entries.iter().map(|entry| one(entry).ok_or_else(bad)).collect()
 }
 
 /// The value of an `id/known/` row.

@@ -1,4 +1,4 @@
-//! The directory as it stands under one trust list.
+//! The directory as it stands at a stamp.
 
 use std::collections::BTreeMap;
 
@@ -8,63 +8,112 @@ use super::{Directory, rows};
 use crate::{
     code::Code,
     crypto::VerifyKey,
-    error::{Error, Result},
-    identity::{Descriptor, KeyPurpose, TrustList, VerifiedDevice},
+    error::{Error, Result, ensure},
+    identity::{Descriptor, KeyPurpose, TrustList, VerifiedDevice, certificate::DeviceCertificate},
     ids::{AgencyId, KeyId},
     store::{Draft, Key},
     time::Timestamp,
-    wire::Signed,
+    wire::{Signed, log::Stamp},
 };
 
-/// One trust list with what hangs on it; documents are read once, however many devices
-/// are verified.
+/// Which revocation lists count.
+pub(super) enum Revocations {
+    /// For each agency the version that a stamp names; where it names none nothing is revoked.
+    Named(BTreeMap<AgencyId, u64>),
+    /// The newest.
+    Newest,
+}
+
+impl Revocations {
+    /// SPEC V-297.
+    fn check(&self, draft: &Draft<'_>, claims: &DeviceCertificate) -> Result<()> {
+        let version = match self {
+            Revocations::Newest => u64::MAX,
+            Revocations::Named(named) => {
+                let Some(version) = named.get(&claims.agency) else { return Ok(()) };
+                let known = Directory.revocation_version(draft, &claims.agency)?;
+                ensure(known >= *version, Code::MissingEvidence, "revocation list")?;
+                *version
+            }
+        };
+        let revoked = Directory.revoked_since(draft, &claims.device, claims.serial, version)?;
+        ensure(revoked.is_none(), Code::Revoked, "device certificate")
+    }
+}
+
+/// A time, a trust list and revocation lists with what hangs on them; documents are read
+/// once, however many devices are verified.
 pub(crate) struct View<'v, 'a> {
     draft: &'v Draft<'a>,
+    at: Timestamp,
     list: TrustList,
+    revocations: Revocations,
     descriptors: BTreeMap<AgencyId, Descriptors>,
 }
 
 impl<'v, 'a> View<'v, 'a> {
-    pub(super) fn new(draft: &'v Draft<'a>, list: TrustList) -> Self {
-        View { draft, list, descriptors: BTreeMap::new() }
+    pub(super) fn new(
+        draft: &'v Draft<'a>,
+        at: Timestamp,
+        list: TrustList,
+        revocations: Revocations,
+    ) -> Self {
+        View { draft, at, list, revocations, descriptors: BTreeMap::new() }
     }
 
-    /// Verifies a device certificate at a time.
+    /// As a stamp says.
+    pub(super) fn at(draft: &'v Draft<'a>, stamp: &Stamp) -> Result<Self> {
+        let named = stamp.revocations.iter().map(|named| (named.agency.clone(), named.version)).collect();
+        let list = Directory.trust_list(draft, stamp.trust_version)?;
+        Ok(Self::new(draft, stamp.at, list, Revocations::Named(named)))
+    }
+
+    /// Verifies a device certificate.
     ///
     /// # Errors
     /// [`Code::MissingEvidence`] while a document is not here that may yet bear it out; else
-    /// SPEC V-210 to V-212, V-228 to V-231, V-261 to V-267, each with its code.
-    pub(crate) fn device(&mut self, certificate: &Bytes, at: Timestamp) -> Result<VerifiedDevice> {
-        let View { draft, list, descriptors } = self;
+    /// SPEC V-210 to V-212, V-228 to V-231, V-261 to V-267, V-297, each with its code.
+    pub(crate) fn device(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        let View { draft, at, list, revocations, descriptors } = self;
+        let revoked = |claims: &DeviceCertificate| revocations.check(draft, claims);
         let key = |agency: &AgencyId, id: &KeyId| {
-            signing_key(draft, list, descriptors, (agency, KeyPurpose::Certificate, id), at)
+            signing_key(draft, list, descriptors, (agency, KeyPurpose::Certificate, id), *at)
         };
         let chain =
             |user: &_| Directory.chain(draft, user)?.ok_or(Error::new(Code::MissingEvidence, "user chain"));
-        VerifiedDevice::verify(Signed::decode(certificate)?, at, list, key, chain)
+        VerifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key, chain)
+    }
+
+    /// Whether what a certificate says stands at this time, under these lists: all that can
+    /// come to an end about a device that was verified before.
+    ///
+    /// # Errors
+    /// SPEC V-210 to V-212, V-265, V-297, each with its code.
+    pub(crate) fn stands(&self, claims: &DeviceCertificate) -> Result<()> {
+        claims.check_at(self.at, &self.list)?;
+        self.revocations.check(self.draft, claims)
+    }
+
+    /// Until when the trust list is in force.
+    pub(crate) fn list_until(&self) -> Timestamp {
+        self.list.until()
     }
 
     /// The key with which an agency's message server signs.
     ///
     /// # Errors
     /// As [`View::device`], for what goes before the certificate.
-    pub(crate) fn server_key(&mut self, agency: &AgencyId, id: &KeyId, at: Timestamp) -> Result<VerifyKey> {
-        self.key(agency, KeyPurpose::Server, id, at)
+    pub(crate) fn server_key(&mut self, agency: &AgencyId, id: &KeyId) -> Result<VerifyKey> {
+        self.key(agency, KeyPurpose::Server, id)
     }
 
-    /// A signing key of an agency, by its purpose and id, at a time.
+    /// A signing key of an agency, by its purpose and id.
     ///
     /// # Errors
     /// As [`View::server_key`].
-    pub(crate) fn key(
-        &mut self,
-        agency: &AgencyId,
-        purpose: KeyPurpose,
-        id: &KeyId,
-        at: Timestamp,
-    ) -> Result<VerifyKey> {
-        let View { draft, list, descriptors } = self;
-        signing_key(draft, list, descriptors, (agency, purpose, id), at)
+    pub(crate) fn key(&mut self, agency: &AgencyId, purpose: KeyPurpose, id: &KeyId) -> Result<VerifyKey> {
+        let View { draft, at, list, descriptors, .. } = self;
+        signing_key(draft, list, descriptors, (agency, purpose, id), *at)
     }
 }
 

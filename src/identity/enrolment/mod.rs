@@ -89,7 +89,7 @@ impl Enrolment {
                 fault(Code::Expired, "descriptor")
             }
         };
-        let device = VerifiedDevice::verify(certificate, at, &list, key, |_| Ok(chain.clone()))?;
+        let device = VerifiedDevice::verify(certificate, at, &list, |_| Ok(()), key, |_| Ok(chain.clone()))?;
         Ok((device, chain))
     }
 

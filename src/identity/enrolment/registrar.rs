@@ -121,7 +121,7 @@ impl Registrar {
         let certificate = crypto::sign(certificate, &[&self.key]).bytes().clone();
         // Nothing leaves here that others would refuse.
         let version = Directory.trust_version(&draft)?;
-        let device = Directory.verify_device(&draft, &certificate, now, version)?;
+        let device = Directory.verify_device(&draft, &certificate)?;
         let enrolment = Enrolment {
             certificate,
             chain: chain.bytes(),

@@ -19,6 +19,7 @@ use super::{framing, key_schedule::PrivateStateSecret, roster::Roster, state::Ro
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
+    identity::{self, DeviceCertificate},
     ids::{Device, RoomId},
 };
 
@@ -27,7 +28,7 @@ pub(crate) struct MemberRoom {
     mls: MlsGroup,
     state: RoomState,
     /// Whose the leaves are that have sent in this epoch, so that a certificate is read once.
-    senders: BTreeMap<LeafNodeIndex, Device>,
+    senders: BTreeMap<LeafNodeIndex, (Device, Bytes)>,
 }
 
 impl MemberRoom {
@@ -53,6 +54,21 @@ impl MemberRoom {
 
     pub(crate) fn roster(&self) -> Result<Roster> {
         Roster::of(self.mls.public_group())
+    }
+
+    /// What the certificates of all leaves say.
+    pub(crate) fn certificates(&self) -> Result<Vec<(LeafNodeIndex, DeviceCertificate)>> {
+        let leaves = self.mls.public_group().treesync().full_leaves();
+        leaves
+            .map(|(leaf, node)| {
+                Ok((leaf, identity::read_certificate(&suite::certificate(node.credential())?)?))
+            })
+            .collect()
+    }
+
+    /// The certificate of a device that has sent something in this epoch.
+    pub(crate) fn certificate_of(&self, sender: &Device) -> Option<Bytes> {
+        self.senders.values().find(|(device, _)| device == sender).map(|(_, certificate)| certificate.clone())
     }
 
     /// Whether the device still has its leaf.

@@ -145,12 +145,13 @@ impl MemberRoom {
 
     /// The device of a leaf that has sent something.
     fn device(&mut self, leaf: LeafNodeIndex) -> Result<Device> {
-        if let Some(device) = self.senders.get(&leaf) {
+        if let Some((device, _)) = self.senders.get(&leaf) {
             return Ok(device.clone());
         }
         let node = self.mls.public_group().leaf(leaf).ok_or(Error::new(Code::Bug, "sender's leaf"))?;
-        let device = identity::read_certificate(&suite::certificate(node.credential())?)?.device;
-        self.senders.insert(leaf, device.clone());
+        let certificate = suite::certificate(node.credential())?;
+        let device = identity::read_certificate(&certificate)?.device;
+        self.senders.insert(leaf, (device.clone(), certificate));
         Ok(device)
     }
 

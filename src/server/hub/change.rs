@@ -9,13 +9,12 @@ use super::{
         call::Call,
         keys::RoomKeys,
         log::Place,
-        rows::{DeviceName, Pending, PendingWelcome, RoomRow},
+        rows::{DeviceName, MemberRow, Pending, PendingWelcome, RoomRow},
     },
     group::Tools,
 };
 use crate::{
     code::Code,
-    crypto::VerifyKey,
     error::{Error, Result, ensure},
     ids::{AgencyId, Device, RoomId},
     limits,
@@ -38,8 +37,8 @@ struct Committed {
     change: Change,
     epoch: u64,
     state: RoomState,
-    /// Keys of the devices whose leaf the commit brings or renews.
-    keys: BTreeMap<Device, VerifyKey>,
+    /// The devices whose leaf the commit brings or renews.
+    members: BTreeMap<Device, MemberRow>,
     /// What joiners need; if there are some.
     material: Option<RoomMaterial>,
 }
@@ -58,26 +57,26 @@ impl Call<'_, '_> {
             "a room begins at term 1 and epoch 0",
         )?;
         self.directory.accept_evidence(&mut self.draft, &submission.evidence)?;
-        let stamp = self.stamp(None)?;
+        let stamp = self.stamp(None, Vec::new())?;
 
         let (own, directory) = (self.own.clone(), self.directory);
-        let (state, key) = self.with_group(&room, |tools, before| {
+        let (state, member) = self.with_group(&room, |tools, before| {
             ensure(before.is_none(), Code::RoomExists, "founding")?;
-            let mut key = None;
-            let mut view = directory.view(tools.draft, stamp.trust_version)?;
+            let mut member = None;
+            let mut view = directory.view(tools.draft, &stamp)?;
             let mut verify = |certificate: &Bytes| {
-                let device = view.device(certificate, stamp.at)?;
-                key = Some(device.key().clone());
+                let device = view.device(certificate)?;
+                member = Some(MemberRow::of(&device));
                 Ok(device)
             };
             let by = (&own.agency, &founder);
             let group = HubRoom::found(&tools.storage, &tools.crypto, (info, tree), by, &mut verify)?;
             ensure(group.state().room == room, Code::BadSubmission, "another room")?;
-            Ok(((group.state().clone(), key), group))
+            Ok(((group.state().clone(), member), group))
         })?;
 
-        let key = key.ok_or(Error::new(Code::Bug, "founder's leaf"))?;
-        self.draft.put(RoomKeys::of(&room).member(&founder), key.as_bytes().to_vec());
+        let member = member.ok_or(Error::new(Code::Bug, "founder's leaf"))?;
+        self.write(RoomKeys::of(&room).member(&founder), &member);
         let mut row = RoomRow { hub: own.agency.to_string(), state: state.encode(), ..Default::default() };
         self.enter(&mut row, &room, &founder, 0, false)?;
         self.put_room(&room, &row);
@@ -113,11 +112,16 @@ impl Call<'_, '_> {
         submission: &Submission,
         place: &Place,
         mut row: RoomRow,
-        stamp: Stamp,
+        mut stamp: Stamp,
     ) -> Result<u64> {
         let header = submission.header.claimed();
         self.directory.accept_evidence(&mut self.draft, &submission.evidence)?;
         let committed = self.enter_epoch(submission, &stamp)?;
+        let comes: BTreeSet<_> = committed.change.added.iter().map(|device| device.user.agency()).collect();
+        for agency in comes {
+            self.directory.check_fresh(&self.draft, agency, stamp.at)?;
+            self.name(&mut stamp, agency)?;
+        }
         // V-515: a Welcome goes with a commit exactly if it adds somebody.
         let adds = !committed.change.added.is_empty();
         ensure(adds == header.welcome_hash.is_some(), Code::BadSubmission, "welcome")?;
@@ -140,11 +144,12 @@ impl Call<'_, '_> {
         let directory = self.directory;
         self.with_group(&header.room, |tools, group| {
             let mut group = group.ok_or(corrupt("room without group"))?;
-            let mut keys = BTreeMap::new();
-            let mut view = directory.view(tools.draft, stamp.trust_version)?;
+            let mut members = BTreeMap::new();
+            // The newest of all agencies' lists; the stamp will name them.
+            let mut view = directory.newest_at(tools.draft, stamp.at)?;
             let mut verify = |certificate: &Bytes| {
-                let device = view.device(certificate, stamp.at)?;
-                keys.insert(device.device().clone(), device.key().clone());
+                let device = view.device(certificate)?;
+                members.insert(device.device().clone(), MemberRow::of(&device));
                 Ok(device)
             };
             let accepted =
@@ -155,7 +160,7 @@ impl Call<'_, '_> {
                 false => Some(material(tools, directory, &group, stamp)?),
             };
             let (epoch, state) = (group.epoch(), group.state().clone());
-            Ok((Committed { change, epoch, state, keys, material }, group))
+            Ok((Committed { change, epoch, state, members, material }, group))
         })
     }
 
@@ -180,9 +185,9 @@ impl Call<'_, '_> {
         ensure(row.others.len() <= limits::ROOM_AGENCIES, Code::Quota, "agencies in a room")?;
         let removed: BTreeSet<&Device> = committed.change.removed.iter().collect();
         let added: BTreeSet<&Device> = committed.change.added.iter().collect();
-        for (device, key) in &committed.keys {
+        for (device, member) in &committed.members {
             if added.contains(device) || !removed.contains(device) {
-                self.draft.put(keys.member(device), key.as_bytes().to_vec());
+                self.write(keys.member(device), member);
             }
         }
         Ok(())

@@ -1,11 +1,11 @@
 //! Filling a frame with what waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::super::{
     call::Call,
     keys::{LinkKeys, RoomKeys},
-    rows::{self, DeviceName, Pending, PendingEntry, PendingRow, PendingWelcome, unreadable},
+    rows::{self, DeviceName, OutRow, Pending, PendingEntry, PendingRow, PendingWelcome, unreadable},
 };
 use crate::{
     error::{Error, Result, Retry},
@@ -16,7 +16,7 @@ use crate::{
     wire::{
         Signed, decode_body,
         device::Invitation,
-        link::{Departure, LinkItem, RoomEntries, RoomWelcome},
+        link::{Departure, Documents, LinkItem, RoomEntries, RoomWelcome},
         log::{Head, LogItem, RoomMaterial},
     },
 };
@@ -33,6 +33,8 @@ pub(super) struct Filling {
     open: BTreeMap<RoomId, usize>,
     rows: usize,
     bytes: usize,
+    /// Whatever documents the peer was not told are to go along.
+    documents: bool,
 }
 
 enum Item {
@@ -50,7 +52,11 @@ struct Group {
 
 impl Filling {
     /// Takes what waits for an agency, as far as it fits, and deletes its rows.
-    pub(super) fn fill(call: &mut Call<'_, '_>, peer: &AgencyId) -> Result<Option<Vec<LinkItem>>> {
+    pub(super) fn fill(
+        call: &mut Call<'_, '_>,
+        peer: &AgencyId,
+        out: &mut OutRow,
+    ) -> Result<Option<Vec<LinkItem>>> {
         let mut filling = Filling::default();
         let prefix = LinkKeys::with(peer).pending();
         'full: loop {
@@ -69,6 +75,14 @@ impl Filling {
             }
         }
         let items = filling.items.into_iter().map(|item| item.close(call)).collect::<Result<Vec<_>>>()?;
+        let mut items = VecDeque::from(items);
+        if filling.documents || !items.is_empty() {
+            let untold = call.untold(peer, out, items.make_contiguous(), filling.documents)?;
+            if untold != Documents::default() {
+                items.push_front(LinkItem::Documents(untold));
+            }
+        }
+        let items = Vec::from(items);
         Ok((!items.is_empty()).then_some(items))
     }
 
@@ -77,6 +91,10 @@ impl Filling {
         match what {
             Pending::Entry(entry) => self.entry(call, &entry),
             Pending::Welcome(welcome) => self.welcome(call, peer, &welcome),
+            Pending::Documents(_) => {
+                self.documents = true;
+                Ok(true)
+            }
             Pending::Item(bytes) => {
                 let fits = self.fits(bytes.len());
                 if fits {
@@ -90,7 +108,8 @@ impl Filling {
     /// Whether there is room for another row; the first always fits.
     fn fits(&mut self, bytes: usize) -> bool {
         let sum = self.bytes.saturating_add(bytes);
-        let fits = self.rows == 0 || (self.rows < limits::FRAME_ITEMS && sum <= limits::FRAME_BYTES);
+        let fits = self.rows == 0
+            || (self.rows.saturating_add(1) < limits::FRAME_ITEMS && sum <= limits::FRAME_BYTES);
         if fits {
             self.rows = self.rows.saturating_add(1);
             self.bytes = sum;

@@ -5,7 +5,11 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    super::{call::Call, keys::LinkKeys, rows::OutRow},
+    super::{
+        call::{Call, fails_the_call},
+        keys::LinkKeys,
+        rows::OutRow,
+    },
     frame_hash,
     items::Filling,
 };
@@ -28,6 +32,9 @@ impl Call<'_, '_> {
     /// a new one, else nothing. What is not acknowledged in time is given again from the
     /// oldest on.
     pub(in crate::server) fn pump(&mut self, peer: &AgencyId) -> Result<Option<Vec<u8>>> {
+        if !self.takes_part(peer)? {
+            return Ok(None);
+        }
         let link = LinkKeys::with(peer);
         let mut out = self.out(&link)?;
         if out.acked < out.made && Timestamp::from_millis(out.retry_at) <= self.now() {
@@ -56,7 +63,7 @@ impl Call<'_, '_> {
 
     /// Makes a frame of what waits, if something does.
     fn new_frame(&mut self, peer: &AgencyId, link: &LinkKeys, out: &mut OutRow) -> Result<Option<Vec<u8>>> {
-        let Some(items) = Filling::fill(self, peer)? else { return Ok(None) };
+        let Some(items) = Filling::fill(self, peer, out)? else { return Ok(None) };
         self.draft.guard(link.guard_out())?;
         let own = self.own.clone();
         let number = out.made.saturating_add(1);
@@ -113,6 +120,15 @@ impl Call<'_, '_> {
         Ok(())
     }
 
+    /// Whether an agency takes part at present: to others nothing goes until they do again.
+    fn takes_part(&self, peer: &AgencyId) -> Result<bool> {
+        match self.active(peer) {
+            Err(error) if matches!(error.code(), Code::SuspendedAgency | Code::UnknownAgency) => Ok(false),
+            Err(error) if fails_the_call(&error) => Err(error),
+            _ => Ok(true),
+        }
+    }
+
     fn out(&self, link: &LinkKeys) -> Result<OutRow> {
         Ok(self.read(&link.outgoing())?.unwrap_or_default())
     }
@@ -127,6 +143,9 @@ impl Call<'_, '_> {
     /// Whether something can be sent to an agency now: something waits, or was not
     /// acknowledged in time.
     pub(in crate::server) fn is_ready(&mut self, peer: &AgencyId) -> Result<bool> {
+        if !self.takes_part(peer)? {
+            return Ok(false);
+        }
         let link = LinkKeys::with(peer);
         let out = self.out(&link)?;
         if out.acked < out.made {

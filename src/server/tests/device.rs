@@ -123,7 +123,7 @@ impl Dev {
         let store = self.store.clone();
         let crypto = MlsCrypto::new(seed(&mut self.rng));
         let own = |package: &&Bytes| {
-            let mut verify = |cert: &Bytes| read(&store, |d| Directory.verify_device(d, cert, now(), 1));
+            let mut verify = |cert: &Bytes| read(&store, |d| Directory.verify_device(d, cert));
             let checked = room::check_key_package(package, &crypto, now(), &mut verify).unwrap();
             *checked.device.device() == self.id
         };
@@ -139,6 +139,7 @@ impl Dev {
             trust_version: 1,
             descriptors: Vec::new(),
             counter: self.counter,
+            revocations: Vec::new(),
         }
     }
 
@@ -222,8 +223,7 @@ impl Dev {
             for package in &keys.packages {
                 let crypto = MlsCrypto::new(seed(&mut self.rng));
                 let store = &self.store;
-                let mut verify =
-                    |cert: &Bytes| read(store, |draft| Directory.verify_device(draft, cert, now(), 1));
+                let mut verify = |cert: &Bytes| read(store, |draft| Directory.verify_device(draft, cert));
                 packages.push(room::check_key_package(package, &crypto, now(), &mut verify).unwrap().package);
             }
         }
@@ -335,7 +335,7 @@ impl Dev {
             return true;
         }
         let store = self.store.clone();
-        let mut verify = |cert: &Bytes| read(&store, |draft| Directory.verify_device(draft, cert, now(), 1));
+        let mut verify = |cert: &Bytes| read(&store, |draft| Directory.verify_device(draft, cert));
         let mut here = true;
         let incoming = self.with_mls(room, |p, _, _| joined.member.process(p, &entry, &mut verify));
         match incoming.unwrap() {
@@ -364,7 +364,7 @@ impl Dev {
         let ReplyBody::Material(material) = site.device(&request).body else { panic!("no material") };
         apply(&mut self.store, |draft| Directory.accept_evidence(draft, &material.evidence)).unwrap();
         let store = self.store.clone();
-        let mut verify = |cert: &Bytes| read(&store, |draft| Directory.verify_device(draft, cert, now(), 1));
+        let mut verify = |cert: &Bytes| read(&store, |draft| Directory.verify_device(draft, cert));
         let (id, room) = (self.id.clone(), tail.room);
         let joining = Joining {
             entry: &chained.entry,

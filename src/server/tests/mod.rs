@@ -14,5 +14,6 @@ mod invitations;
 mod links;
 mod members;
 mod requests;
+mod revocations;
 mod stores;
 mod text;

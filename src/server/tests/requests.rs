@@ -192,5 +192,5 @@ fn enrolment_has_its_rules() {
     let sync = anna.sync_request();
     let sync = anna.request(RequestBody::Sync(sync));
     assert_eq!(site.refused(&sync), Code::Expired);
-    assert_eq!(site.refused(&enrol), Code::MissingEvidence);
+    assert_eq!(site.refused(&enrol), Code::Expired);
 }

@@ -26,6 +26,8 @@ pub(crate) struct Delivery {
     pub(crate) trust_list: Option<Bytes>,
     /// Newer descriptors, signed.
     pub(crate) descriptors: Vec<Bytes>,
+    /// Newer revocation lists, signed.
+    pub(crate) revocations: Vec<Bytes>,
     /// Whether there is more than this delivery holds.
     pub(crate) more: bool,
 }
@@ -96,12 +98,14 @@ impl Wire for Delivery {
         ensure(entries <= limits::DELIVERY_ENTRIES, Code::TooLong, "log items")?;
         let inbox = repeated(proto.inbox, (0, limits::DEVICE_INBOX), "inbox", InboxItem::parse)?;
         fields::ascending(&inbox, |i| i.number, "inbox items are not in order")?;
+        let list = |bytes| fields::filled(bytes, limits::REVOCATION_LIST, "revocation list");
         let descriptor = |bytes| fields::filled(bytes, limits::DESCRIPTOR, "agency descriptor");
         Ok(Delivery {
             rooms,
             inbox,
             trust_list: fields::optional(proto.trust_list, limits::TRUST_LIST, "trust list")?,
             descriptors: repeated(proto.descriptors, (0, limits::AGENCIES), "descriptors", descriptor)?,
+            revocations: repeated(proto.revocations, (0, limits::AGENCIES), "revocation lists", list)?,
             more: proto.more,
         })
     }
@@ -112,6 +116,7 @@ impl Wire for Delivery {
             inbox: fields::protos(&self.inbox),
             trust_list: self.trust_list.clone().unwrap_or_default(),
             descriptors: self.descriptors.clone(),
+            revocations: self.revocations.clone(),
             more: self.more,
         }
     }

@@ -13,5 +13,6 @@ pub(in crate::wire) use delivery::room_items;
 pub(crate) use delivery::{Delivery, InboxBody, InboxItem, Invitation, RoomDelivery};
 pub(crate) use reply::{Failure, ReplyBody, ServerReply};
 pub(crate) use request::{
-    Cursor, DeviceMessage, DeviceRequest, Enrol, GetMaterial, KnownDescriptor, Publish, RequestBody, Sync,
+    Cursor, DeviceMessage, DeviceRequest, Enrol, GetMaterial, KnownDescriptor, KnownList, Publish,
+    RequestBody, Sync,
 };

@@ -75,6 +75,8 @@ pub(crate) struct Sync {
     pub(crate) descriptors: Vec<KnownDescriptor>,
     /// The highest submission counter used; 0: none.
     pub(crate) counter: u64,
+    /// Revocation lists that the device has or wants. Ordered by agency.
+    pub(crate) revocations: Vec<KnownList>,
 }
 
 /// How far a device has processed a room's log.
@@ -88,6 +90,13 @@ pub(crate) struct Cursor {
 /// A descriptor that a device has; its version is from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KnownDescriptor {
+    pub(crate) agency: AgencyId,
+    pub(crate) version: u64,
+}
+
+/// A revocation list that somebody has or wants; version 0: none is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownList {
     pub(crate) agency: AgencyId,
     pub(crate) version: u64,
 }
@@ -226,8 +235,10 @@ impl Wire for Sync {
         let bounds = (0, limits::AGENCIES);
         let descriptors = repeated(proto.descriptors, bounds, "descriptors", KnownDescriptor::parse)?;
         fields::ascending(&descriptors, |d| &d.agency, "descriptors are not in order")?;
+        let revocations = repeated(proto.revocations, bounds, "revocations", KnownList::parse)?;
+        fields::ascending(&revocations, |r| &r.agency, "revocations are not in order")?;
         let (inbox_done, trust_version) = (proto.inbox_done, proto.trust_version);
-        Ok(Sync { cursors, inbox_done, trust_version, descriptors, counter: proto.counter })
+        Ok(Sync { cursors, inbox_done, trust_version, descriptors, counter: proto.counter, revocations })
     }
 
     fn to_proto(&self) -> Self::Proto {
@@ -237,6 +248,7 @@ impl Wire for Sync {
             trust_version: self.trust_version,
             descriptors: fields::protos(&self.descriptors),
             counter: self.counter,
+            revocations: fields::protos(&self.revocations),
         }
     }
 }
@@ -269,6 +281,20 @@ impl Wire for KnownDescriptor {
 
     fn to_proto(&self) -> Self::Proto {
         proto::KnownDescriptor { agency: self.agency.to_string(), version: self.version }
+    }
+}
+
+impl Wire for KnownList {
+    type Proto = proto::KnownList;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "known revocation list";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        Ok(KnownList { agency: AgencyId::parse(&proto.agency)?, version: proto.version })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::KnownList { agency: self.agency.to_string(), version: self.version }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a frame carries.
 
+use bytes::Bytes;
+
 use crate::{
     code::Code,
     error::{Result, fault},
@@ -8,7 +10,7 @@ use crate::{
     time::Timestamp,
     wire::{
         Reason, Signed, Wire,
-        device::{BlobInfo, BlobOpen, Claim, ClaimAnswer, Invitation, room_items},
+        device::{BlobInfo, BlobOpen, Claim, ClaimAnswer, Invitation, KnownList, room_items},
         field, fields,
         log::{Head, LogItem, Refusal, RoomMaterial, Submission},
         proto, repeated,
@@ -31,6 +33,27 @@ pub(crate) enum LinkItem {
     /// To the origin: an attachment's header and chunk hashes are wanted.
     BlobOpen(BlobOpen),
     BlobInfo(LinkBlobInfo),
+    /// Documents that the receiver may lack.
+    Documents(Documents),
+    Wanted(Wanted),
+}
+
+/// Signed documents of anybody's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Documents {
+    /// Ordered by version.
+    pub(crate) trust_lists: Vec<Bytes>,
+    pub(crate) descriptors: Vec<Bytes>,
+    pub(crate) revocations: Vec<Bytes>,
+}
+
+/// Documents that a stamp names and the asker does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The trust list that the asker has.
+    pub(crate) trust_version: u64,
+    /// Revocation lists that are wanted, with the versions that are there. Ordered by agency.
+    pub(crate) revocations: Vec<KnownList>,
 }
 
 /// New log entries of one room, without gaps.
@@ -109,6 +132,8 @@ impl Wire for LinkItem {
             Item::ClaimAnswer(proto) => LinkItem::ClaimAnswer(LinkClaimAnswer::parse(proto)?),
             Item::BlobOpen(proto) => LinkItem::BlobOpen(BlobOpen::parse(proto)?),
             Item::BlobInfo(proto) => LinkItem::BlobInfo(LinkBlobInfo::parse(proto)?),
+            Item::Documents(proto) => LinkItem::Documents(Documents::parse(proto)?),
+            Item::Wanted(proto) => LinkItem::Wanted(Wanted::parse(proto)?),
         })
     }
 
@@ -123,8 +148,58 @@ impl Wire for LinkItem {
             LinkItem::ClaimAnswer(item) => Item::ClaimAnswer(item.to_proto()),
             LinkItem::BlobOpen(item) => Item::BlobOpen(item.to_proto()),
             LinkItem::BlobInfo(item) => Item::BlobInfo(item.to_proto()),
+            LinkItem::Documents(item) => Item::Documents(item.to_proto()),
+            LinkItem::Wanted(item) => Item::Wanted(item.to_proto()),
         };
         proto::LinkItem { item: Some(item) }
+    }
+}
+
+impl Wire for Documents {
+    type Proto = proto::LinkDocuments;
+    const MAX: usize = limits::FRAME;
+    const NAME: &'static str = "documents";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let lists = (0, limits::ENROLMENT_TRUST_LISTS);
+        let list = |bytes| fields::filled(bytes, limits::TRUST_LIST, "trust list");
+        let descriptor = |bytes| fields::filled(bytes, limits::DESCRIPTOR, "agency descriptor");
+        let revoked = |bytes| fields::filled(bytes, limits::REVOCATION_LIST, "revocation list");
+        let agencies = (0, limits::AGENCIES);
+        Ok(Documents {
+            trust_lists: repeated(proto.trust_lists, lists, "trust lists", list)?,
+            descriptors: repeated(proto.descriptors, agencies, "descriptors", descriptor)?,
+            revocations: repeated(proto.revocations, agencies, "revocation lists", revoked)?,
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkDocuments {
+            trust_lists: self.trust_lists.clone(),
+            descriptors: self.descriptors.clone(),
+            revocations: self.revocations.clone(),
+        }
+    }
+}
+
+impl Wire for Wanted {
+    type Proto = proto::LinkWanted;
+    const MAX: usize = limits::FRAME;
+    const NAME: &'static str = "wanted documents";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let bounds = (0, limits::ROOM_AGENCIES);
+        let revocations = repeated(proto.revocations, bounds, "revocations", KnownList::parse)?;
+        fields::ascending(&revocations, |r| &r.agency, "revocations are not in order")?;
+        let trust_version = fields::positive(proto.trust_version, "trust version")?;
+        Ok(Wanted { trust_version, revocations })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkWanted {
+            trust_version: self.trust_version,
+            revocations: fields::protos(&self.revocations),
+        }
     }
 }
 

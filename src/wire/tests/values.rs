@@ -242,8 +242,8 @@ pub(crate) fn claim_answer() -> BoxedStrategy<ClaimAnswer> {
 fn sync() -> BoxedStrategy<Sync> {
     let cursors = btree_map(room(), number(), 0..4);
     let descriptors = btree_map(agency(), count(), 0..4);
-    (cursors, number(), number(), descriptors, number())
-        .prop_map(|(cursors, inbox_done, trust_version, descriptors, counter)| {
+    (cursors, number(), number(), descriptors, number(), known_lists())
+        .prop_map(|(cursors, inbox_done, trust_version, descriptors, counter, revocations)| {
             let cursor = |(room, seq)| Cursor { room, seq };
             let known = |(agency, version)| KnownDescriptor { agency, version };
             Sync {
@@ -252,9 +252,15 @@ fn sync() -> BoxedStrategy<Sync> {
                 trust_version,
                 descriptors: descriptors.into_iter().map(known).collect(),
                 counter,
+                revocations,
             }
         })
         .boxed()
+}
+
+fn known_lists() -> BoxedStrategy<Vec<KnownList>> {
+    let known = |(agency, version)| KnownList { agency, version };
+    btree_map(agency(), number(), 0..4).prop_map(move |lists| lists.into_iter().map(known).collect()).boxed()
 }
 
 fn request_body() -> BoxedStrategy<RequestBody> {
@@ -325,10 +331,11 @@ pub(crate) fn delivery() -> BoxedStrategy<Delivery> {
         rooms
     });
     let inbox = btree_map(count(), inbox_body(), 0..3);
-    (rooms, inbox, option::of(bytes()), vec(bytes(), 0..3), any::<bool>())
-        .prop_map(|(rooms, inbox, trust_list, descriptors, more)| {
+    let lists = vec(bytes(), 0..3);
+    (rooms, inbox, option::of(bytes()), lists.clone(), lists, any::<bool>())
+        .prop_map(|(rooms, inbox, trust_list, descriptors, revocations, more)| {
             let inbox = inbox.into_iter().map(|(number, body)| InboxItem { number, body }).collect();
-            Delivery { rooms, inbox, trust_list, descriptors, more }
+            Delivery { rooms, inbox, trust_list, descriptors, revocations, more }
         })
         .boxed()
 }
@@ -387,6 +394,17 @@ pub(crate) fn link_item() -> BoxedStrategy<LinkItem> {
             .prop_map(|(device, answer)| LinkItem::ClaimAnswer(LinkClaimAnswer { device, answer })),
         blob_open().prop_map(LinkItem::BlobOpen),
         link_blob_info().prop_map(LinkItem::BlobInfo),
+        [(); 3]
+            .map(|()| vec(bytes(), 0..3))
+            .prop_map(|[trust_lists, descriptors, revocations]| Documents {
+                trust_lists,
+                descriptors,
+                revocations
+            })
+            .prop_map(LinkItem::Documents),
+        (count(), known_lists())
+            .prop_map(|(trust_version, revocations)| Wanted { trust_version, revocations })
+            .prop_map(LinkItem::Wanted),
     ]
     .boxed()
 }

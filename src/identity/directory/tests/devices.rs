@@ -79,7 +79,7 @@ fn wrong_purpose_and_expired_key() {
     let mut store = knowing(&federation, &[&anna]);
     let claims = read_certificate(anna.certificate()).unwrap();
     let by_server = crypto::sign(claims.clone(), &[&a.server]).bytes().clone();
-    refused(read(&store, |d| Directory.verify_device(d, &by_server, now(), 1)), Code::UnknownKey);
+    refused(read(&store, |d| Directory.verify_device(d, &by_server)), Code::UnknownKey);
 
     let mut descriptor = a.describe(2, now());
     let short = key(70).verify_key();
@@ -88,7 +88,7 @@ fn wrong_purpose_and_expired_key() {
     let descriptor = descriptor.sign(&a.root).unwrap().into();
     apply(&mut store, |d| Directory.accept_descriptor(d, &descriptor)).unwrap();
     let by_short = crypto::sign(claims, &[&key(70)]).bytes().clone();
-    let at = |at| read(&store, |d| Directory.verify_device(d, &by_short, at, 1));
+    let at = |at| read(&store, |d| Directory.view(d, &stamp(at, 1, &[]))?.device(&by_short));
     assert!(at(now()).is_ok());
     refused(at(until), Code::Expired);
 }
@@ -106,7 +106,7 @@ fn server_keys() {
     refused(find(&a.id, &b.server, now()), Code::MissingEvidence);
     refused(find(&agency("x.example"), &b.server, now()), Code::UnknownAgency);
     refused(find(&a.id, &a.server, now().plus(40 * DAY)), Code::MissingEvidence);
-    refused(find(&a.id, &a.server, now().plus(400 * DAY)), Code::Expired);
+    refused(find(&a.id, &a.server, now().plus(400 * DAY)), Code::TrustExpired);
     refused(
         read(&MemoryStore::default(), |d| Directory.server_key(d, &a.id, &key(1).verify_key().id(), now())),
         Code::MissingEvidence,

@@ -254,7 +254,7 @@ fn one_prefix_loads_everything() {
     let mut preloaded = Preloaded::default();
     let look = |store: &dyn Store| {
         let ctx = crate::store::Ctx { now: now(), store, rng: &mut crate::identity::fixture::rng(0) };
-        Directory.verify_device(&Draft::new(ctx), anna.certificate(), now(), 1)
+        Directory.verify_device(&Draft::new(ctx), anna.certificate())
     };
     refused(look(&preloaded), Code::NotLoaded);
     let prefix = Directory.touches();

@@ -2,10 +2,11 @@
 
 mod devices;
 mod documents;
+mod revocations;
 
 use super::*;
 use crate::{
-    identity::fixture::{TestDevice, TestFederation, apply, read},
+    identity::fixture::{TestDevice, TestFederation, apply, read, stamp},
     store::MemoryStore,
 };
 
@@ -23,5 +24,5 @@ fn knowing(federation: &TestFederation, devices: &[&TestDevice]) -> MemoryStore 
 }
 
 fn verify(store: &MemoryStore, device: &TestDevice, at: Timestamp, version: u64) -> Result<VerifiedDevice> {
-    read(store, |draft| Directory.verify_device(draft, device.certificate(), at, version))
+    read(store, |draft| Directory.view(draft, &stamp(at, version, &[]))?.device(device.certificate()))
 }

@@ -1,0 +1,45 @@
+//! Documents about who is who, as the own server delivers them.
+
+use bytes::Bytes;
+
+use super::{Event, call::Call};
+use crate::{
+    code::{Code, Kind},
+    error::Result,
+    identity::RevocationList,
+    ids::AgencyId,
+};
+
+impl Call<'_, '_> {
+    /// Takes the next trust list.
+    pub(super) fn take_trust_list(&mut self, list: &Bytes) -> Result<()> {
+        let own = self.account.device.user.agency().clone();
+        match self.directory.accept_trust_list(&mut self.draft, list) {
+            Ok(true) => self.look_at_rooms(),
+            taken => self.believed(&own, taken.map(drop)),
+        }
+    }
+
+    /// Takes an agency's newer revocation list.
+    pub(super) fn take_revocations(&mut self, list: &Bytes) -> Result<()> {
+        match self.directory.accept_revocations(&mut self.draft, list) {
+            Ok(Some(new)) if !new.revoked.is_empty() => self.look_at_rooms(),
+            Ok(_) => Ok(()),
+            Err(error) => match RevocationList::read(list) {
+                Ok(claimed) => self.believed(claimed.agency(), Err(error)),
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    /// A document that is not acceptable is told and passed over; only the store's failures stop.
+    pub(super) fn believed(&mut self, agency: &AgencyId, result: Result<()>) -> Result<()> {
+        match result {
+            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) if matches!(error.code(), Code::Equivocation | Code::Unrevoked) => {
+                self.event(&Event::AgencyMisbehaved { agency: agency.clone(), code: error.code() })
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Whose devices count in a room, as far as this device knows. It encrypts nothing to one
+//! that does not, and removes it first (SPEC V-299); that a message counts is decided by its
+//! stamp and by nothing that is known here (SPEC V-518).
+
+use std::collections::BTreeMap;
+
+use openmls::prelude::LeafNodeIndex;
+
+use super::{Event, call::Call, keys, rows, rows::RoomRow, session::Session};
+use crate::{
+    code::{Code, Kind},
+    error::{Error, Result},
+    identity::{DeviceCertificate, View, read_certificate},
+    ids::{AgencyId, Device},
+    limits,
+    room::log::Chained,
+    time::Timestamp,
+    wire::log::RevocationVersion,
+};
+
+/// What was found out about a room's devices: kept in memory as long as it holds.
+#[derive(Default)]
+pub(super) struct Standing {
+    /// Under which lists, in which epoch.
+    under: Option<Under>,
+    /// Until when, should the lists stay as they are.
+    until: Timestamp,
+    leaves: Vec<(LeafNodeIndex, DeviceCertificate)>,
+    /// Which of them count no more, and why.
+    due: Vec<(LeafNodeIndex, Code)>,
+    heard: Heard,
+}
+
+#[derive(PartialEq, Eq)]
+struct Under {
+    epoch: u64,
+    trust_version: u64,
+    revocations: Vec<(AgencyId, u64)>,
+}
+
+/// Senders whose messages count, under the lists of one stamp, each until a time.
+#[derive(Default)]
+struct Heard {
+    epoch: u64,
+    trust_version: u64,
+    revocations: Vec<RevocationVersion>,
+    until: BTreeMap<Device, Timestamp>,
+}
+
+impl Call<'_, '_> {
+    /// Other devices' leaves to which nothing is encrypted any more. The app is told once of each.
+    pub(super) fn due_leaves(&mut self, session: &mut Session<'_>) -> Result<Vec<LeafNodeIndex>> {
+        let under = Under {
+            epoch: session.member.epoch(),
+            trust_version: self.directory.trust_version(&self.draft)?,
+            revocations: self.directory.revocation_versions(&self.draft)?,
+        };
+        let epoch = session.standing.under.as_ref().map(|under| under.epoch);
+        if session.standing.under.as_ref() != Some(&under) || self.now() >= session.standing.until {
+            if epoch != Some(under.epoch) {
+                session.standing.leaves = session.member.certificates()?;
+            }
+            self.look(session, under)?;
+        }
+        Ok(session.standing.due.iter().map(|(leaf, _)| *leaf).collect())
+    }
+
+    fn look(&mut self, session: &mut Session<'_>, under: Under) -> Result<()> {
+        let mut due = Vec::new();
+        let mut until = Timestamp::from_millis(u64::MAX);
+        let view = self.directory.newest(&self.draft)?;
+        for (leaf, claims) in &session.standing.leaves {
+            if claims.device == self.account.device {
+                continue;
+            }
+            match why_not(self.directory.check_current(&view, claims))? {
+                Some(code) => due.push((*leaf, code)),
+                None => until = until.min(claims.not_after),
+            }
+        }
+        drop(view);
+        session.standing.until = until;
+        session.standing.under = Some(under);
+        session.standing.due = due;
+        self.tell_due(session)
+    }
+
+    /// Tells of devices that count no more and of which the app has not heard yet.
+    fn tell_due(&mut self, session: &mut Session<'_>) -> Result<()> {
+        let claims = |leaf: &LeafNodeIndex| session.standing.leaves.iter().find(|(l, _)| l == leaf);
+        let mut told = Vec::new();
+        for (leaf, code) in &session.standing.due {
+            let Some((_, claims)) = claims(leaf) else { continue };
+            let name = claims.device.to_string();
+            if !session.row.due.contains(&name) {
+                let (device, agency) = (claims.device.clone(), claims.agency.clone());
+                let list = match code {
+                    Code::Revoked => {
+                        let all = u64::MAX;
+                        self.directory.revoked_since(&self.draft, &device, claims.serial, all)?.unwrap_or(0)
+                    }
+                    Code::Expired => 0,
+                    _ => self.directory.trust_version(&self.draft)?,
+                };
+                self.event(&Event::DeviceDue { room: session.id, device, agency, list, code: *code })?;
+            }
+            told.push(name);
+        }
+        session.row.due = told;
+        Ok(())
+    }
+
+    /// Demands that a sender's certificate stands at the stamp of its message.
+    ///
+    /// # Errors
+    /// SPEC V-210 to V-212, V-265, V-297, each with its code.
+    pub(super) fn check_sender(
+        &self,
+        session: &mut Session<'_>,
+        chained: &Chained,
+        sender: &Device,
+    ) -> Result<()> {
+        let (epoch, stamp) = (session.member.epoch(), &chained.stamp);
+        let heard = &mut session.standing.heard;
+        if (heard.epoch, heard.trust_version) != (epoch, stamp.trust_version)
+            || heard.revocations != stamp.revocations
+        {
+            let (trust_version, revocations) = (stamp.trust_version, stamp.revocations.clone());
+            *heard = Heard { epoch, trust_version, revocations, until: BTreeMap::new() };
+        }
+        if heard.until.get(sender).is_some_and(|until| stamp.at < *until) {
+            return Ok(());
+        }
+        let certificate = session.member.certificate_of(sender).ok_or(Error::new(Code::Bug, "sender"))?;
+        let claims = read_certificate(&certificate)?;
+        let view: View<'_, '_> = self.directory.view(&self.draft, stamp)?;
+        view.stands(&claims)?;
+        let until = claims.not_after.min(view.list_until());
+        session.standing.heard.until.insert(sender.clone(), until);
+        Ok(())
+    }
+
+    /// That this device may send at all, and to this hub, as far as it knows.
+    ///
+    /// # Errors
+    /// SPEC V-210 to V-212, V-265, V-297, each with its code.
+    pub(super) fn check_self(&self, session: &Session<'_>) -> Result<()> {
+        let view = self.directory.newest(&self.draft)?;
+        self.directory.check_current(&view, &read_certificate(&self.account.certificate)?)?;
+        self.directory.takes_part(&self.draft, &session.hub()?, self.now())
+    }
+
+    /// Lists have changed: every room is looked at, each at a time of its own so that not all
+    /// members of a room do the same at once.
+    pub(super) fn look_at_rooms(&mut self) -> Result<()> {
+        for (key, row) in self.draft.scan(&keys::rooms(), None, limits::SYNC_ROOMS)? {
+            let mut row: RoomRow = rows::parse(&row, "room")?;
+            if row.commit_due == 0 && row.pending.is_none() {
+                self.draft.expect_unchanged(key.clone())?;
+                row.commit_due = self.soon(LOOK).as_millis();
+                rows::write(&mut self.draft, key, &row);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Within how many milliseconds rooms are looked at when lists have changed.
+const LOOK: u64 = 5_000;
+
+/// Why a device counts no more; `None` if it does, or if nobody can say.
+fn why_not(result: Result<()>) -> Result<Option<Code>> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+        // Without a list in force nobody is sent anything, and nobody is removed for that.
+        Err(error) if matches!(error.code(), Code::MissingEvidence | Code::TrustExpired) => Ok(None),
+        Err(error) => Ok(Some(error.code())),
+    }
+}
