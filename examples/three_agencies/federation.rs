@@ -24,6 +24,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct Office {
     pub federation: Federation,
     pub trust_list: Vec<u8>,
+    roster: Roster,
+    holders: [SigningKey; 3],
 }
 
 /// An agency's keys, its descriptor, and the desk that enrols devices.
@@ -32,6 +34,7 @@ pub struct Authority {
     root: SigningKey,
     certificate: SigningKey,
     server: SigningKey,
+    described: AgencyDescriptor,
     /// Signed once: a second one with the same number would be held against the agency.
     pub descriptor: Vec<u8>,
 }
@@ -47,10 +50,8 @@ impl Authority {
     pub fn new(agency: &str, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<Self, Error> {
         let agency = AgencyId::parse(agency)?;
         let [root, certificate, server] = [(); 3].map(|()| SigningKey::generate(rng));
-        let key = |purpose, key: &SigningKey| {
-            OperationalKey::new(purpose, key.verify_key().as_bytes(), now.minus(DAY), now.plus(400 * DAY))
-        };
-        let descriptor = AgencyDescriptor {
+        let key = |purpose, key: &SigningKey| Self::operational(purpose, key, now);
+        let described = AgencyDescriptor {
             agency: agency.clone(),
             version: 1,
             issued_at: now.minus(DAY),
@@ -59,9 +60,28 @@ impl Authority {
             endpoints: vec![format!("https://verbund.{agency}")],
             versions: vec![1],
             suites: vec![3],
-        }
-        .sign(&root)?;
-        Ok(Authority { agency, root, certificate, server, descriptor })
+        };
+        let descriptor = described.clone().sign(&root)?;
+        Ok(Authority { agency, root, certificate, server, described, descriptor })
+    }
+
+    /// The next descriptor: as the first, from `now` on, with a change.
+    pub fn describe(
+        &mut self,
+        now: Timestamp,
+        change: impl FnOnce(&mut AgencyDescriptor),
+    ) -> Result<Vec<u8>, Error> {
+        self.described.version += 1;
+        self.described.issued_at = now;
+        self.described.expires_at = now.plus(30 * DAY);
+        change(&mut self.described);
+        self.descriptor = self.described.clone().sign(&self.root)?;
+        Ok(self.descriptor.clone())
+    }
+
+    /// A key for one purpose, as descriptors name it.
+    pub fn operational(purpose: KeyPurpose, key: &SigningKey, now: Timestamp) -> OperationalKey {
+        OperationalKey::new(purpose, key.verify_key().as_bytes(), now.minus(DAY), now.plus(400 * DAY))
     }
 
     /// What the agency's server is set up with. The certificate key stays with the desk.
@@ -109,7 +129,27 @@ impl Office {
         };
         let [first, _, third] = &holders;
         let trust_list = Roster::join(&[roster.sign(first)?, roster.sign(third)?])?;
-        Ok(Office { federation, trust_list })
+        Ok(Office { federation, trust_list, roster, holders })
+    }
+
+    /// The next list, from `now` on, with a change; signed by two.
+    pub fn amend(&mut self, now: Timestamp, change: impl FnOnce(&mut Roster)) -> Result<Vec<u8>, Error> {
+        self.roster.version += 1;
+        self.roster.issued_at = now;
+        change(&mut self.roster);
+        let [first, second, _] = &self.holders;
+        self.trust_list = Roster::join(&[self.roster.sign(first)?, self.roster.sign(second)?])?;
+        Ok(self.trust_list.clone())
+    }
+
+    /// An agency's entry with another status.
+    pub fn with_status(&mut self, agency: &AgencyId, status: AgencyStatus) -> Result<Vec<u8>, Error> {
+        let now = self.roster.issued_at.plus(Duration::from_millis(1));
+        self.amend(now, |roster| {
+            for listed in roster.agencies.iter_mut().filter(|listed| listed.id() == agency) {
+                *listed = listed.clone().with_status(status);
+            }
+        })
     }
 }
 

@@ -195,6 +195,11 @@ impl Session<'_> {
         AgencyId::parse(&self.row.hub)
     }
 
+    /// The present, as far as a clock may be behind: not before the last entry.
+    pub(super) fn latest(&self, now: Timestamp) -> Result<Timestamp> {
+        Ok(now.max(self.tail()?.stamp.at))
+    }
+
     /// What the room is about, if the device was told.
     pub(super) fn private(&self) -> Option<PrivateState> {
         PrivateState::decode(&self.row.private, &self.member.state().private_hash).ok()

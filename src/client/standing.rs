@@ -56,7 +56,9 @@ impl Call<'_, '_> {
             revocations: self.directory.revocation_versions(&self.draft)?,
         };
         let epoch = session.standing.under.as_ref().map(|under| under.epoch);
-        if session.standing.under.as_ref() != Some(&under) || self.now() >= session.standing.until {
+        if session.standing.under.as_ref() != Some(&under)
+            || session.latest(self.now())? >= session.standing.until
+        {
             if epoch != Some(under.epoch) {
                 session.standing.leaves = session.member.certificates()?;
             }
@@ -68,7 +70,7 @@ impl Call<'_, '_> {
     fn look(&mut self, session: &mut Session<'_>, under: Under) -> Result<()> {
         let mut due = Vec::new();
         let mut until = Timestamp::from_millis(u64::MAX);
-        let view = self.directory.newest(&self.draft)?;
+        let view = self.directory.newest_at(&self.draft, session.latest(self.now())?)?;
         for (leaf, claims) in &session.standing.leaves {
             if claims.device == self.account.device {
                 continue;
@@ -145,9 +147,10 @@ impl Call<'_, '_> {
     /// # Errors
     /// SPEC V-210 to V-212, V-265, V-297, each with its code.
     pub(super) fn check_self(&self, session: &Session<'_>) -> Result<()> {
-        let view = self.directory.newest(&self.draft)?;
+        let at = session.latest(self.now())?;
+        let view = self.directory.newest_at(&self.draft, at)?;
         self.directory.check_current(&view, &read_certificate(&self.account.certificate)?)?;
-        self.directory.takes_part(&self.draft, &session.hub()?, self.now())
+        self.directory.takes_part(&self.draft, &session.hub()?, at)
     }
 
     /// Lists have changed: every room is looked at, each at a time of its own so that not all

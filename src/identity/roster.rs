@@ -39,6 +39,12 @@ impl Agency {
         Agency { id, status, root: *root.as_bytes() }
     }
 
+    /// The same agency with another status: suspended, or active again.
+    #[must_use]
+    pub fn with_status(self, status: AgencyStatus) -> Self {
+        Agency { status, ..self }
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &AgencyId {

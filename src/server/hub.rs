@@ -86,6 +86,8 @@ impl Call<'_, '_> {
                 Ok(Fate::Accepted)
             }
             Err(error) => {
+                // It may have been refused after the group in memory had moved on.
+                self.cache.rooms.remove(&header.room);
                 let refusal = self.refusal(header, place.as_ref(), &error)?;
                 let at = self.now().plus(limits::REFUSAL_KEPT);
                 self.drop_later(at, &fate_key);

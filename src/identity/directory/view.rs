@@ -94,7 +94,7 @@ impl<'v, 'a> View<'v, 'a> {
         self.revocations.check(self.draft, claims)
     }
 
-    /// Until when the trust list is in force.
+    /// Until when (exclusive) the trust list is in force.
     pub(crate) fn list_until(&self) -> Timestamp {
         self.list.until()
     }

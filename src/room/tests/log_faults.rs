@@ -151,10 +151,14 @@ pub(super) fn entry_faults(log: &Log) -> Vec<Value> {
         changed("the hash of the entry without its envelope", "V-503", broken, &|entry| {
             entry.previous = Some(entry_hash(&encode_body(&log.at(3).chained.entry)));
         }),
-        stamped("a time that goes back", stamp(2_499, 2, &[("a.example", 5), ("b.example", 1)])),
-        stamped("a trust list that goes back", stamp(2_500, 1, &[("a.example", 5), ("b.example", 1)])),
-        stamped("a revocation list that goes back", stamp(2_500, 2, &[("a.example", 3), ("b.example", 1)])),
-        stamped("an agency that is gone from the stamp", stamp(2_500, 2, &[("a.example", 5)])),
+        stamped("a time that goes back", stamp(2_499, 2, &[("a.example", 5)])),
+        stamped("a trust list that goes back", stamp(2_500, 1, &[("a.example", 5)])),
+        stamped("a revocation list that goes back", stamp(2_500, 2, &[("a.example", 3)])),
+        stamped("a revocation list that is no news", stamp(2_500, 2, &[("a.example", 5), ("b.example", 1)])),
+        given("an agency that is gone from a commit's stamp", "V-504", Code::BadStamp, 2, {
+            let stamp = stamp(2_500, 2, &[("b.example", 1)]);
+            encode(&LogEntry { stamp, ..log.at(3).chained.entry.clone() }).to_vec()
+        }),
         given("a header of another term", "V-505", bad, 3, {
             encode(&resubmitted(SubmissionKind::Proposal, 2)).to_vec()
         }),
@@ -175,8 +179,9 @@ pub(super) fn entry_faults(log: &Log) -> Vec<Value> {
             entry.stamp.as_mut().unwrap().trust_version = 0;
         }),
         raw("no stamp", Code::BadField, &|entry| entry.stamp = None),
-        raw("revocation lists in another order", Code::BadField, &|entry| {
-            entry.stamp.as_mut().unwrap().revocations.reverse();
+        raw("a revocation list named twice", Code::BadField, &|entry| {
+            let named = &mut entry.stamp.as_mut().unwrap().revocations;
+            named.push(named[0].clone());
         }),
         given("an unknown field", "V-113", Code::NotCanonical, 3, [&fourth[..], &[0x20, 1]].concat()),
         given("the last byte cut off", "V-112", Code::Malformed, 3, fourth[..fourth.len() - 1].to_vec()),

@@ -29,7 +29,7 @@ use crate::{
         self,
         device::{
             Claim, ClaimedUser, Cursor, Delivery, DeviceMessage, DeviceRequest, Enrol, GetMaterial,
-            InboxBody, Invitation, Publish, ReplyBody, RequestBody, ServerReply, Sync,
+            InboxBody, Invitation, KnownList, Publish, ReplyBody, RequestBody, ServerReply, Sync,
         },
         log::{Submission, SubmissionKind},
     },
@@ -133,13 +133,14 @@ impl Dev {
     pub(super) fn sync_request(&mut self) -> Sync {
         let cursors =
             self.rooms.iter().map(|(room, joined)| Cursor { room: *room, seq: joined.tail.seq }).collect();
+        let known = read(&self.store, |draft| Directory.revocation_versions(draft)).unwrap();
         Sync {
             cursors,
             inbox_done: self.inbox_done,
-            trust_version: 1,
+            trust_version: read(&self.store, |draft| Directory.trust_version(draft)).unwrap(),
             descriptors: Vec::new(),
             counter: self.counter,
-            revocations: Vec::new(),
+            revocations: known.into_iter().map(|(agency, version)| KnownList { agency, version }).collect(),
         }
     }
 
@@ -303,6 +304,15 @@ impl Dev {
     }
 
     pub(super) fn process(&mut self, site: &mut Site, delivery: Delivery) {
+        for list in &delivery.trust_list {
+            apply(&mut self.store, |draft| Directory.accept_trust_list(draft, list)).unwrap();
+        }
+        for descriptor in &delivery.descriptors {
+            apply(&mut self.store, |draft| Directory.accept_descriptor(draft, descriptor)).unwrap();
+        }
+        for list in &delivery.revocations {
+            apply(&mut self.store, |draft| Directory.accept_revocations(draft, list)).unwrap();
+        }
         for room in delivery.rooms {
             let mut tail = self.rooms[&room.room].tail.clone();
             for item in &room.items {

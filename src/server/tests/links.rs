@@ -322,7 +322,7 @@ fn a_suspended_agency_is_not_listened_to() {
     let site = world.site("c.example");
     site.now = now().plus(DAY * 400);
     let frame = forged(&frame, &server_key(&world, "a.example"), |f| f.to = agency("c.example"));
-    assert_eq!(peer_code(&mut world, "c.example", &frame), Code::Expired);
+    assert_eq!(peer_code(&mut world, "c.example", &frame), Code::TrustExpired);
 }
 
 /// SPEC V-536

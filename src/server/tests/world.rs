@@ -147,7 +147,8 @@ impl World {
     /// Lets the links run until nothing moves.
     pub(super) fn settle(&mut self) {
         let ids: Vec<_> = self.sites.iter().map(|site| site.id.clone()).collect();
-        loop {
+        for round in 0.. {
+            assert!(round < 100, "the links never come to rest");
             let mut moved = false;
             for from in &ids {
                 for to in ids.iter().filter(|to| *to != from) {

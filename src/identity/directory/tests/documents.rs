@@ -124,7 +124,7 @@ fn a_list_does_not_reach_back() {
     refused(key(11), Code::SuspendedAgency);
     // Before the first list there is nothing to rest on.
     let (id, before) = (b.server.verify_key().id(), now().minus(11 * DAY));
-    refused(read(&store, |d| Directory.server_key(d, &b.id, &id, before)).map(drop), Code::Expired);
+    refused(read(&store, |d| Directory.server_key(d, &b.id, &id, before)).map(drop), Code::TrustExpired);
 }
 
 /// V-225, V-226
