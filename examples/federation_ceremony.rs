@@ -59,9 +59,10 @@ fn ceremony(root: &Path) -> Result<()> {
     say("List 1: made by one, read and signed by another, joined by anybody");
     let agencies = ["police.bayern.example", "police.hessen.example"];
     let keys: Vec<_> = agencies.iter().map(|_| SigningKey::generate(&mut rng)).collect();
-    let listed = agencies.iter().zip(&keys).map(|(name, key)| {
-        Ok(Agency::new(AgencyId::parse(name)?, AgencyStatus::Active, &key.verify_key()))
-    });
+    let listed = agencies
+        .iter()
+        .zip(&keys)
+        .map(|(name, key)| Ok(Agency::new(AgencyId::parse(name)?, AgencyStatus::Active, &key.verify_key())));
     let first = Roster {
         federation: federation.name().into(),
         version: 1,
@@ -69,7 +70,7 @@ fn ceremony(root: &Path) -> Result<()> {
         expires_at: now.plus(365 * DAY),
         roots: federation.roots().to_vec(),
         threshold: 2,
-        agencies: listed.collect::<verbund::Result<_>>()?,
+        agencies: listed.collect::<Result<_>>()?,
     };
     let mut reader = Reader::new(root, "reader", federation)?;
     let [bund, hessen, bayern] = holders.as_slice() else { return Err("three holders".into()) };

@@ -273,7 +273,8 @@ mod tests {
             };
             tail.extend(&wire::encode(&entry)).map(|(tail, chained)| (tail.stamp, chained.stamp))
         };
-        let all: [(&[(&str, u64)], &[(&str, u64)]); 3] = [
+        type Lists = &'static [(&'static str, u64)];
+        let all: [(Lists, Lists); 3] = [
             (&[], &[("a.example", 3)]),
             (&[("a.example", 4)], &[("a.example", 4)]),
             (&[("b.example", 1)], &[("a.example", 3), ("b.example", 1)]),

@@ -77,8 +77,8 @@ impl Call<'_, '_> {
             rooms.extend(self.room_delivery(device, cursor, &mut budget)?);
         }
         rooms.sort_by_key(|delivery: &RoomDelivery| delivery.room);
-        let descriptors = self.newer_descriptors(&sync.descriptors, &rooms, &mut budget)?;
-        let revocations = self.newer_revocations(sync, &mut budget)?;
+        let (listed, revocations) = self.newer_revocations(sync, &mut budget)?;
+        let descriptors = self.newer_descriptors(&sync.descriptors, listed, &rooms, &mut budget)?;
         let more = budget.more;
         Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, revocations, more }))
     }
@@ -186,14 +186,17 @@ impl Call<'_, '_> {
     }
 
     /// Descriptors that are newer than those that the device has, and those that it lacks of
-    /// the agencies in the rooms that it is given something of.
+    /// the agencies whose revocation lists it is given and of those in the rooms that it is
+    /// given something of.
     fn newer_descriptors(
         &self,
         known: &[KnownDescriptor],
+        listed: BTreeSet<AgencyId>,
         rooms: &[RoomDelivery],
         budget: &mut Budget,
     ) -> Result<Vec<Bytes>> {
-        let mut wanted: BTreeSet<AgencyId> = known.iter().map(|known| known.agency.clone()).collect();
+        let mut wanted = listed;
+        wanted.extend(known.iter().map(|known| known.agency.clone()));
         wanted.insert(self.own.agency.clone());
         for room in rooms {
             let Some(row) = self.room(&room.room)? else { continue };
@@ -218,23 +221,28 @@ impl Call<'_, '_> {
 
 impl Call<'_, '_> {
     /// Revocation lists that are newer than those that the device has: the own agency's, those
-    /// that it names, and those that the stamps of its rooms name.
-    fn newer_revocations(&self, sync: &Sync, budget: &mut Budget) -> Result<Vec<Bytes>> {
+    /// that it names, and those that the stamps of its rooms name. Whose they are, and they.
+    fn newer_revocations(
+        &self,
+        sync: &Sync,
+        budget: &mut Budget,
+    ) -> Result<(BTreeSet<AgencyId>, Vec<Bytes>)> {
         let mut known = BTreeMap::from([(self.own.agency.clone(), 0)]);
         for cursor in &sync.cursors {
             let Some(place) = self.place(&cursor.room)? else { continue };
             known.extend(place.tail.stamp.revocations.into_iter().map(|named| (named.agency, 0)));
         }
         known.extend(sync.revocations.iter().map(|known| (known.agency.clone(), known.version)));
-        let mut newer = Vec::new();
+        let (mut listed, mut newer) = (BTreeSet::new(), Vec::new());
         for (agency, version) in known {
             if let Some(list) = self.directory.revocations_after(&self.draft, &agency, version)?
                 && budget.take(list.len())
             {
                 newer.push(list);
+                listed.insert(agency);
             }
         }
-        Ok(newer)
+        Ok((listed, newer))
     }
 }
 

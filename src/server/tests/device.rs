@@ -304,7 +304,7 @@ impl Dev {
     }
 
     pub(super) fn process(&mut self, site: &mut Site, delivery: Delivery) {
-        for list in &delivery.trust_list {
+        if let Some(list) = &delivery.trust_list {
             apply(&mut self.store, |draft| Directory.accept_trust_list(draft, list)).unwrap();
         }
         for descriptor in &delivery.descriptors {
