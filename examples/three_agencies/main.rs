@@ -6,6 +6,7 @@
 //! go nothing but bytes. In the end it checks what it has claimed; if anything differs, it
 //! says so and its exit code is 1.
 
+#[allow(dead_code)] // tests, which share it, use the rest
 mod federation;
 mod show;
 mod world;

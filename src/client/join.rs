@@ -201,7 +201,7 @@ impl Call<'_, '_> {
         let (tail, chained) = Tail::at(&invitation.entry)?;
         self.accept_evidence(&material.evidence)?;
         if !self.directory.has_lists(&self.draft, &tail.stamp)? {
-            return Ok(()); // they come with the next delivery; asked again then
+            return self.sync(); // they come with the next delivery; asked again then
         }
         let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&tail.room), "room")?;
         if let Some(here) = here.as_ref().filter(|here| here.seq < tail.seq)

@@ -68,10 +68,10 @@ impl Tail {
         ensure(entry.term == self.term, Code::BrokenLog, "term")?;
         ensure(entry.previous == self.hash, Code::BrokenLog, "previous hash")?;
         let header = entry.header.claimed();
-        let stamp = entry.stamp.over(&self.stamp, names_all(header.kind))?;
         ensure(header.term == self.term, Code::BadSubmission, "another term")?;
         let creates = header.kind == SubmissionKind::Create;
         ensure(creates == (entry.seq == 1), Code::BadSubmission, "a log begins with the room")?;
+        let stamp = entry.stamp.over(&self.stamp, names_all(header.kind))?;
         submission::check_logged(&entry.header, &entry.mls)?;
         let hash = entry_hash(bytes);
         let tail =

@@ -19,9 +19,9 @@ use crate::{
     room::log::entry_hash,
     store::corrupt,
     wire::{
-        Signed, decode_body,
+        Signed, decode, decode_body,
         device::{Cursor, Delivery, InboxBody, InboxItem, KnownDescriptor, ReplyBody, RoomDelivery, Sync},
-        log::{Head, LogItem},
+        log::{Head, LogEntry, LogItem},
     },
 };
 
@@ -77,7 +77,7 @@ impl Call<'_, '_> {
             rooms.extend(self.room_delivery(device, cursor, &mut budget)?);
         }
         rooms.sort_by_key(|delivery: &RoomDelivery| delivery.room);
-        let (listed, revocations) = self.newer_revocations(sync, &mut budget)?;
+        let (listed, revocations) = self.newer_revocations(sync, &inbox, &mut budget)?;
         let descriptors = self.newer_descriptors(&sync.descriptors, listed, &rooms, &mut budget)?;
         let more = budget.more;
         Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, revocations, more }))
@@ -221,16 +221,23 @@ impl Call<'_, '_> {
 
 impl Call<'_, '_> {
     /// Revocation lists that are newer than those that the device has: the own agency's, those
-    /// that it names, and those that the stamps of its rooms name. Whose they are, and they.
+    /// that it names, and those that the stamps of its rooms and invitations name. Whose they
+    /// are, and they.
     fn newer_revocations(
         &self,
         sync: &Sync,
+        inbox: &[InboxItem],
         budget: &mut Budget,
     ) -> Result<(BTreeSet<AgencyId>, Vec<Bytes>)> {
         let mut known = BTreeMap::from([(self.own.agency.clone(), 0)]);
         for cursor in &sync.cursors {
             let Some(place) = self.place(&cursor.room)? else { continue };
             known.extend(place.tail.stamp.revocations.into_iter().map(|named| (named.agency, 0)));
+        }
+        for item in inbox {
+            let InboxBody::Invitation(invitation) = &item.body else { continue };
+            let entry: LogEntry = decode(&invitation.entry).map_err(unreadable)?;
+            known.extend(entry.stamp.revocations.into_iter().map(|named| (named.agency, 0)));
         }
         known.extend(sync.revocations.iter().map(|known| (known.agency.clone(), known.version)));
         let (mut listed, mut newer) = (BTreeSet::new(), Vec::new());

@@ -14,7 +14,8 @@ use verbund::{
     client::{self, Client, Command, Event, Receipt},
     code::Code,
     content::{Content, Text},
-    ids::{AgencyId, Device, RequestId, RoomId, UserId},
+    identity::{KeyPurpose, RevocationList, SigningKey},
+    ids::{AgencyId, Device, DeviceId, RequestId, RoomId, UserId},
     server::{self, Server},
     store::{Ctx, MemoryStore, Transition},
     time::Timestamp,
@@ -49,6 +50,10 @@ pub struct Host {
     pub engine: Server,
     pub store: MemoryStore,
     pub desk: Desk,
+    /// The agency's offline keys.
+    pub authority: Authority,
+    /// Its newest revocation list, once it has a key for that.
+    pub revocations: Option<RevocationList>,
     pub ready: BTreeSet<AgencyId>,
     /// When its engine wants to be called.
     pub wake: Option<Timestamp>,
@@ -100,6 +105,11 @@ pub fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
 }
 
+/// The key with which agencies revoke here.
+pub fn revocation_key() -> SigningKey {
+    SigningKey::from_seed(&[77; 32])
+}
+
 pub fn text(body: &str) -> Content {
     Text::plain(body).unwrap().into()
 }
@@ -146,8 +156,9 @@ impl Net {
                 .unwrap()
                 .commit(&mut store)
                 .unwrap();
-            let host = Host { engine, store, desk, ready: BTreeSet::new(), wake: None };
-            hosts.insert(authority.agency.clone(), host);
+            let (agency, ready) = (authority.agency.clone(), BTreeSet::new());
+            let host = Host { engine, store, desk, authority, revocations: None, ready, wake: None };
+            hosts.insert(agency, host);
         }
         let (wire, rule) = (Vec::new(), no_faults());
         Net { now, rng, office, hosts, phones: Vec::new(), wire, rule, forgetful: false }
@@ -386,6 +397,52 @@ impl Net {
         self.notify(agency, done.outputs);
     }
 
+    /// An agency's operators do something at their server.
+    pub fn operate(
+        &mut self,
+        at: &str,
+        call: impl FnOnce(&mut Server, Ctx<'_>) -> verbund::error::Result<Transition<(), server::Output>>,
+    ) -> verbund::error::Result<()> {
+        let at = agency(at);
+        let host = self.hosts.get_mut(&at).unwrap();
+        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let done = call(&mut host.engine, ctx)?.commit(&mut host.store).unwrap();
+        host.wake = sooner(host.wake, done.wake);
+        self.notify(&at, done.outputs);
+        Ok(())
+    }
+
+    /// Brings a trust list to one server.
+    pub fn trust_list(&mut self, at: &str, list: &[u8]) {
+        self.operate(at, |server, ctx| server.trust_list(ctx, list)).unwrap();
+    }
+
+    /// Gives an agency a revocation key and a list that revokes nothing; settled.
+    pub fn revocable(&mut self, at: &str) {
+        let (now, key) = (self.now, revocation_key());
+        let named = Authority::operational(KeyPurpose::Revocation, &key, now);
+        let host = self.hosts.get_mut(&agency(at)).unwrap();
+        let descriptor = host.authority.describe(now, |next| next.keys.push(named)).unwrap();
+        self.operate(at, |server, ctx| server.descriptor(ctx, &descriptor)).unwrap();
+        self.publish(RevocationList::first(agency(at), now));
+        self.settle();
+    }
+
+    /// An agency's next list, which revokes all certificates of a device, or of a user's devices,
+    /// or nothing more. Its own server has it; it does not travel yet.
+    pub fn revoke(&mut self, at: &str, whose: Option<(UserId, Option<DeviceId>)>) {
+        let list = self.hosts[&agency(at)].revocations.clone().expect("a revocation key");
+        let more: Vec<_> = whose.into_iter().map(|(user, device)| (user, device, 1_000)).collect();
+        self.publish(list.next(self.now, &more));
+    }
+
+    fn publish(&mut self, list: RevocationList) {
+        let at = list.agency().clone();
+        let signed = list.sign(&revocation_key()).unwrap();
+        self.operate(at.as_str(), |server, ctx| server.revocations(ctx, &signed)).unwrap();
+        self.hosts.get_mut(&at).unwrap().revocations = Some(list);
+    }
+
     fn ready_links(&self) -> Vec<(AgencyId, AgencyId)> {
         let of = |(from, host): (&AgencyId, &Host)| {
             host.ready.iter().map(|to| (from.clone(), to.clone())).collect::<Vec<_>>()
@@ -499,6 +556,10 @@ impl Net {
                 server::Output::DeviceReady(device) => wake.push(device),
                 server::Output::RoomReady(room) => {
                     wake.extend(Server::readers(&host.store, &room, None, 1_000).unwrap());
+                }
+                server::Output::Documents => {
+                    let here = self.phones.iter().map(|phone| &phone.device);
+                    wake.extend(here.filter(|device| device.user.agency() == agency).cloned());
                 }
                 _ => {}
             }

@@ -1,0 +1,100 @@
+//! What a revocation brings about, step by step (SPEC "Revocation"), measured in exchanges:
+//! a message and its answer between two parties.
+
+#[path = "../examples/three_agencies/federation.rs"]
+#[allow(dead_code)] // the example, which shares it, uses all of it
+mod federation;
+mod support;
+mod world {
+    //! What the federation's desk needs of its host.
+    pub type Error = Box<dyn std::error::Error>;
+}
+
+use support::*;
+use verbund::{
+    client::Event,
+    code::Code,
+    content::Content,
+    ids::{Device, RoomId},
+};
+
+const ANNA: usize = 0;
+const BEN: usize = 1;
+const CLEO: usize = 2;
+const LOST: usize = 3;
+
+const ANNA_ID: &str = "anna@police.nord.example";
+const BEN_ID: &str = "ben@police.sued.example";
+const CLEO_ID: &str = "cleo@police.west.example";
+
+/// A room at Nord with Ben of Sued, who has a second device, and Cleo of West; all can revoke.
+fn officers(seed: u8) -> (Net, RoomId) {
+    let mut net = Net::new(seed);
+    for name in [ANNA_ID, BEN_ID, CLEO_ID] {
+        net.enrol(name);
+    }
+    net.enrol_further(BEN);
+    [NORD, SUED, WEST].iter().for_each(|name| net.revocable(name));
+    let room = net.room(ANNA, &[BEN_ID, CLEO_ID]);
+    assert!(net.view(LOST, room).is_some());
+    net.wire.clear();
+    (net, room)
+}
+
+fn lose(net: &mut Net) {
+    let device = net.phones[LOST].device.clone();
+    net.revoke(SUED, Some((device.user, Some(device.id))));
+}
+
+fn frames(net: &Net, from: &str, to: &str) -> usize {
+    let wanted = Leg::Frame(agency(from), agency(to));
+    net.wire.iter().filter(|(leg, _)| *leg == wanted).count()
+}
+
+/// The place at which a device was removed, as a phone read it.
+fn removed_at(net: &Net, phone: usize, device: &Device) -> Option<u64> {
+    net.phones[phone].events.iter().find_map(|event| match event {
+        Event::MembersChanged { seq, devices_removed, .. } if devices_removed.contains(device) => Some(*seq),
+        _ => None,
+    })
+}
+
+fn place_of(net: &Net, phone: usize, body: &str) -> Option<u64> {
+    net.phones[phone].events.iter().find_map(|event| match event {
+        Event::Message { seq, content: Content::Text(text), .. } if text.body() == body => Some(*seq),
+        _ => None,
+    })
+}
+
+/// SPEC V-299, V-517, V-518, V-566
+#[test]
+fn a_lost_device_is_cut_off_within_one_exchange_and_out_with_one_commit() {
+    let (mut net, room) = officers(180);
+    let lost = net.phones[LOST].device.clone();
+    net.say(ANNA, room, "before");
+    net.settle();
+    assert_eq!(net.texts(LOST), ["before"]);
+    net.wire.clear();
+    lose(&mut net);
+    net.settle();
+    // One frame from the home server to the hub, and one from there to the third agency.
+    assert_eq!((frames(&net, SUED, NORD), frames(&net, NORD, WEST), frames(&net, SUED, WEST)), (1, 1, 0));
+    // Somebody speaks: the device is out first, though nobody of its agency did anything.
+    net.phones[BEN].online = false;
+    net.say(ANNA, room, "after");
+    net.settle();
+    assert_eq!(removed_at(&net, CLEO, &lost), Some(4));
+    assert_eq!(place_of(&net, CLEO, "after"), Some(5));
+    let due =
+        Event::DeviceDue { room, device: lost.clone(), agency: agency(SUED), list: 2, code: Code::Revoked };
+    assert!(net.has(ANNA, &due));
+    net.phones[BEN].online = true;
+    net.resume(BEN);
+    net.settle();
+    assert_eq!(net.texts(BEN), ["before", "after"]);
+    // It asks in vain, now and later.
+    net.resume(LOST);
+    net.wait();
+    assert_eq!(net.texts(LOST), ["before"]);
+    net.agree(room, &[ANNA, BEN, CLEO]);
+}
