@@ -88,6 +88,8 @@ codes! {
     StaleRevocations = 322, Refused, "the agency's revocation list is out of date";
     TrustExpired = 323, Refused, "the trust list is not in force at the stated time";
     SafetyNumberDiffers = 325, Refused, "not the safety number of these two users";
+    LinkRefused = 326, Refused, "the user's other device said no";
+    LinkOver = 327, Refused, "no link code is open";
 
     // 4xx: rooms
     UnknownRoom = 401, Refused, "no such room here";

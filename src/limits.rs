@@ -48,6 +48,16 @@ pub const ENROLMENT_REQUEST: usize = 4_096;
 pub const ENROLMENT: usize = 20 << 20;
 /// Trust lists in one enrolment: the latest.
 pub const ENROLMENT_TRUST_LISTS: usize = 16;
+/// How long a link code is good for, and how long each later step may take.
+pub const LINK_STEP: Duration = Duration::from_secs(5 * 60);
+/// What a new device sends to the one that shows the code.
+pub const LINK_REQUEST: usize = 2_048;
+/// What it is answered.
+pub const LINK_REPLY: usize = 1 << 20;
+/// The app's own settings in that answer.
+pub const LINK_SETTINGS: usize = 64 << 10;
+/// Compared safety numbers in that answer.
+pub const LINK_VERIFIED: usize = 1_024;
 /// How old an enrolment request may be when the registrar decides on it.
 pub const ENROLMENT_AGE: Duration = Duration::from_secs(7 * 86_400);
 /// How far two honest clocks may differ.

@@ -9,7 +9,7 @@ use prost_types::{
     field_descriptor_proto::{Label, Type},
 };
 
-const FILES: [&str; 6] = ["content", "device", "envelope", "identity", "link", "room"];
+const FILES: [&str; 7] = ["content", "device", "envelope", "identity", "link", "linking", "room"];
 
 fn generate() -> String {
     let files = FILES.map(|f| format!("verbund/v1/{f}.proto"));

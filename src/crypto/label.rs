@@ -63,6 +63,18 @@ labels! {
     DEVICE_OFFER = "verbund 1 device offer";
     /// Signature of an agency's certificate key on a device certificate.
     CERTIFICATE = "verbund 1 device certificate";
+    /// What HPKE is told of a link code: its version, key and user.
+    LINK_CODE = "verbund 1 link code";
+    /// Key that two devices of a user share by a link code; HPKE's psk_id.
+    LINK_PSK = "verbund 1 link psk";
+    /// Name of the mailbox over which they may meet.
+    LINK_MAILBOX = "verbund 1 link mailbox";
+    /// Hash of the new device's message, which everything after it is bound to.
+    LINK_REQUEST = "verbund 1 link request";
+    /// Key that encrypts the answer.
+    LINK_REPLY_KEY = "verbund 1 link reply key";
+    /// Digits that both devices show.
+    LINK_DIGITS = "verbund 1 link digits";
     /// Fingerprint of a user's identity, for people to compare.
     SAFETY_NUMBER = "verbund 1 safety number";
     /// Signature of an agency's revocation key on its revocation list.

@@ -13,6 +13,7 @@ mod hpke;
 mod kdf;
 mod label;
 pub(crate) mod mls;
+mod psk;
 mod sign;
 mod signed;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub(crate) use hash::hash;
 pub use hpke::{HpkePrivateKey, HpkePublicKey};
 pub(crate) use kdf::Prk;
 pub(crate) use label::Label;
+pub(crate) use psk::{Psk, Sealed};
 pub(crate) use sign::Signature;
 pub use sign::{SigningKey, VerifyKey};
 pub(crate) use signed::{Quorum, SignedAs, Verified, sign, signer, verify, verify_quorums};

@@ -108,6 +108,7 @@ mod enrolment;
 mod federation;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod linking;
 mod operational_key;
 mod revocation;
 mod roster;
@@ -125,6 +126,8 @@ pub(crate) use directory::{Directory, View};
 pub(crate) use enrolment::DeviceOffer;
 pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar};
 pub use federation::{Federation, RootKey};
+pub use linking::{Asking, Candidate, LinkCode, LinkDigits, Newcomer, Sponsor};
+pub(crate) use linking::{Handover, LinkReply, LinkRequest};
 pub use operational_key::{KeyPurpose, OperationalKey};
 pub use revocation::{Revocation, RevocationList};
 pub use roster::{Agency, AgencyStatus, Roster};

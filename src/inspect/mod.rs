@@ -120,6 +120,12 @@ documents! {
     Receipts: bare::<content::Receipts>;
     /// Content of kind 7.
     Location: bare::<content::Location>;
+    /// What a new device sends to the one that shows the code.
+    LinkRequest: enclosed::<identity::LinkRequest>;
+    /// What it is answered.
+    LinkReply: enclosed::<identity::LinkReply>;
+    /// What is in the answer, decrypted.
+    LinkWelcome: bare::<identity::Handover>;
 }
 
 /// A document in an `Envelope`.

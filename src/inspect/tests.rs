@@ -19,7 +19,7 @@ use crate::{
         Attachment, Content, Delete, Edit, Frame, Location, Reaction, ReceiptKind, Receipts, Seen, Text,
     },
     identity::{
-        NewDevice, RecoveryKey, UserKind,
+        Handover, NewDevice, Newcomer, RecoveryKey, Sponsor, UserKind,
         fixture::{TestDevice, TestFederation, key, now, rng},
     },
     ids::{AgencyId, BlobId, Hash, MessageId, RequestId, RoomId, UserId},
@@ -27,7 +27,7 @@ use crate::{
     wire::{
         Wire,
         device::{ReplyBody, ServerReply},
-        encode,
+        encode, encode_body,
         tests::values,
     },
 };
@@ -92,6 +92,28 @@ fn content() -> [Content; 7] {
     ]
 }
 
+/// A request, its reply, and what is in that.
+fn link_messages() -> (Bytes, Bytes, Bytes) {
+    let (anna, new) = (person(), NewDevice::generate(UserId::parse("anna@a.example").unwrap(), &mut rng(8)));
+    let user = new.device().user.clone();
+    let sponsor = Sponsor::open(user.clone(), now(), &mut rng(6));
+    let newcomer = Newcomer::read(&sponsor.code().text(), now()).unwrap();
+    let (request, _) = newcomer.ask(&new, "Tablet", now(), &mut rng(7)).unwrap();
+    let (_, chain) = anna.enrolment.verify(&TestFederation::new().anchor, now()).unwrap();
+    let said = Handover {
+        request: Bytes::from_static(b"a request"),
+        identity: *chain.identity(),
+        settings: b"dark".to_vec(),
+        rooms: vec![RoomId::from_bytes([1; 16])],
+        admission: 2,
+        blocked: vec!["b.example".into(), "ben@a.example".into()],
+        verified: vec![(user, vec![1; 65].into())],
+    };
+    let candidate = sponsor.receive(&request, now()).unwrap();
+    let reply = candidate.confirm(&chain, anna.new.key(), said.clone(), now()).unwrap();
+    (request.into(), reply.into(), encode_body(&said))
+}
+
 fn documents(document: Document) -> Vec<Bytes> {
     let body = |n: usize| vec![content()[n].encode().1];
     let seen = Seen { seq: 7, hash: Hash::from_bytes([8; 32]) };
@@ -127,6 +149,9 @@ fn documents(document: Document) -> Vec<Bytes> {
         Document::Delete => body(4),
         Document::Receipts => body(5),
         Document::Location => body(6),
+        Document::LinkRequest => vec![link_messages().0],
+        Document::LinkReply => vec![link_messages().1],
+        Document::LinkWelcome => vec![link_messages().2],
     }
 }
 

@@ -1904,6 +1904,85 @@ pub struct ChunkReply {
     #[prost(uint32, tag = "4")]
     pub code: u32,
 }
+/// What the new device sends to the device that shows the code, in an Envelope.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkRequest {
+    /// HPKE's encapsulated key: 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub enc: ::prost::bytes::Bytes,
+    /// A LinkIntroduction, sealed: at most 2,048 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub sealed: ::prost::bytes::Bytes,
+}
+/// What the device that shows the code answers, in an Envelope.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkReply {
+    /// A LinkAnswer, sealed: at most 1 MiB.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub sealed: ::prost::bytes::Bytes,
+}
+/// Which device it is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkIntroduction {
+    /// A SignedEnvelope of the DeviceOffer, at most 1,024 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub offer: ::prost::bytes::Bytes,
+    /// What people call the device, as it is shown to be confirmed: 1 to 253 bytes.
+    #[prost(string, tag = "5")]
+    pub name: ::prost::alloc::string::String,
+}
+/// Whether it is to be one of the user's.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkAnswer {
+    /// Exactly one: yes, with everything that it needs,
+    #[prost(message, optional, tag = "6")]
+    pub welcome: ::core::option::Option<LinkWelcome>,
+    /// or no, and why: a number of the registry of error codes.
+    #[prost(uint32, tag = "7")]
+    pub refused: u32,
+}
+/// What a device tells the next one of its user.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkWelcome {
+    /// An EnrolmentRequest in its Envelope that endorses the new device, at most 4,096 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub request: ::prost::bytes::Bytes,
+    /// The user's identity: 32 bytes. The new device takes part under no other.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub identity: ::prost::bytes::Bytes,
+    /// What the app has to say to itself, at most 65,536 bytes; may be absent.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub settings: ::prost::bytes::Bytes,
+    /// The user's rooms, 16 bytes each, ascending. At most 4,096.
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub rooms: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Who may invite the device without the user being asked: 0 everybody, 1 users of the own agency,
+    /// 2 users with whom it shares a room, 3 nobody.
+    #[prost(uint32, tag = "5")]
+    pub admission: u32,
+    /// User and agency ids whose invitations come to nothing, ascending. At most 1,024.
+    #[prost(string, repeated, tag = "6")]
+    pub blocked: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Safety numbers that the user has compared, ordered by user. At most 1,024.
+    #[prost(message, repeated, tag = "7")]
+    pub verified: ::prost::alloc::vec::Vec<LinkVerified>,
+}
+/// A safety number that was compared.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkVerified {
+    /// With whom.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// The number as it is shown to be scanned: 65 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub number: ::prost::bytes::Bytes,
+}
 impl super::shape::Shaped for Frame {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Frame", &[
         super::shape::Field::new(1, "nonce", super::shape::Kind::Bytes),
@@ -2616,5 +2695,45 @@ impl super::shape::Shaped for ChunkReply {
         super::shape::Field::new(2, "blob", super::shape::Kind::Bytes),
         super::shape::Field::new(3, "index", super::shape::Kind::Number),
         super::shape::Field::new(4, "code", super::shape::Kind::Number),
+    ]);
+}
+impl super::shape::Shaped for LinkRequest {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkRequest", &[
+        super::shape::Field::new(1, "enc", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "sealed", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for LinkReply {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkReply", &[
+        super::shape::Field::new(3, "sealed", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for LinkIntroduction {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkIntroduction", &[
+        super::shape::Field::new(4, "offer", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "name", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for LinkAnswer {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkAnswer", &[
+        super::shape::Field::new(6, "welcome", super::shape::Kind::Message(&LinkWelcome::SHAPE)),
+        super::shape::Field::new(7, "refused", super::shape::Kind::Number),
+    ]);
+}
+impl super::shape::Shaped for LinkWelcome {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkWelcome", &[
+        super::shape::Field::new(1, "request", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "identity", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "settings", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "rooms", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "admission", super::shape::Kind::Number),
+        super::shape::Field::new(6, "blocked", super::shape::Kind::Bytes),
+        super::shape::Field::new(7, "verified", super::shape::Kind::Message(&LinkVerified::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkVerified {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkVerified", &[
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "number", super::shape::Kind::Bytes),
     ]);
 }

@@ -125,10 +125,15 @@ pub(crate) struct DeviceOffer {
 
 impl DeviceOffer {
     /// Checks that whoever made it has the private key (SPEC V-271).
-    pub(super) fn verify(bytes: &Bytes) -> Result<Verified<Self>> {
+    pub(in crate::identity) fn verify(bytes: &Bytes) -> Result<Verified<Self>> {
         let signed: Signed<Self> = Signed::decode(bytes)?;
         let key = VerifyKey::parse(&signed.claimed().device.key)?;
         verify(signed, &key)
+    }
+
+    /// The new device.
+    pub(in crate::identity) fn device(&self) -> Device {
+        Device { user: self.user.clone(), id: self.device.id }
     }
 }
 

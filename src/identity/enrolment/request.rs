@@ -74,6 +74,11 @@ impl EnrolmentRequest {
         self.statement.entry().op.device()
     }
 
+    /// The new device's own word.
+    pub(in crate::identity) fn offer(&self) -> Option<&DeviceOffer> {
+        self.offer.as_deref()
+    }
+
     pub(super) fn statement(&self) -> &Statement {
         &self.statement
     }
