@@ -29,16 +29,7 @@ impl Client {
     /// [`Code::BadArgument`] if the store holds a device already.
     pub fn begin(&mut self, ctx: Ctx<'_>, user: UserId) -> Result<Transition<Device, Output>> {
         let mut draft = Draft::new(ctx);
-        ensure(draft.get(&keys::account())?.is_none(), Code::BadArgument, "the store holds a device")?;
-        draft.expect_unchanged(keys::account())?;
-        let made = NewDevice::generate(user, draft.rng());
-        let row = AccountRow {
-            user: made.device().user.to_string(),
-            device: made.device().id.as_bytes().to_vec(),
-            seed: made.key().seed().to_vec(),
-            ..AccountRow::default()
-        };
-        rows::write(&mut draft, keys::account(), &row);
+        let made = make(&mut draft, user)?;
         draft.finish(made.device().clone())
     }
 
@@ -102,6 +93,7 @@ impl Client {
         let ours =
             *enrolled.device() == call.account.device && *enrolled.key() == call.account.key.verify_key();
         ensure(ours, Code::CertificateMismatch, "enrolment of another device")?;
+        call.check_linked(&enrolled)?;
         let certificate = Enrolment::from_bytes(enrolment)?.certificate().to_vec();
         let id = call.random_id();
         let due = call.retry_at(0).as_millis();
@@ -161,6 +153,29 @@ impl Call<'_, '_> {
         })?;
         self.event(&Event::Failed { request, code })
     }
+}
+
+/// Makes a device in an empty store.
+pub(super) fn make(draft: &mut Draft<'_>, user: UserId) -> Result<NewDevice> {
+    ensure(draft.get(&keys::account())?.is_none(), Code::BadArgument, "the store holds a device")?;
+    draft.expect_unchanged(keys::account())?;
+    let made = NewDevice::generate(user, draft.rng());
+    let row = AccountRow {
+        user: made.device().user.to_string(),
+        device: made.device().id.as_bytes().to_vec(),
+        seed: made.key().seed().to_vec(),
+        ..AccountRow::default()
+    };
+    rows::write(draft, keys::account(), &row);
+    Ok(made)
+}
+
+/// The device that a store holds, if it is not enrolled yet.
+pub(super) fn unenrolled(store: &dyn Store) -> Result<Option<NewDevice>> {
+    let Some(row) = store.get(&keys::account())? else { return Ok(None) };
+    let row: AccountRow = rows::parse(&row, "account")?;
+    ensure(row.certificate.is_empty(), Code::BadArgument, "device is enrolled")?;
+    stored(store).map(Some)
 }
 
 /// Which device a store holds.

@@ -175,6 +175,11 @@ pub(super) fn blocked(name: &str) -> Key {
     KeyBuilder::table("b/").fixed(name.as_bytes()).build()
 }
 
+/// What another device of the user told this one when it linked it.
+pub(super) fn linked() -> Key {
+    KeyBuilder::table("c/linked").build()
+}
+
 /// Prefix of [`verified`].
 pub(super) fn all_verified() -> Key {
     KeyBuilder::table("v/").build()

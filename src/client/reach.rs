@@ -53,7 +53,7 @@ pub(super) enum Admit {
 }
 
 impl Party {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Party::User(user) => user.as_str(),
             Party::Agency(agency) => agency.as_str(),
@@ -79,6 +79,20 @@ pub(super) fn admission(store: &dyn Store) -> Result<Admission> {
     })
 }
 
+/// As it is stored, and told to the user's next device.
+pub(super) fn admission_number(who: Admission) -> u32 {
+    match who {
+        Admission::Everybody => 0,
+        Admission::OwnAgency => 1,
+        Admission::Acquainted => 2,
+        Admission::Nobody => 3,
+    }
+}
+
+pub(super) fn admission_row(number: u32) -> Vec<u8> {
+    vec![u8::try_from(number).unwrap_or(u8::MAX)]
+}
+
 pub(super) fn blocked(store: &dyn Store) -> Result<Vec<Party>> {
     let prefix = keys::all_blocked();
     let party = |(key, _): &Row| {
@@ -95,13 +109,7 @@ pub(super) fn blocked(store: &dyn Store) -> Result<Vec<Party>> {
 
 impl Call<'_, '_> {
     pub(super) fn set_admission(&mut self, who: Admission) -> Result<Receipt> {
-        let number = match who {
-            Admission::Everybody => 0,
-            Admission::OwnAgency => 1,
-            Admission::Acquainted => 2,
-            Admission::Nobody => 3,
-        };
-        self.draft.put(keys::admission(), vec![number]);
+        self.draft.put(keys::admission(), admission_row(admission_number(who)));
         Ok(Receipt::default())
     }
 

@@ -519,3 +519,13 @@ pub(super) struct InvitationRow {
     #[prost(bytes = "vec", tag = "31")]
     pub(super) declined_by: Vec<u8>,
 }
+
+/// What another device of the user told this one when it linked it, until it is enrolled.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct LinkedRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) identity: Vec<u8>,
+    /// For the registrar.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) request: Vec<u8>,
+}

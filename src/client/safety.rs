@@ -8,7 +8,8 @@ use crate::{
     error::{Error, Result, ensure},
     identity::{ChainLink, Directory, SafetyNumber},
     ids::{Hash, UserId},
-    store::Store,
+    limits,
+    store::{Row, Store, corrupt},
     wire::decode_body,
 };
 
@@ -30,8 +31,24 @@ impl Client {
     /// Failures of the store.
     pub fn is_verified(&self, store: &dyn Store, user: &UserId) -> Result<bool> {
         let Some(row) = store.get(&keys::verified(user))? else { return Ok(false) };
-        Ok(number(store, user)?.is_row(&row))
+        match number(store, user) {
+            Ok(number) => Ok(number.is_row(&row)),
+            // Another device of the user has compared it; this one has not met them yet.
+            Err(error) if error.code() == Code::MissingEvidence => Ok(false),
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// All numbers that were compared.
+pub(super) fn all_verified(store: &dyn Store) -> Result<Vec<(UserId, Bytes)>> {
+    let prefix = keys::all_verified();
+    let one = |(key, row): Row| {
+        // The table, the length of the name in two bytes, the name.
+        let name = key.get(prefix.len().saturating_add(2)..).and_then(|name| core::str::from_utf8(name).ok());
+        Ok((UserId::parse(name.ok_or(corrupt("verified"))?)?, Bytes::from(row)))
+    };
+    store.scan(&prefix, None, limits::SYNC_ROOMS)?.into_iter().map(one).collect()
 }
 
 fn number(store: &dyn Store, user: &UserId) -> Result<SafetyNumber> {

@@ -189,7 +189,7 @@ impl Net {
         self.take_over(engine, store, &enrolment)
     }
 
-    fn take_over(&mut self, mut engine: Client, mut store: MemoryStore, enrolment: &[u8]) -> usize {
+    pub fn take_over(&mut self, mut engine: Client, mut store: MemoryStore, enrolment: &[u8]) -> usize {
         let ctx = Ctx { now: self.now, store: &store, rng: &mut self.rng };
         let done = engine.enrol(ctx, &self.office.federation, enrolment).unwrap().commit(&mut store).unwrap();
         let device = engine.device(&store).unwrap();

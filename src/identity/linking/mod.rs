@@ -7,7 +7,7 @@
 //!   Sponsor::receive ◀───────── request ──────────── Newcomer::ask
 //!   Candidate: its user says yes                     Asking
 //!   Candidate::confirm ───────── reply ────────────▶ Asking::receive
-//!                                                    Linked: to the registrar
+//!                                                    and on to the registrar
 //! ```
 //!
 //! Each stage is a type that the next one consumes: what is used once cannot be used twice. The
@@ -25,7 +25,6 @@ use core::fmt;
 
 pub use code::LinkCode;
 pub(crate) use message::{Handover, LinkReply, LinkRequest};
-pub(crate) use newcomer::Linked;
 pub use newcomer::{Asking, Newcomer};
 pub use sponsor::{Candidate, Sponsor};
 

@@ -104,7 +104,8 @@ impl Asking {
     /// [`Code::Expired`] later than twice [`limits::LINK_STEP`](crate::limits::LINK_STEP) after the
     /// request; [`Code::BadCiphertext`] if it is not the answer to it; [`Code::LinkRefused`];
     /// [`Code::CertificateMismatch`] if it endorses another device (SPEC V-285, V-288).
-    pub(crate) fn receive(self, reply: &[u8], now: Timestamp) -> Result<Linked> {
+    pub(crate) fn receive(self, device: &NewDevice, reply: &[u8], now: Timestamp) -> Result<Handover> {
+        ensure(device.device() == &self.offer.device(), Code::CertificateMismatch, "another device")?;
         in_time(self.since, now, 2)?;
         let LinkReply { sealed } = wire::decode(&Bytes::copy_from_slice(reply))?;
         let aad = self.channel.request;
@@ -116,7 +117,7 @@ impl Asking {
         let request = EnrolmentRequest::from_bytes(&handover.request)?;
         let ours = request.offer() == Some(&self.offer);
         ensure(ours, Code::CertificateMismatch, "endorsement of another device")?;
-        Ok(Linked { handover })
+        Ok(handover)
     }
 }
 
@@ -124,10 +125,4 @@ impl fmt::Debug for Asking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Asking({})", self.offer.device())
     }
-}
-
-/// A device that another one of its user has endorsed.
-#[derive(Debug)]
-pub(crate) struct Linked {
-    pub(crate) handover: Handover,
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
-    Asking, Candidate, Handover, LinkCode, LinkReply, LinkRequest, Linked, Newcomer, Sponsor,
+    Asking, Candidate, Handover, LinkCode, LinkReply, LinkRequest, Newcomer, Sponsor,
     code::{base32, from_base32},
 };
 use crate::{
@@ -106,7 +106,7 @@ fn a_new_device_is_linked_and_enrolled() {
     assert_eq!(digits.split(' ').map(str::len).collect::<Vec<_>>(), [5; 4]);
 
     let reply = desk.confirm(candidate);
-    let Linked { handover: said } = asking.receive(&reply, later(3 * SOON)).unwrap();
+    let said = asking.receive(&desk.tablet, &reply, later(3 * SOON)).unwrap();
     let expected = Handover { request: said.request.clone(), identity: *desk.chain.identity(), ..handover() };
     assert_eq!(said, expected);
     let (enrolment, verified) = desk.federation.agencies[0].enrol(&said.request).unwrap();
@@ -170,7 +170,7 @@ fn expired_at_every_step() {
     // The new device waits for both steps of the other one.
     let receive = |wait| {
         let (asking, reply) = desk.answered();
-        asking.receive(&reply, later(SOON).plus(wait))
+        asking.receive(&desk.tablet, &reply, later(SOON).plus(wait))
     };
     assert!(receive(2 * STEP).is_ok());
     assert_eq!(code(receive(STEP + late)), Code::Expired);
@@ -185,7 +185,7 @@ fn wrong_key_secret_or_user() {
         assert_eq!(code(desk.sponsor(3).receive(&request, later(SOON))), Code::BadCiphertext);
         // Nor does such a device take the answer to another one.
         let (_, reply) = desk.answered();
-        assert_eq!(code(asking.receive(&reply, later(3 * SOON))), Code::BadCiphertext);
+        assert_eq!(code(asking.receive(&desk.tablet, &reply, later(3 * SOON))), Code::BadCiphertext);
     };
     let bytes = |seed| from_base32(&desk.sponsor(seed).code().text()).unwrap().to_vec();
     let (right, other) = (bytes(3), bytes(4));
@@ -210,13 +210,13 @@ fn reflected_replayed_and_other_messages() {
     let sponsor = desk.sponsor(3);
     let (request, other) = desk.ask(&sponsor);
     // To whom it came from.
-    assert_eq!(code(asking.receive(&request, later(SOON))), Code::NotCanonical);
+    assert_eq!(code(asking.receive(&desk.tablet, &request, later(SOON))), Code::NotCanonical);
     assert_eq!(code(sponsor.receive(&reply, later(SOON))), Code::NotCanonical);
     // From another session to this one: a code of its own each time.
     assert_eq!(code(desk.sponsor(4).receive(&request, later(SOON))), Code::BadCiphertext);
     let fresh = desk.sponsor(5);
     let (_, waiting) = desk.ask(&fresh);
-    assert_eq!(code(waiting.receive(&reply, later(SOON))), Code::BadCiphertext);
+    assert_eq!(code(waiting.receive(&desk.tablet, &reply, later(SOON))), Code::BadCiphertext);
     drop(other);
     // Nothing at all.
     assert_eq!(code(desk.sponsor(3).receive(&[], later(SOON))), Code::UnknownVersion);
@@ -261,7 +261,7 @@ fn refused_or_for_another_device() {
     let sponsor = desk.sponsor(3);
     let (request, asking) = desk.ask(&sponsor);
     let no = sponsor.receive(&request, later(SOON)).unwrap().refuse().unwrap();
-    assert_eq!(code(asking.receive(&no, later(SOON))), Code::LinkRefused);
+    assert_eq!(code(asking.receive(&desk.tablet, &no, later(SOON))), Code::LinkRefused);
 
     // The other device endorses something else than it was asked to.
     let answer = |of: &dyn Fn(&Candidate) -> Bytes| {
@@ -270,7 +270,7 @@ fn refused_or_for_another_device() {
         let candidate = sponsor.receive(&request, later(SOON)).unwrap();
         let request = of(&candidate);
         let answer = super::message::Answer::Welcome(Box::new(Handover { request, ..handover() }));
-        asking.receive(&candidate.answer(&answer).unwrap(), later(SOON)).map(drop)
+        asking.receive(&desk.tablet, &candidate.answer(&answer).unwrap(), later(SOON)).map(drop)
     };
     let key = desk.phone.new.key();
     let good = |offer: &[u8], key: &SigningKey| Bytes::from(desk.chain.endorse(offer, key, now()).unwrap());
@@ -338,7 +338,7 @@ fn no_byte_of_either_message_can_be_changed() {
         let (asking, mut bytes) = desk.answered();
         prop_assert_eq!(&bytes, &reply);
         bytes[place.index(reply.len())] ^= 1 << bit;
-        prop_assert!(asking.receive(&bytes, later(3 * SOON)).is_err());
+        prop_assert!(asking.receive(&desk.tablet, &bytes, later(3 * SOON)).is_err());
     });
 }
 
@@ -352,7 +352,7 @@ fn the_answer_to_a_request_that_was_changed_on_its_way() {
     candidate.channel.request = Hash::from_bytes([0; 32]);
     assert_ne!(candidate.digits(), asking.digits());
     let reply = desk.confirm(candidate);
-    assert_eq!(code(asking.receive(&reply, later(SOON))), Code::BadCiphertext);
+    assert_eq!(code(asking.receive(&desk.tablet, &reply, later(SOON))), Code::BadCiphertext);
     assert!(wire::decode::<LinkReply>(&reply.into()).is_ok());
 }
 
