@@ -24,6 +24,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct Office {
     pub federation: Federation,
     pub trust_list: Vec<u8>,
+    /// All lists so far.
+    pub lists: Vec<Vec<u8>>,
     roster: Roster,
     holders: [SigningKey; 3],
 }
@@ -79,6 +81,11 @@ impl Authority {
         Ok(self.descriptor.clone())
     }
 
+    /// Makes another key the root key. Gives the old one, which may sign for it once more.
+    pub fn replace_root(&mut self, root: SigningKey) -> SigningKey {
+        std::mem::replace(&mut self.root, root)
+    }
+
     /// A key for one purpose, as descriptors name it.
     pub fn operational(purpose: KeyPurpose, key: &SigningKey, now: Timestamp) -> OperationalKey {
         OperationalKey::new(purpose, key.verify_key().as_bytes(), now.minus(DAY), now.plus(400 * DAY))
@@ -129,7 +136,8 @@ impl Office {
         };
         let [first, _, third] = &holders;
         let trust_list = Roster::join(&[roster.sign(first)?, roster.sign(third)?])?;
-        Ok(Office { federation, trust_list, roster, holders })
+        let lists = vec![trust_list.clone()];
+        Ok(Office { federation, trust_list, lists, roster, holders })
     }
 
     /// The next list, from `now` on, with a change; signed by two.
@@ -139,17 +147,8 @@ impl Office {
         change(&mut self.roster);
         let [first, second, _] = &self.holders;
         self.trust_list = Roster::join(&[self.roster.sign(first)?, self.roster.sign(second)?])?;
+        self.lists.push(self.trust_list.clone());
         Ok(self.trust_list.clone())
-    }
-
-    /// An agency's entry with another status.
-    pub fn with_status(&mut self, agency: &AgencyId, status: AgencyStatus) -> Result<Vec<u8>, Error> {
-        let now = self.roster.issued_at.plus(Duration::from_millis(1));
-        self.amend(now, |roster| {
-            for listed in roster.agencies.iter_mut().filter(|listed| listed.id() == agency) {
-                *listed = listed.clone().with_status(status);
-            }
-        })
     }
 }
 

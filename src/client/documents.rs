@@ -6,7 +6,7 @@ use super::{Event, call::Call};
 use crate::{
     code::{Code, Kind},
     error::Result,
-    identity::RevocationList,
+    identity::{Descriptor, RevocationList},
     ids::AgencyId,
 };
 
@@ -14,10 +14,33 @@ impl Call<'_, '_> {
     /// Takes the next trust list.
     pub(super) fn take_trust_list(&mut self, list: &Bytes) -> Result<()> {
         let own = self.account.device.user.agency().clone();
-        match self.directory.accept_trust_list(&mut self.draft, list) {
-            Ok(true) => self.look_at_rooms(),
+        match self.directory.accept_next_list(&mut self.draft, list) {
+            Ok(Some(news)) => {
+                let (version, by) = (news.version, news.by);
+                self.event(&Event::TrustListChanged { version, by })?;
+                for (agency, change) in news.changes {
+                    self.event(&Event::AgencyChanged { agency, list: version, change })?;
+                }
+                self.look_at_rooms()
+            }
             taken => self.believed(&own, taken.map(drop)),
         }
+    }
+
+    /// Takes an agency's descriptor, and tells of keys that are new or gone (SPEC V-216).
+    pub(super) fn take_descriptor(&mut self, descriptor: &Bytes) -> Result<()> {
+        let Ok(agency) = Descriptor::claimed_agency(descriptor) else { return Ok(()) };
+        let before = self.directory.descriptor(&self.draft, &agency)?;
+        let accepted = self.directory.accept_descriptor(&mut self.draft, descriptor);
+        let news = matches!(accepted, Ok(true));
+        self.believed(&agency, accepted.map(drop))?;
+        let Some(before) = before.filter(|_| news) else { return Ok(()) };
+        let Some(now) = self.directory.descriptor(&self.draft, &agency)? else { return Ok(()) };
+        let (added, dropped) = (now.keys_beyond(&before), before.keys_beyond(&now));
+        if now.version <= before.version || added.is_empty() && dropped.is_empty() {
+            return Ok(());
+        }
+        self.event(&Event::AgencyKeysChanged { agency, descriptor: now.version, added, dropped })
     }
 
     /// Takes an agency's newer revocation list.

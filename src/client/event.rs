@@ -4,7 +4,8 @@ use super::Applied;
 use crate::{
     code::Code,
     content::Content,
-    ids::{AgencyId, Device, MessageId, RequestId, RoomId, UserId},
+    identity::{AgencyChange, KeyPurpose},
+    ids::{AgencyId, Device, KeyId, MessageId, RequestId, RoomId, UserId},
     room::RoomKind,
     time::Timestamp,
 };
@@ -222,6 +223,34 @@ pub enum Event {
         seq: u64,
         /// Why.
         code: Code,
+    },
+    /// The federation has another trust list: its root holders say which agencies there are.
+    /// What it changes follows, each by itself.
+    TrustListChanged {
+        /// Its version.
+        version: u64,
+        /// The root holders who signed it.
+        by: Vec<String>,
+    },
+    /// The federation's root holders say something else of an agency than before.
+    AgencyChanged {
+        /// The agency.
+        agency: AgencyId,
+        /// The version of the trust list that says so.
+        list: u64,
+        /// What.
+        change: AgencyChange,
+    },
+    /// An agency has other keys than before, by the word of its root key.
+    AgencyKeysChanged {
+        /// The agency.
+        agency: AgencyId,
+        /// The version of its descriptor that says so.
+        descriptor: u64,
+        /// Keys that are new.
+        added: Vec<(KeyPurpose, KeyId)>,
+        /// Keys that are no longer named; they count until the descriptors that name them end.
+        dropped: Vec<(KeyPurpose, KeyId)>,
     },
     /// An agency gave out something that contradicts what it signed before.
     AgencyMisbehaved {

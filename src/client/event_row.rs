@@ -8,7 +8,8 @@ use crate::{
     code::Code,
     content::Content,
     error::Result,
-    ids::{AgencyId, Device, DeviceId, MessageId, RequestId, RoomId, UserId},
+    identity::{AgencyChange, KeyPurpose},
+    ids::{AgencyId, Device, DeviceId, KeyId, MessageId, RequestId, RoomId, UserId},
     room::{kind_number, room_kind},
     store::corrupt,
     time::Timestamp,
@@ -60,8 +61,77 @@ struct EventRow {
     expires_at: Option<u64>,
     #[prost(bytes = "vec", repeated, tag = "45")]
     messages: Vec<Vec<u8>>,
+    #[prost(string, repeated, tag = "50")]
+    names: Vec<String>,
+    /// Of an agency: [`JOINED_FEDERATION`] and those after it.
+    #[prost(uint32, tag = "51")]
+    change: u32,
+    #[prost(message, repeated, tag = "52")]
+    keys: Vec<KeyRow>,
     #[prost(bool, tag = "70")]
     verified: bool,
+}
+
+/// An agency's key.
+#[derive(Clone, PartialEq, Message)]
+struct KeyRow {
+    #[prost(uint32, tag = "1")]
+    purpose: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    id: Vec<u8>,
+    /// Or dropped.
+    #[prost(bool, tag = "3")]
+    added: bool,
+}
+
+impl KeyRow {
+    const PURPOSES: [(KeyPurpose, u32); 4] = [
+        (KeyPurpose::Certificate, 1),
+        (KeyPurpose::Revocation, 2),
+        (KeyPurpose::Server, 3),
+        (KeyPurpose::Hpke, 4),
+    ];
+
+    fn of(purpose: KeyPurpose, id: &KeyId, added: bool) -> Self {
+        let number = Self::PURPOSES.iter().find(|(known, _)| *known == purpose);
+        KeyRow { purpose: number.map_or(0, |(_, number)| *number), id: id.as_bytes().to_vec(), added }
+    }
+
+    fn read(&self) -> Result<(KeyPurpose, KeyId)> {
+        let purpose = Self::PURPOSES.iter().find(|(_, number)| *number == self.purpose);
+        let (purpose, _) = purpose.ok_or(corrupt("event key"))?;
+        Ok((*purpose, KeyId::from_slice(&self.id)?))
+    }
+}
+
+const JOINED_FEDERATION: u32 = 1;
+const GONE: u32 = 2;
+const SUSPENDED: u32 = 3;
+const REINSTATED: u32 = 4;
+const ROOT_HANDED_OVER: u32 = 5;
+const ROOT_REPLACED: u32 = 6;
+
+fn change_number(change: AgencyChange) -> u32 {
+    match change {
+        AgencyChange::Joined => JOINED_FEDERATION,
+        AgencyChange::Gone => GONE,
+        AgencyChange::Suspended => SUSPENDED,
+        AgencyChange::Reinstated => REINSTATED,
+        AgencyChange::RootReplaced { handed_over: true } => ROOT_HANDED_OVER,
+        AgencyChange::RootReplaced { handed_over: false } => ROOT_REPLACED,
+    }
+}
+
+fn change(number: u32) -> Result<AgencyChange> {
+    Ok(match number {
+        JOINED_FEDERATION => AgencyChange::Joined,
+        GONE => AgencyChange::Gone,
+        SUSPENDED => AgencyChange::Suspended,
+        REINSTATED => AgencyChange::Reinstated,
+        ROOT_HANDED_OVER => AgencyChange::RootReplaced { handed_over: true },
+        ROOT_REPLACED => AgencyChange::RootReplaced { handed_over: false },
+        _ => return Err(corrupt("event change")),
+    })
 }
 
 /// What a message does to one that it names.
@@ -193,6 +263,18 @@ fn fill(row: &mut EventRow, event: &Event) {
             (row.device, row.name) = (Some(device.into()), Some(agency.to_string()));
             row.code = code.number().into();
         }
+        Event::TrustListChanged { version, by } => {
+            (row.kind, row.seq, row.names) = (51, *version, by.clone());
+        }
+        Event::AgencyChanged { agency, list, change } => {
+            (row.kind, row.agency, row.seq) = (52, agency.to_string(), *list);
+            row.change = change_number(*change);
+        }
+        Event::AgencyKeysChanged { agency, descriptor, added, dropped } => {
+            (row.kind, row.agency, row.seq) = (53, agency.to_string(), *descriptor);
+            let key = |added| move |(purpose, id): &(KeyPurpose, KeyId)| KeyRow::of(*purpose, id, added);
+            row.keys = added.iter().map(key(true)).chain(dropped.iter().map(key(false))).collect();
+        }
         Event::StoreRolledBack => row.kind = 17,
         Event::Fetched { request } => (row.kind, row.request) = (18, request.as_bytes().to_vec()),
     }
@@ -279,6 +361,25 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             list: seq,
             code: code()?,
         },
+        51 => Event::TrustListChanged { version: seq, by: row.names.clone() },
+        52 => Event::AgencyChanged {
+            agency: AgencyId::parse(&row.agency)?,
+            list: seq,
+            change: change(row.change)?,
+        },
+        53 => {
+            let keys = |added: bool| {
+                let keys = row.keys.iter().filter(|key| key.added == added);
+                keys.map(KeyRow::read).collect::<Result<Vec<_>>>()
+            };
+            let (added, dropped) = (keys(true)?, keys(false)?);
+            Event::AgencyKeysChanged {
+                agency: AgencyId::parse(&row.agency)?,
+                descriptor: seq,
+                added,
+                dropped,
+            }
+        }
         18 => Event::Fetched { request: request()? },
         70 => Event::IdentityChanged {
             user: said(JOINED)?.pop().ok_or(corrupt("event user"))?,

@@ -74,9 +74,7 @@ impl Call<'_, '_> {
             self.take_trust_list(list)?;
         }
         for descriptor in &delivery.descriptors {
-            let own = self.account.device.user.agency().clone();
-            let accepted = self.directory.accept_descriptor(&mut self.draft, descriptor);
-            self.believed(&own, accepted.map(|_| ()))?;
+            self.take_descriptor(descriptor)?;
         }
         for list in &delivery.revocations {
             self.take_revocations(list)?;
@@ -130,6 +128,11 @@ impl Call<'_, '_> {
     /// Takes documents over, each if it is good: what needs a bad one fails for the lack of it.
     pub(super) fn accept_evidence(&mut self, evidence: &[Evidence]) -> Result<()> {
         let own = self.account.device.user.agency().clone();
+        for document in evidence {
+            if let Evidence::Descriptor(bytes) = document {
+                self.take_descriptor(bytes)?;
+            }
+        }
         let links = evidence.iter().filter_map(|document| match document {
             Evidence::ChainLink(bytes) => Some(bytes),
             Evidence::Descriptor(_) => None,

@@ -51,6 +51,8 @@ labels! {
     KEY_ID = "verbund 1 key id";
     /// Signature of a federation root key on a trust list.
     TRUST_LIST = "verbund 1 trust list";
+    /// Signature of an agency's root key on the one that replaces it.
+    ROOT_HANDOVER = "verbund 1 root handover";
     /// Signature of an agency's root key on its descriptor.
     DESCRIPTOR = "verbund 1 agency descriptor";
     /// Signature of a device or recovery key on an entry of its user's chain.

@@ -40,6 +40,11 @@ impl<T: SignedAs> Verified<T> {
         self.0.signatures().first().map(|s| s.key)
     }
 
+    /// Whether one of its signatures names this key.
+    pub(crate) fn is_signed_by(&self, key: &KeyId) -> bool {
+        self.0.signatures().iter().any(|signature| signature.key == *key)
+    }
+
     /// The document as it travels.
     pub(crate) fn into_signed(self) -> Signed<T> {
         self.0

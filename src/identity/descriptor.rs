@@ -142,6 +142,17 @@ impl Descriptor {
         Verified::from_store(row).map(Descriptor)
     }
 
+    /// Whose it claims to be; nothing is checked.
+    pub(crate) fn claimed_agency(bytes: &Bytes) -> Result<AgencyId> {
+        Ok(Signed::<AgencyDescriptor>::decode(bytes)?.into_claimed().agency)
+    }
+
+    /// The signing keys that it lists and another one does not.
+    pub(crate) fn keys_beyond(&self, other: &Descriptor) -> Vec<(KeyPurpose, KeyId)> {
+        let listed = |key: &&OperationalKey| other.0.keys.iter().all(|o| o.key != key.key);
+        self.0.keys.iter().filter(listed).map(|key| (key.purpose, VerifyKey::id_of(&key.key))).collect()
+    }
+
     /// The bytes that the root key signed.
     pub(super) fn body(&self) -> &Bytes {
         self.0.body()

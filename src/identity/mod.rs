@@ -109,6 +109,7 @@ mod federation;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod linking;
+mod list_change;
 mod operational_key;
 mod revocation;
 mod roster;
@@ -128,6 +129,7 @@ pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar}
 pub use federation::{Federation, RootKey};
 pub use linking::{Asking, Candidate, LinkCode, LinkDigits, Newcomer, Sponsor};
 pub(crate) use linking::{Handover, LinkReply, LinkRequest};
+pub use list_change::AgencyChange;
 pub use operational_key::{KeyPurpose, OperationalKey};
 pub use revocation::{Revocation, RevocationList};
 pub use roster::{Agency, AgencyStatus, Roster};

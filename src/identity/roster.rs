@@ -1,18 +1,19 @@
 //! The federation's roster: what a trust list says.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 
 use super::federation::{RootKey, Roots, key_bytes, name};
 use crate::{
     code::Code,
-    crypto::{self, Label, SignedAs, SigningKey, VerifyKey},
+    crypto::{self, Label, Signature, SignedAs, SigningKey, VerifyKey},
     error::{Error, Result, ensure},
     ids::AgencyId,
     limits,
     time::Timestamp,
-    wire::{self, Signed, Wire, fields, proto, repeated},
+    wire::{self, Signed, VERSION, Wire, fields, proto, repeated},
 };
 
 /// Whether an agency takes part in the federation at present.
@@ -30,13 +31,48 @@ pub struct Agency {
     pub(super) id: AgencyId,
     pub(super) status: AgencyStatus,
     pub(super) root: [u8; 32],
+    pub(super) handover: Option<Signature>,
 }
 
 impl Agency {
     /// An agency with the public half of its offline root key.
     #[must_use]
     pub fn new(id: AgencyId, status: AgencyStatus, root: &VerifyKey) -> Self {
-        Agency { id, status, root: *root.as_bytes() }
+        Agency { id, status, root: *root.as_bytes(), handover: None }
+    }
+
+    /// The same agency with another root key, because the old one was lost or is in wrong
+    /// hands. Every reader tells its people that the old key has not agreed.
+    #[must_use]
+    pub fn with_root(self, root: &VerifyKey) -> Self {
+        Agency { root: *root.as_bytes(), handover: None, ..self }
+    }
+
+    /// The same agency with another root key, to which the old one agrees (SPEC V-213). The
+    /// list after that one may leave this out: [`Agency::settled`].
+    ///
+    /// # Errors
+    /// [`Code::BadArgument`] if `old` is not the key that is replaced.
+    pub fn handed_over(self, federation: &str, old: &SigningKey, root: &VerifyKey) -> Result<Self> {
+        ensure(*old.verify_key().as_bytes() == self.root, Code::BadArgument, "not the agency's root key")?;
+        let signed = handover(federation, &self.id, root.as_bytes());
+        let signature = old.sign(Label::ROOT_HANDOVER, &signed.each_ref().map(AsRef::as_ref));
+        Ok(Agency { root: *root.as_bytes(), handover: Some(signature), ..self })
+    }
+
+    /// The same agency without the word of the key before, once everybody has read it.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        Agency { handover: None, ..self }
+    }
+
+    /// Whether the root key that an earlier list gave has agreed to this one (SPEC V-213).
+    pub(super) fn is_handed_over_by(&self, federation: &str, earlier: &Agency) -> bool {
+        let (Some(signature), Ok(old)) = (&self.handover, VerifyKey::parse(&earlier.root)) else {
+            return false;
+        };
+        let signed = handover(federation, &self.id, &self.root);
+        old.verify(Label::ROOT_HANDOVER, &signed.each_ref().map(AsRef::as_ref), signature).is_ok()
     }
 
     /// The same agency with another status: suspended, or active again.
@@ -69,7 +105,16 @@ impl Agency {
             Ok(proto::AgencyStatus::Suspended) => AgencyStatus::Suspended,
             _ => return Err(Error::new(Code::BadField, "agency status")),
         };
-        Ok(Agency { id: AgencyId::parse(&proto.agency)?, status, root: key_bytes(&proto.root_key)? })
+        let handover = match proto.handover.as_ref() {
+            [] => None,
+            signature => Some(Signature::from_slice(signature)?),
+        };
+        Ok(Agency {
+            id: AgencyId::parse(&proto.agency)?,
+            status,
+            root: key_bytes(&proto.root_key)?,
+            handover,
+        })
     }
 
     fn to_proto(&self) -> proto::TrustedAgency {
@@ -81,8 +126,15 @@ impl Agency {
             agency: self.id.to_string(),
             status: status.into(),
             root_key: fields::raw(&self.root),
+            handover: self.handover.as_ref().map_or_else(Bytes::new, |it| fields::raw(it.as_bytes())),
         }
     }
+}
+
+/// What a root key signs for the one that replaces it.
+fn handover<'p>(federation: &'p str, agency: &'p AgencyId, root: &'p [u8; 32]) -> [Cow<'p, [u8]>; 4] {
+    let version = VERSION.to_be_bytes().to_vec();
+    [version.into(), federation.as_bytes().into(), agency.as_str().as_bytes().into(), root.as_slice().into()]
 }
 
 impl fmt::Debug for Agency {

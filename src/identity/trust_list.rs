@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     code::Code,
-    crypto::{Verified, verify_quorums},
+    crypto::{Verified, VerifyKey, verify_quorums},
     error::{Error, Result, ensure, fault},
     ids::AgencyId,
     limits,
@@ -79,6 +79,17 @@ impl TrustList {
     #[must_use]
     pub fn version(&self) -> u64 {
         self.0.version
+    }
+
+    /// Who has signed it: of the holders of its own root keys and of those of the list before,
+    /// all of whose signatures were checked. In order.
+    pub(super) fn signers(&self, before: Option<&TrustList>) -> Vec<String> {
+        let roots = self.0.roots.iter().chain(before.iter().flat_map(|before| &before.roster().roots));
+        let signed = roots.filter(|root| self.0.is_signed_by(&VerifyKey::id_of(&root.key)));
+        let mut holders: Vec<_> = signed.map(|root| root.holder.clone()).collect();
+        holders.sort();
+        holders.dedup();
+        holders
     }
 
     /// The signed list as it travels.

@@ -300,6 +300,10 @@ pub struct TrustedAgency {
     /// Its offline root key, Ed25519: 32 bytes.
     #[prost(bytes = "bytes", tag = "3")]
     pub root_key: ::prost::bytes::Bytes,
+    /// Signature of the root key that this one replaced, label "root handover", over version, federation, agency
+    /// and this key: 64 bytes. Absent: it replaced none, or the old one could not be used.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub handover: ::prost::bytes::Bytes,
 }
 /// An agency's operational keys and abilities. SignedEnvelope, label "agency descriptor", by the
 /// agency's root key.
@@ -2100,6 +2104,7 @@ impl super::shape::Shaped for TrustedAgency {
         super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "status", super::shape::Kind::Number),
         super::shape::Field::new(3, "root_key", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "handover", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for AgencyDescriptor {

@@ -417,6 +417,13 @@ impl Net {
         self.operate(at, |server, ctx| server.trust_list(ctx, list)).unwrap();
     }
 
+    /// Brings a server every list that it lacks, as its operators do who were cut off.
+    pub fn bring_trust_lists(&mut self, at: &str, newest: &[u8]) {
+        for list in self.office.lists.clone().iter().chain([&newest.to_vec()]) {
+            let _ = self.operate(at, |server, ctx| server.trust_list(ctx, list));
+        }
+    }
+
     /// Gives an agency a revocation key and a list that revokes nothing; settled.
     pub fn revocable(&mut self, at: &str) {
         let (now, key) = (self.now, revocation_key());
@@ -535,6 +542,8 @@ impl Net {
             Ok(transition) => transition.commit(&mut host.store).unwrap(),
             // The frame with the descriptor was lost; both come again.
             Err(error) if error.code() == Code::MissingEvidence => return None,
+            // It comes again until the agency takes part again.
+            Err(error) if error.code() == Code::SuspendedAgency => return None,
             Err(error) => panic!("{error}"),
         };
         if forgetful {

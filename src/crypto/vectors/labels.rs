@@ -69,6 +69,7 @@ fn derivations() -> Vec<Value> {
         document(Label::DEVICE_OFFER),
         document(Label::CERTIFICATE),
         document(Label::REVOCATION_LIST),
+        made(Label::ROOT_HANDOVER, Use::Sign, &[&VERSION, b"police.example", b"a.example", &key]),
         made(Label::IDENTITY, Use::Hash, &[&VERSION, body]),
         made(Label::LINK_CODE, Use::Hash, &[&[1], &[9; 32], b"anna@a.example"]),
         made(Label::LINK_PSK, kdf(&[]), &[]),

@@ -19,7 +19,7 @@ use revocations::NewRevocations;
 pub(crate) use view::View;
 
 use super::{
-    AgencyStatus, Descriptor, Enrolment, Federation, TrustList, UserChain, VerifiedDevice,
+    AgencyChange, AgencyStatus, Descriptor, Enrolment, Federation, TrustList, UserChain, VerifiedDevice,
     certificate::DeviceCertificate, chain::ChainLink, descriptor::AgencyDescriptor,
 };
 use crate::{
@@ -35,6 +35,14 @@ use crate::{
         log::{Evidence, Stamp},
     },
 };
+
+/// What a trust list that was taken has brought.
+pub(crate) struct NewTrustList {
+    pub(crate) version: u64,
+    /// Who has signed it, of the holders of its root keys and of those before.
+    pub(crate) by: Vec<String>,
+    pub(crate) changes: Vec<(AgencyId, AgencyChange)>,
+}
 
 /// The store-backed collection of identity documents; clients and servers share it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -132,6 +140,15 @@ impl Directory {
     /// # Errors
     /// As [`TrustList::first`] and [`TrustList::next`].
     pub(crate) fn accept_trust_list(&self, draft: &mut Draft<'_>, bytes: &Bytes) -> Result<bool> {
+        self.accept_next_list(draft, bytes).map(|news| news.is_some())
+    }
+
+    /// The same; if the list is new, says what it changes.
+    pub(crate) fn accept_next_list(
+        &self,
+        draft: &mut Draft<'_>,
+        bytes: &Bytes,
+    ) -> Result<Option<NewTrustList>> {
         let list = Signed::decode(bytes)?;
         let known = self.trust_version(draft)?;
         let before = if known == 0 { None } else { Some(self.trust_list(draft, known)?) };
@@ -139,7 +156,7 @@ impl Directory {
             None => Some(TrustList::first_signed(list, &self.federation(draft)?)?),
             Some(before) => before.next_signed(list)?,
         };
-        let Some(list) = accepted else { return Ok(false) };
+        let Some(list) = accepted else { return Ok(None) };
 
         draft.expect_unchanged(rows::trust())?;
         let (from, until) = (list.roster().issued_at, list.until());
@@ -156,7 +173,9 @@ impl Directory {
                 draft.put(key, agency.root().to_vec());
             }
         }
-        Ok(true)
+        let changes = before.as_ref().map(|before| list.roster().changes_since(before.roster()));
+        let (by, version) = (list.signers(before.as_ref()), list.version());
+        Ok(Some(NewTrustList { version, by, changes: changes.unwrap_or_default() }))
     }
 
     /// Takes an agency's descriptor; older ones too, which old log entries need. Says

@@ -1,5 +1,7 @@
 //! What comes from another agency: each frame once and in order, each item by itself.
 
+use bytes::Bytes;
+
 use super::{
     super::{
         call::Call,
@@ -30,9 +32,10 @@ impl Call<'_, '_> {
         // V-531: no open relay.
         ensure(claimed.to == self.own.agency, Code::NotForUs, "frame")?;
         let from = claimed.from.clone();
-        if let Some(descriptor) = &claimed.descriptor {
-            self.directory.accept_descriptor(&mut self.draft, descriptor)?;
-        }
+        let mut later = match &claimed.descriptor {
+            Some(descriptor) => self.frame_descriptor(descriptor)?,
+            None => None,
+        };
         // V-532: by a key for servers, now, of an agency that takes part.
         let key = self.server_key(&from, &frame, self.now())?;
         let hash = frame_hash(&frame);
@@ -67,6 +70,9 @@ impl Call<'_, '_> {
                 if self.attempt(|call| call.item(&from, item))?.is_err() {
                     row.refused = row.refused.saturating_add(1);
                 }
+                if let Some(descriptor) = later.take() {
+                    later = self.frame_descriptor(&descriptor)?;
+                }
             }
             row.number = frame.number;
             row.hash = raw(hash.as_bytes());
@@ -75,6 +81,15 @@ impl Call<'_, '_> {
             return self.acknowledge(&from, incarnation, row.number, Some(hash));
         }
         self.acknowledge(&from, incarnation, row.number, last)
+    }
+
+    /// Takes the descriptor that goes with a frame. Gives it back if its root key is on no list
+    /// that is here: that list may come with the same frame (SPEC V-570).
+    pub(super) fn frame_descriptor(&mut self, descriptor: &Bytes) -> Result<Option<Bytes>> {
+        match self.attempt(|call| call.directory.accept_descriptor(&mut call.draft, descriptor))? {
+            Err(error) if error.code() == Code::UnknownKey => Ok(Some(descriptor.clone())),
+            taken => taken.map(|_| None),
+        }
     }
 
     fn acknowledge(

@@ -93,7 +93,7 @@ impl Call<'_, '_> {
     /// Takes an acknowledgement: the frames up to it are done with (SPEC V-531, V-532, V-538).
     pub(super) fn acknowledged(&mut self, ack: Signed<LinkAck>) -> Result<()> {
         ensure(ack.claimed().to == self.own.agency, Code::NotForUs, "acknowledgement")?;
-        self.directory.accept_descriptor(&mut self.draft, &ack.claimed().descriptor)?;
+        self.frame_descriptor(&ack.claimed().descriptor)?;
         let key = self.server_key(&ack.claimed().from, &ack, self.now())?;
         let ack = verify(ack, &key)?.into_inner();
         ensure(ack.incarnation == self.own.incarnation, Code::NotForUs, "another life of the store")?;
