@@ -89,7 +89,8 @@ codes! {
     TrustExpired = 323, Refused, "the trust list is not in force at the stated time";
     SafetyNumberDiffers = 325, Refused, "not the safety number of these two users";
     LinkRefused = 326, Refused, "the user's other device said no";
-    LinkOver = 327, Refused, "no link code is open";
+    LinkOver = 327, Refused, "the link code was used";
+    UnknownMailbox = 328, Refused, "no such mailbox here";
 
     // 4xx: rooms
     UnknownRoom = 401, Refused, "no such room here";

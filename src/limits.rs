@@ -54,6 +54,8 @@ pub const LINK_STEP: Duration = Duration::from_secs(5 * 60);
 pub const LINK_REQUEST: usize = 2_048;
 /// What it is answered.
 pub const LINK_REPLY: usize = 1 << 20;
+/// How long a server keeps a mailbox in which two devices meet: all steps.
+pub const MAILBOX_KEPT: Duration = Duration::from_secs(15 * 60);
 /// The app's own settings in that answer.
 pub const LINK_SETTINGS: usize = 64 << 10;
 /// Compared safety numbers in that answer.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use support::*;
 use verbund::{
-    client::{Admission, Client, Command, Event, Linked, Party},
+    client::{Admission, Client, Command, Event, Linked, Output, Party},
     code::Code,
     error::Result,
     identity::{Asking, Candidate, Newcomer, Sponsor},
@@ -266,4 +266,70 @@ fn settings_have_a_bound() {
     let ctx = Ctx { now: net.now, store: &phone.store, rng: &mut net.rng };
     let settings = vec![0; limits::LINK_SETTINGS + 1];
     assert_eq!(code(phone.engine.confirm_link(ctx, candidate, settings)), Code::TooLong);
+}
+
+/// A letter out of a mailbox.
+type Letter = std::result::Result<Option<Vec<u8>>, Code>;
+
+/// Brings what an engine sends to the server, and the answer back.
+fn exchange(net: &mut Net, engine: &mut Client, store: &mut MemoryStore, outputs: Vec<Output>) -> Letter {
+    let [Output::Send { bytes, .. }] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let host = net.hosts.get_mut(&agency(NORD)).unwrap();
+    let ctx = Ctx { now: net.now, store: &host.store, rng: &mut net.rng };
+    let reply = host.engine.device(ctx, bytes).unwrap().commit(&mut host.store).unwrap().value.bytes;
+    let ctx = Ctx { now: net.now, store, rng: &mut net.rng };
+    let outputs = engine.receive(ctx, &reply).unwrap().commit(store).unwrap().outputs;
+    let [Output::Letter { letter, .. }] = outputs.as_slice() else { panic!("{outputs:?}") };
+    letter.as_ref().map(|letter| letter.as_ref().map(|bytes| bytes.to_vec())).map_err(|code| *code)
+}
+
+impl Tablet {
+    fn guest(&mut self, net: &mut Net, mailbox: [u8; 16], request: Option<&[u8]>) -> Letter {
+        let ctx = Ctx { now: net.now, store: &self.store, rng: &mut net.rng };
+        let sent = self.engine.guest_mailbox(ctx, mailbox, request).unwrap();
+        let outputs = sent.commit(&mut self.store).unwrap().outputs;
+        exchange(net, &mut self.engine, &mut self.store, outputs)
+    }
+}
+
+fn host(net: &mut Net, mailbox: [u8; 16], reply: Option<&[u8]>) -> Letter {
+    let mut phone = net.phones.remove(ANNA);
+    let ctx = Ctx { now: net.now, store: &phone.store, rng: &mut net.rng };
+    let sent = phone.engine.host_mailbox(ctx, mailbox, reply).unwrap();
+    let outputs = sent.commit(&mut phone.store).unwrap().outputs;
+    let letter = exchange(net, &mut phone.engine, &mut phone.store, outputs);
+    net.phones.insert(ANNA, phone);
+    letter
+}
+
+/// SPEC V-286
+#[test]
+fn over_the_own_server() {
+    let mut net = officers(97);
+    let mut tablet = Tablet::default();
+    let sponsor = show(&mut net, ANNA);
+    let mailbox = sponsor.code().mailbox();
+    assert_eq!(host(&mut net, mailbox, None), Ok(None));
+    let (request, asking) = tablet.ask(&mut net, &sponsor.code().text()).unwrap();
+    assert_eq!(asking.mailbox(), mailbox);
+    assert_eq!(tablet.guest(&mut net, mailbox, Some(&request)), Ok(None));
+    // Somebody who photographed the code comes too late, and the other way round is told.
+    let mut thief = Tablet::default();
+    let (other, _) = thief.ask(&mut net, &sponsor.code().text()).unwrap();
+    assert_eq!(thief.guest(&mut net, mailbox, Some(&other)), Err(Code::LinkOver));
+
+    let got = host(&mut net, mailbox, None).unwrap().unwrap();
+    assert_eq!(got, request);
+    let candidate = sponsor.receive(&got, net.now).unwrap();
+    assert_eq!(tablet.guest(&mut net, mailbox, None), Ok(None), "not yet");
+    let reply = confirm(&mut net, ANNA, candidate).unwrap();
+    assert_eq!(host(&mut net, mailbox, Some(&reply)), Ok(None));
+    let got = tablet.guest(&mut net, mailbox, None).unwrap().unwrap();
+    let said = tablet.take(&mut net, asking, &got).unwrap();
+    let enrolment = countersign(&mut net, &said.request);
+    tablet.enrol(&mut net, &enrolment).unwrap();
+
+    // The mailbox goes by itself.
+    net.pass(limits::MAILBOX_KEPT);
+    assert_eq!(tablet.guest(&mut net, mailbox, None), Err(Code::UnknownMailbox));
 }

@@ -37,6 +37,8 @@ const CACHED_ROOMS: usize = 64;
 #[derive(Default)]
 pub(super) struct Cache {
     account: Option<(Vec<u8>, Arc<Account>)>,
+    /// The last request to a mailbox, which is worth nothing after a restart.
+    pub(super) mailbox: Option<RequestId>,
     pub(super) rooms: BTreeMap<RoomId, CachedRoom>,
 }
 

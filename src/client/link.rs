@@ -1,6 +1,8 @@
 //! Bringing in the user's next device (SPEC "Linking a device"). The stages are values that the
 //! app holds ([`Sponsor`], [`Candidate`]; [`Newcomer`], [`Asking`]); here they meet the store.
 
+use bytes::Bytes;
+
 use super::{
     Client, Output,
     call::Call,
@@ -12,9 +14,13 @@ use crate::{
     code::Code,
     error::{Error, Result, ensure},
     identity::{Asking, Candidate, Handover, Newcomer, Sponsor, VerifiedDevice},
-    ids::{Hash, RoomId},
+    ids::{Hash, RequestId, RoomId},
     limits,
     store::{Ctx, Draft, Store, Transition, corrupt},
+    wire::{
+        self,
+        device::{DeviceMessage, LinkGuest, LinkHost, LinkLetter, ReplyBody, RequestBody, ServerReply},
+    },
 };
 
 /// What a new device was told by the one that endorsed it.
@@ -120,6 +126,54 @@ impl Client {
     }
 }
 
+/// Over the own server, where the two have no better way. It sees when, and how long.
+impl Client {
+    /// The device that shows the code: opens the mailbox [`LinkCode::mailbox`] and asks for the
+    /// request in it, until [`Output::Letter`] brings one; or leaves the reply. One mailbox at a
+    /// time is open for a device, for [`limits::MAILBOX_KEPT`].
+    ///
+    /// [`LinkCode::mailbox`]: crate::identity::LinkCode::mailbox
+    ///
+    /// # Errors
+    /// [`Code::NotReady`] before enrolment; [`Code::TooLong`].
+    pub fn host_mailbox(
+        &mut self,
+        ctx: Ctx<'_>,
+        mailbox: [u8; 16],
+        reply: Option<&[u8]>,
+    ) -> Result<Transition<RequestId, Output>> {
+        ensure(reply.is_none_or(|r| r.len() <= limits::LINK_REPLY), Code::TooLong, "link reply")?;
+        let mut call = Call::ready(ctx, &mut self.cache)?;
+        let id = call.random_id();
+        call.cache.mailbox = Some(id);
+        let reply = reply.map(Bytes::copy_from_slice);
+        call.ask(id, RequestBody::LinkHost(LinkHost { mailbox, reply }));
+        call.finish(id)
+    }
+
+    /// The device that is to be linked: leaves the request in the mailbox [`Asking::mailbox`], or
+    /// asks for the reply, until [`Output::Letter`] brings one.
+    /// [`Code::LinkOver`]: somebody else was here first, with the code; have another one shown.
+    ///
+    /// # Errors
+    /// [`Code::NotReady`] before [`Client::ask_to_link`]; [`Code::TooLong`].
+    pub fn guest_mailbox(
+        &mut self,
+        ctx: Ctx<'_>,
+        mailbox: [u8; 16],
+        request: Option<&[u8]>,
+    ) -> Result<Transition<RequestId, Output>> {
+        ensure(request.is_none_or(|r| r.len() <= limits::LINK_REQUEST), Code::TooLong, "link request")?;
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        let request_id = call.random_id();
+        call.cache.mailbox = Some(request_id);
+        let request = request.map(Bytes::copy_from_slice);
+        let guest = DeviceMessage::Guest(LinkGuest { request_id, mailbox, request });
+        call.output(Output::send(wire::encode(&guest)));
+        call.finish(request_id)
+    }
+}
+
 fn linked(store: &dyn Store) -> Result<Option<LinkedRow>> {
     store.get(&keys::linked())?.map(|row| rows::parse(&row, "link")).transpose()
 }
@@ -142,7 +196,7 @@ impl Call<'_, '_> {
         verified.sort();
         verified.truncate(limits::LINK_VERIFIED);
         Ok(Handover {
-            request: bytes::Bytes::new(),
+            request: Bytes::new(),
             identity: *identity,
             settings,
             rooms,
@@ -150,6 +204,18 @@ impl Call<'_, '_> {
             blocked,
             verified,
         })
+    }
+
+    /// What the server says of a mailbox.
+    pub(super) fn letter(&mut self, reply: ServerReply) -> Result<()> {
+        let letter = match reply.body {
+            ReplyBody::Letter(LinkLetter(letter)) => Ok(Some(letter)),
+            ReplyBody::Failure(failure) => Err(failure.reason.code().unwrap_or(Code::Malformed)),
+            _ => Ok(None),
+        };
+        self.cache.mailbox = None;
+        self.output(Output::Letter { request: reply.request_id, letter });
+        Ok(())
     }
 
     /// That a device which was linked is enrolled as the one who linked it (SPEC V-288).

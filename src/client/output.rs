@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{attachment::ChunkRef, ids::RequestId, store::Transition};
+use crate::{attachment::ChunkRef, code::Code, ids::RequestId, store::Transition};
 
 /// Something for the host to do. Losing one is harmless: `resume` says again whatever is
 /// still to be done.
@@ -20,6 +20,15 @@ pub enum Output {
     },
     /// There are new events to read.
     Events,
+    /// An answer to [`Client::host_mailbox`](crate::client::Client::host_mailbox) or
+    /// [`Client::guest_mailbox`](crate::client::Client::guest_mailbox). Losing it does harm to
+    /// nothing but that link code.
+    Letter {
+        /// The request.
+        request: RequestId,
+        /// What lay in the mailbox; `None`: nothing yet, or what was left is in it. Or why not.
+        letter: Result<Option<Bytes>, Code>,
+    },
     /// How far an attachment is.
     Progress {
         /// The request that shares or fetches it.
@@ -59,6 +68,7 @@ impl core::fmt::Debug for Output {
         match self {
             Output::Send { bytes, chunk } => write!(f, "Send({} bytes, {chunk:?})", bytes.len()),
             Output::Events => f.write_str("Events"),
+            Output::Letter { letter, .. } => write!(f, "Letter({:?})", letter.as_ref().map(|l| l.is_some())),
             Output::Progress { done, total, .. } => write!(f, "Progress({done}/{total})"),
         }
     }

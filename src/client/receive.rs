@@ -29,6 +29,9 @@ use crate::{
 impl Call<'_, '_> {
     pub(super) fn reply(&mut self, reply: ServerReply, chunk: Option<&[u8]>) -> Result<()> {
         let id = *reply.request_id.as_bytes();
+        if self.cache.mailbox == Some(reply.request_id) {
+            return self.letter(reply);
+        }
         let awaited = self.awaited(&id)?;
         match (reply.body, awaited) {
             (ReplyBody::Delivery(delivery), _) => {
@@ -282,7 +285,7 @@ impl Call<'_, '_> {
         };
         Ok(match wire::decode(&Bytes::from(item.row.submission))? {
             DeviceMessage::Submission(submission) => Some(submission.header.claimed().epoch),
-            DeviceMessage::Request(_) => None,
+            DeviceMessage::Request(_) | DeviceMessage::Guest(_) => None,
         })
     }
 

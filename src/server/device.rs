@@ -38,6 +38,7 @@ impl Call<'_, '_> {
                 let id = RequestId::from_bytes(*submission.header.claimed().submission_id.as_bytes());
                 (id, self.attempt(|call| call.submission(*submission))?)
             }
+            DeviceMessage::Guest(guest) => (guest.request_id, self.attempt(|call| call.link_guest(guest))?),
         };
         let body = answer.unwrap_or_else(|error| ReplyBody::Failure(failure(&error)));
         let bytes = encode(&ServerReply { request_id, body }).to_vec();
@@ -62,6 +63,7 @@ impl Call<'_, '_> {
             RequestBody::BlobPut(put) => self.blob_put(&device, &put),
             RequestBody::BlobOpen(open) => self.blob_open(open),
             RequestBody::BlobGet(get) => self.blob_get(&get),
+            RequestBody::LinkHost(host) => self.link_host(&device, host),
             RequestBody::Enrol(_) => Err(Error::new(Code::Bug, "enrolment")),
         }
     }

@@ -8,6 +8,7 @@
 //! link/     peer, table, ...                 what goes to and comes from one agency
 //! claim/    agency, claim                    answers given to other agencies
 //! blob/     origin, blob, table, ...         attachments
+//! mail/     mailbox                          where devices to be linked meet
 //! due/      time, row                        what `tick` has to look at
 //! ```
 //!
@@ -43,6 +44,16 @@ pub(super) fn enrolled(device: &Device) -> Key {
 pub(super) fn device_id(key: &[u8]) -> Result<DeviceId> {
     let id = key.last_chunk::<16>().ok_or(corrupt("device in a key"))?;
     Ok(DeviceId::from_bytes(*id))
+}
+
+/// Where two devices of a user meet: [`super::rows::MailboxRow`].
+pub(super) fn mailbox(mailbox: &[u8]) -> Key {
+    KeyBuilder::table("mail/").fixed(mailbox).build()
+}
+
+/// The mailbox that a device has opened.
+pub(super) fn mailbox_of(device: &Device) -> Key {
+    DeviceKeys::of(device).table(b"m").build()
 }
 
 /// What is kept for one device.

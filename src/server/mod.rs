@@ -46,6 +46,7 @@ mod inbox;
 mod keys;
 mod link;
 mod log;
+mod mailbox;
 mod members;
 mod packages;
 mod rows;

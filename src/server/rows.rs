@@ -9,6 +9,7 @@ use crate::{
     identity::VerifiedDevice,
     ids::{Device, DeviceId, UserId},
     store::{Value, corrupt},
+    time::Timestamp,
     wire::{Wire, decode_body, fields::raw},
 };
 
@@ -411,5 +412,40 @@ impl DeviceName {
     pub(super) fn device(&self) -> Result<Device> {
         let user = UserId::parse(&self.user).map_err(unreadable)?;
         Ok(Device { user, id: DeviceId::from_slice(&self.id).map_err(unreadable)? })
+    }
+}
+
+/// Where two devices of a user meet.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct MailboxRow {
+    /// The device that opened it.
+    #[prost(string, tag = "1")]
+    user: String,
+    #[prost(bytes = "bytes", tag = "2")]
+    device: Bytes,
+    /// Until when it is there, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(super) until: u64,
+    /// What the other one left; empty if nothing.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(super) request: Bytes,
+    /// What it was answered; empty if nothing.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub(super) reply: Bytes,
+}
+
+impl MailboxRow {
+    pub(super) fn new(device: &Device, until: Timestamp) -> Self {
+        MailboxRow {
+            user: device.user.to_string(),
+            device: raw(device.id.as_bytes()),
+            until: until.as_millis(),
+            ..MailboxRow::default()
+        }
+    }
+
+    pub(super) fn device(&self) -> Result<Device> {
+        let user = UserId::parse(&self.user).map_err(unreadable)?;
+        Ok(Device { user, id: DeviceId::from_slice(&self.device).map_err(unreadable)? })
     }
 }

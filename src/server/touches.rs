@@ -47,9 +47,13 @@ pub(super) fn device(message: &[u8]) -> Vec<Key> {
                     let keys = RoomKeys::of(&wanted.room);
                     prefixes.extend([keys.reader(device), keys.joining(wanted.seq)]);
                 }
+                RequestBody::LinkHost(host) => {
+                    prefixes.extend([keys::mailbox(&host.mailbox), keys::mailbox_of(device)]);
+                }
                 _ => {}
             }
         }
+        Ok(DeviceMessage::Guest(guest)) => prefixes.push(keys::mailbox(&guest.mailbox)),
         Err(_) => {}
     }
     prefixes

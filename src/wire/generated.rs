@@ -1110,7 +1110,7 @@ impl SubmissionKind {
 #[prost(skip_debug)]
 pub struct DeviceMessage {
     /// Exactly one.
-    #[prost(oneof = "device_message::Message", tags = "1, 2")]
+    #[prost(oneof = "device_message::Message", tags = "1, 2, 30")]
     pub message: ::core::option::Option<device_message::Message>,
 }
 /// Nested message and enum types in `DeviceMessage`.
@@ -1125,6 +1125,9 @@ pub mod device_message {
         /// A submission, which is signed by itself.
         #[prost(message, tag = "2")]
         Submission(super::Submission),
+        /// From a device that is nobody here yet.
+        #[prost(message, tag = "30")]
+        Guest(super::LinkGuest),
     }
 }
 /// A signed request. Each kind may be repeated without harm.
@@ -1144,7 +1147,7 @@ pub struct DeviceRequest {
     #[prost(bytes = "bytes", tag = "4")]
     pub request_id: ::prost::bytes::Bytes,
     /// Exactly one.
-    #[prost(oneof = "device_request::Request", tags = "5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "device_request::Request", tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 30")]
     pub request: ::core::option::Option<device_request::Request>,
 }
 /// Nested message and enum types in `DeviceRequest`.
@@ -1180,7 +1183,44 @@ pub mod device_request {
         /// Ask for one chunk of it.
         #[prost(message, tag = "13")]
         BlobGet(super::BlobGet),
+        /// Meet a device that is to be linked.
+        #[prost(message, tag = "30")]
+        LinkHost(super::LinkHost),
     }
+}
+/// A device that has a link code leaves its request in the mailbox, or asks for the reply. Nobody signs
+/// this: whoever knows the mailbox's name has the code, and the server finds out nothing else.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkGuest {
+    /// Chosen at random; the reply repeats it: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub request_id: ::prost::bytes::Bytes,
+    /// The mailbox: 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub mailbox: ::prost::bytes::Bytes,
+    /// An Envelope of a LinkRequest, at most 2,048 bytes; absent: asks for the reply.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub request: ::prost::bytes::Bytes,
+}
+/// The device that shows the code opens the mailbox, asks for the request in it, or leaves the reply.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkHost {
+    /// The mailbox: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub mailbox: ::prost::bytes::Bytes,
+    /// An Envelope of a LinkReply, at most 1 MiB; absent: opens the mailbox and asks for the request.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub reply: ::prost::bytes::Bytes,
+}
+/// What was left in a mailbox.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkLetter {
+    /// An Envelope of a LinkRequest or a LinkReply.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub letter: ::prost::bytes::Bytes,
 }
 /// Makes a device known to its server.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1357,7 +1397,7 @@ pub struct ServerReply {
     #[prost(bytes = "bytes", tag = "1")]
     pub request_id: ::prost::bytes::Bytes,
     /// Exactly one.
-    #[prost(oneof = "server_reply::Reply", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "server_reply::Reply", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 30")]
     pub reply: ::core::option::Option<server_reply::Reply>,
 }
 /// Nested message and enum types in `ServerReply`.
@@ -1393,9 +1433,12 @@ pub mod server_reply {
         /// A chunk travels beside.
         #[prost(message, tag = "10")]
         BlobChunk(super::BlobChunk),
-        /// The attachment is being fetched from its origin; ask again.
+        /// The attachment is being fetched from its origin, or the mailbox is empty; ask again.
         #[prost(message, tag = "11")]
         Pending(super::Pending),
+        /// What was in the mailbox.
+        #[prost(message, tag = "30")]
+        LinkLetter(super::LinkLetter),
     }
 }
 /// A request that was not done.
@@ -2355,6 +2398,7 @@ impl super::shape::Shaped for DeviceMessage {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("DeviceMessage", &[
         super::shape::Field::new(1, "request", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "submission", super::shape::Kind::Message(&Submission::SHAPE)),
+        super::shape::Field::new(30, "guest", super::shape::Kind::Message(&LinkGuest::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for DeviceRequest {
@@ -2372,6 +2416,25 @@ impl super::shape::Shaped for DeviceRequest {
         super::shape::Field::new(11, "blob_put", super::shape::Kind::Message(&BlobPut::SHAPE)),
         super::shape::Field::new(12, "blob_open", super::shape::Kind::Message(&BlobOpen::SHAPE)),
         super::shape::Field::new(13, "blob_get", super::shape::Kind::Message(&BlobGet::SHAPE)),
+        super::shape::Field::new(30, "link_host", super::shape::Kind::Message(&LinkHost::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkGuest {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkGuest", &[
+        super::shape::Field::new(1, "request_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "mailbox", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "request", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for LinkHost {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkHost", &[
+        super::shape::Field::new(1, "mailbox", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "reply", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for LinkLetter {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkLetter", &[
+        super::shape::Field::new(1, "letter", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Enrol {
@@ -2470,6 +2533,7 @@ impl super::shape::Shaped for ServerReply {
         super::shape::Field::new(9, "blob_info", super::shape::Kind::Message(&BlobInfo::SHAPE)),
         super::shape::Field::new(10, "blob_chunk", super::shape::Kind::Message(&BlobChunk::SHAPE)),
         super::shape::Field::new(11, "pending", super::shape::Kind::Message(&Pending::SHAPE)),
+        super::shape::Field::new(30, "link_letter", super::shape::Kind::Message(&LinkLetter::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Failure {

@@ -12,6 +12,7 @@ mod follow;
 mod hub;
 mod invitations;
 mod links;
+mod mailboxes;
 mod members;
 mod requests;
 mod revocations;

@@ -1,7 +1,7 @@
 //! What a server answers a device. Nothing in it needs to be believed: all that matters is
 //! signed by those whom it concerns.
 
-use super::{BlobInfo, Delivery, blob};
+use super::{BlobInfo, Delivery, LinkLetter, blob};
 use crate::{
     error::Result,
     ids::RequestId,
@@ -37,8 +37,9 @@ pub(crate) enum ReplyBody {
     BlobInfo(BlobInfo),
     /// The chunk of this index travels beside.
     BlobChunk(u64),
-    /// The attachment is being fetched from its origin; ask again.
+    /// The attachment is being fetched from its origin, or the mailbox is empty; ask again.
     Pending,
+    Letter(LinkLetter),
 }
 
 /// Not done.
@@ -79,6 +80,7 @@ impl ReplyBody {
             Reply::BlobInfo(proto) => ReplyBody::BlobInfo(BlobInfo::parse(proto)?),
             Reply::BlobChunk(proto) => ReplyBody::BlobChunk(blob::chunk_index(proto.index)?),
             Reply::Pending(proto::Pending {}) => ReplyBody::Pending,
+            Reply::LinkLetter(proto) => ReplyBody::Letter(LinkLetter::parse(proto)?),
         })
     }
 
@@ -95,6 +97,7 @@ impl ReplyBody {
             ReplyBody::BlobInfo(info) => Reply::BlobInfo(info.to_proto()),
             ReplyBody::BlobChunk(index) => Reply::BlobChunk(proto::BlobChunk { index: *index }),
             ReplyBody::Pending => Reply::Pending(proto::Pending {}),
+            ReplyBody::Letter(letter) => Reply::LinkLetter(letter.to_proto()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{BlobBegin, BlobGet, BlobOpen, BlobPut, Claim, claim};
+use super::{BlobBegin, BlobGet, BlobOpen, BlobPut, Claim, LinkGuest, LinkHost, claim};
 use crate::{
     code::Code,
     error::{Result, ensure},
@@ -17,6 +17,8 @@ pub(crate) enum DeviceMessage {
     Request(Box<Signed<DeviceRequest>>),
     /// Signed by itself.
     Submission(Box<Submission>),
+    /// Signed by nobody.
+    Guest(LinkGuest),
 }
 
 /// A request. Each kind may be repeated without harm.
@@ -42,6 +44,7 @@ pub(crate) enum RequestBody {
     BlobPut(BlobPut),
     BlobOpen(BlobOpen),
     BlobGet(BlobGet),
+    LinkHost(LinkHost),
 }
 
 /// Makes the device known to its server.
@@ -119,6 +122,7 @@ impl Wire for DeviceMessage {
         Ok(match field(proto.message, "device message")? {
             Message::Request(bytes) => DeviceMessage::Request(Signed::decode(&bytes)?.into()),
             Message::Submission(proto) => DeviceMessage::Submission(Submission::parse(proto)?.into()),
+            Message::Guest(proto) => DeviceMessage::Guest(LinkGuest::parse(proto)?),
         })
     }
 
@@ -127,6 +131,7 @@ impl Wire for DeviceMessage {
         let message = match self {
             DeviceMessage::Request(request) => Message::Request(request.bytes().clone()),
             DeviceMessage::Submission(submission) => Message::Submission(submission.to_proto()),
+            DeviceMessage::Guest(guest) => Message::Guest(guest.to_proto()),
         };
         proto::DeviceMessage { message: Some(message) }
     }
@@ -170,6 +175,7 @@ impl RequestBody {
             Request::BlobPut(proto) => RequestBody::BlobPut(BlobPut::parse(proto)?),
             Request::BlobOpen(proto) => RequestBody::BlobOpen(BlobOpen::parse(proto)?),
             Request::BlobGet(proto) => RequestBody::BlobGet(BlobGet::parse(proto)?),
+            Request::LinkHost(proto) => RequestBody::LinkHost(LinkHost::parse(proto)?),
         })
     }
 
@@ -185,6 +191,7 @@ impl RequestBody {
             RequestBody::BlobPut(body) => Request::BlobPut(body.to_proto()),
             RequestBody::BlobOpen(body) => Request::BlobOpen(body.to_proto()),
             RequestBody::BlobGet(body) => Request::BlobGet(body.to_proto()),
+            RequestBody::LinkHost(body) => Request::LinkHost(body.to_proto()),
         }
     }
 }

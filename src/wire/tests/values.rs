@@ -281,6 +281,8 @@ fn request_body() -> BoxedStrategy<RequestBody> {
         (blob_open(), index).prop_map(|(BlobOpen { blob, origin, capability }, index)| {
             RequestBody::BlobGet(BlobGet { blob, origin, capability, index })
         }),
+        (any::<[u8; 16]>(), option::of(bytes()))
+            .prop_map(|(mailbox, reply)| RequestBody::LinkHost(LinkHost { mailbox, reply })),
     ]
     .boxed()
 }
@@ -298,6 +300,9 @@ pub(crate) fn device_message() -> BoxedStrategy<DeviceMessage> {
     prop_oneof![
         signed(device_request()).prop_map(|r| DeviceMessage::Request(r.into())),
         submission().prop_map(|s| DeviceMessage::Submission(s.into())),
+        (request_id(), any::<[u8; 16]>(), option::of(bytes())).prop_map(|(request_id, mailbox, request)| {
+            DeviceMessage::Guest(LinkGuest { request_id, mailbox, request })
+        }),
     ]
     .boxed()
 }
@@ -353,6 +358,7 @@ pub(crate) fn server_reply() -> BoxedStrategy<ServerReply> {
         blob_info().prop_map(ReplyBody::BlobInfo),
         (0..65_536_u64).prop_map(ReplyBody::BlobChunk),
         Just(ReplyBody::Pending),
+        bytes().prop_map(|letter| ReplyBody::Letter(LinkLetter(letter))),
     ];
     (request_id(), body).prop_map(|(request_id, body)| ServerReply { request_id, body }).boxed()
 }
