@@ -1,18 +1,9 @@
 //! What an app developer and an operator may rely on, whatever their store, their network
 //! and their processes do to the engines.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
+use crate::support::*;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
-use support::*;
 use verbund::{
     client::{Client, Command, Event},
     code::{Code, Kind},

@@ -1,16 +1,7 @@
 //! What a revocation brings about, step by step (SPEC "Revocation"), measured in exchanges:
 //! a message and its answer between two parties.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
-use support::*;
+use crate::support::*;
 use verbund::{
     client::Event,
     code::Code,

@@ -9,17 +9,7 @@ mod restored;
 mod store;
 mod trust;
 
-#[path = "../../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-#[path = "../support/mod.rs"]
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
-use support::*;
+use crate::support::*;
 use verbund::{
     Role,
     client::Command,

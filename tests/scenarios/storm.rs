@@ -2,20 +2,11 @@
 //! engines die. When the storm is over, everybody has the same history, whatever was asked
 //! for has one outcome, and nothing is stuck.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
 use std::{collections::BTreeMap, time::Duration};
 
+use crate::support::*;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng};
-use support::*;
 use verbund::{
     Role,
     client::{Command, Event},

@@ -1,19 +1,10 @@
 //! Invitations that come late, lead nowhere, or lead back to where a log could not be followed.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
 use std::time::Duration;
 
+use crate::support::*;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
-use support::*;
 use verbund::{
     Policy, Role, RoomKind,
     client::{Command, Event},

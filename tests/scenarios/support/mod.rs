@@ -1,6 +1,5 @@
 //! Engines under a network that loses, doubles and delays, with crashes at any point.
 //! Everything comes from one seed, so a run can be repeated byte by byte.
-#![allow(dead_code)] // each test crate uses its part
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -1,15 +1,6 @@
 //! One thing that goes wrong keeps nothing else waiting, and nothing grows without a bound.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
-use support::*;
+use crate::support::*;
 use verbund::{
     Policy, RoomKind,
     client::{Command, Event},

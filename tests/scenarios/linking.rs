@@ -1,17 +1,8 @@
 //! A user's device brings in the next one, past whoever carries the messages.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
 use std::time::Duration;
 
-use support::*;
+use crate::support::*;
 use verbund::{
     client::{Admission, Client, Command, Event, Linked, Output, Party},
     code::Code,

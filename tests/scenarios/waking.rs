@@ -1,17 +1,8 @@
 //! Hosts that call an engine when it asked for it, and else only when there is something to carry.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
 use std::time::Duration;
 
-use support::*;
+use crate::support::*;
 use verbund::{
     client::{Command, Event},
     code::Code,

@@ -1,18 +1,9 @@
 //! What people say about what was said, through both engines: edits, deletions, reactions,
 //! receipts, labels, and messages that expire. Everybody comes to the same result.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
 use std::time::Duration;
 
-use support::*;
+use crate::support::*;
 use verbund::{
     client::{Applied, By, Command, Event},
     code::Code,

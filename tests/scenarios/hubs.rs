@@ -1,15 +1,6 @@
 //! Hubs that show two logs or repeat what they have, and what devices do about it.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
-use support::*;
+use crate::support::*;
 use verbund::{client::Event, code::Code, ids::RoomId, store::MemoryStore};
 
 const ANNA: usize = 0;

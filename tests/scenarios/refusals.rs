@@ -1,20 +1,11 @@
 //! Servers that refuse: what comes of it ends, and a server that refuses wrongly costs no more
 //! than one that is silent.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
 use std::time::Duration;
 
+use crate::support::*;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
-use support::*;
 use verbund::{
     Policy, RoomKind,
     client::Command,

@@ -1,16 +1,7 @@
 //! Rooms of three agencies through both engines: who comes, who goes, who may what, and that
 //! everybody ends with the same history.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
-use support::*;
+use crate::support::*;
 use verbund::{
     Policy, Role,
     client::{Command, Event},

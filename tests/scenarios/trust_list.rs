@@ -1,17 +1,8 @@
 //! What changes in a federation, as everybody comes to see it: agencies that are suspended and
 //! come back, root keys that are replaced, operational keys that are rotated.
 
-#[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // the example, which shares it, uses all of it
-mod federation;
-mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
-
-use federation::Authority;
-use support::*;
+use crate::federation::Authority;
+use crate::support::*;
 use verbund::{
     client::{Command, Event},
     code::Code,

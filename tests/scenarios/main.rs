@@ -1,0 +1,25 @@
+//! Scenarios through the public API: several agencies' servers and several devices, each with
+//! a store of its own, and nothing but bytes between them.
+
+#[path = "../../examples/three_agencies/federation.rs"]
+mod federation;
+mod support;
+mod world {
+    //! What the federation's desk needs of its host.
+    pub type Error = Box<dyn std::error::Error>;
+}
+
+mod content;
+mod engine;
+mod hubs;
+mod invitations;
+mod isolation;
+mod linking;
+mod pitfalls;
+mod reach;
+mod refusals;
+mod revocation;
+mod rooms;
+mod storm;
+mod trust_list;
+mod waking;
