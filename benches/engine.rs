@@ -8,7 +8,7 @@
 #[allow(dead_code)] // shared with the example, which uses all of it
 mod federation;
 mod raw;
-#[path = "../examples/three_agencies/world.rs"]
+#[path = "../examples/three_agencies/world/mod.rs"]
 #[allow(dead_code)] // as above
 mod world;
 
@@ -108,7 +108,7 @@ impl Bench {
             world.phones[last].online = false;
             for _ in 1..devices {
                 // Each endorses the next: it has the newest chain.
-                last = world.enrol_further(last)?;
+                last = world.enrol_further(last, "further")?;
                 world.phones[last].online = false;
             }
             users.push(UserId::parse(&name)?);

@@ -168,6 +168,18 @@ impl Desk {
         self.countersign(&request, now, rng)
     }
 
+    /// Takes the agency's next descriptor: from now on enrolments carry it.
+    pub fn describe(
+        &mut self,
+        descriptor: &[u8],
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), Error> {
+        let ctx = Ctx { now, store: &self.store, rng };
+        self.registrar.accept_descriptor(ctx, descriptor)?.commit(&mut self.store)?;
+        Ok(())
+    }
+
     /// Countersigns a request, after a clerk has seen the officer's badge.
     pub fn countersign(
         &mut self,

@@ -2,7 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 
-use verbund::{client::Event, content::Content, ids::Device};
+use verbund::{
+    client::Event,
+    content::Content,
+    ids::{Device, UserId},
+};
 
 use crate::world::Phone;
 
@@ -23,7 +27,7 @@ pub fn line(text: impl AsRef<str>) {
 pub fn bar(who: &str, done: u64, total: u64) {
     let filled = usize::try_from(done.saturating_mul(30) / total.max(1)).unwrap_or(30);
     let text =
-        format!("  {who:<6} [{}{}] {done}/{total} chunks", "#".repeat(filled), ".".repeat(30 - filled));
+        format!("  {who:<13} [{}{}] {done}/{total} chunks", "#".repeat(filled), ".".repeat(30 - filled));
     if std::io::stdout().is_terminal() {
         print!("\r{text}");
         let _ = std::io::stdout().flush();
@@ -33,55 +37,76 @@ pub fn bar(who: &str, done: u64, total: u64) {
     }
 }
 
-/// What a phone shows of its new events.
-pub fn events(phone: &Phone, from: usize) {
-    for event in phone.events.iter().skip(from) {
-        if let Some(text) = told(event) {
-            line(format!("{:<14} {text}", name(&phone.device)));
+/// What phones show of their new events: what several of them show alike, once, with their names.
+pub fn events(phones: &[Phone], from: &[usize]) {
+    let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+    for (place, phone) in phones.iter().enumerate() {
+        for text in phone.events.iter().skip(from.get(place).copied().unwrap_or(0)).filter_map(self::told) {
+            match told.iter_mut().find(|(known, by)| *known == text && !by.contains(&&*phone.name)) {
+                Some((_, by)) => by.push(&phone.name),
+                None => told.push((text, vec![&phone.name])),
+            }
         }
+    }
+    for (text, by) in told {
+        line(format!("{text}  [{}]", by.join(", ")));
     }
 }
 
-/// `anna/9f3c`: enough for this story.
-pub fn name(device: &Device) -> String {
+/// `anna@police.north.example/9f3c81d2`: enough for this story.
+pub fn id(device: &Device) -> String {
     let text = device.to_string();
-    let (user, id) = text.split_once('/').unwrap_or((&text, ""));
-    let user = user.split('@').next().unwrap_or(user);
-    format!("{user}/{}", id.get(..4).unwrap_or(id))
+    let end = text.find('/').map_or(text.len(), |slash| slash + 9);
+    text.get(..end).unwrap_or(&text).to_owned()
 }
 
+/// `anna`: nobody has a namesake here.
+fn first(user: &UserId) -> &str {
+    user.as_str().split('@').next().unwrap_or_default()
+}
+
+/// An event in words.
 fn told(event: &Event) -> Option<String> {
-    let users =
-        |users: &[verbund::ids::UserId]| users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     Some(match event {
         Event::RoomCreated { name, .. } => format!("room \"{name}\" is there"),
         Event::Joined { name, by, .. } => {
-            format!("joined \"{}\", invited by {}", name.as_deref().unwrap_or("?"), by.user)
+            format!("joined \"{}\", invited by {}", name.as_deref().unwrap_or("?"), first(&by.user))
         }
-        Event::Message { seq, sender, content, .. } => format!("#{seq} {}: {}", sender.user, said(content)),
-        Event::Sent { seq, .. } => format!("#{seq} own message stands in the log"),
-        Event::MembersChanged { seq, joined, left, removed, devices_added, .. } => {
-            let mut parts = Vec::new();
-            if !joined.is_empty() {
-                parts.push(format!("joined: {}", users(joined)));
-            }
-            if !left.is_empty() {
-                parts.push(format!("left: {}", users(left)));
-            }
-            if !removed.is_empty() {
-                parts.push(format!("removed: {}", users(removed)));
-            }
+        Event::Message { seq, sender, content, .. } => {
+            format!("#{seq} {}: {}", first(&sender.user), said(content))
+        }
+        Event::MembersChanged { seq, by, joined, left, removed, devices_added, devices_removed, .. } => {
+            let users = [("joined", joined), ("left", left), ("removed", removed)];
+            let mut parts: Vec<_> = users
+                .into_iter()
+                .filter(|(_, users)| !users.is_empty())
+                .map(|(what, users)| format!("{what}: {}", names(users)))
+                .collect();
             if parts.is_empty() {
-                parts.push(format!("{} more devices", devices_added.len()));
+                let devices = [("new device", devices_added), ("device removed", devices_removed)];
+                parts.extend(devices.into_iter().flat_map(|(what, devices)| {
+                    devices.iter().map(move |device| format!("{what}: {}", id(device)))
+                }));
             }
-            format!("#{seq} {}", parts.join("; "))
+            format!("#{seq} {} (committed by {})", parts.join("; "), first(&by.user))
         }
-        Event::Left { seq, by, .. } => format!("#{seq} is out of the room (committed by {})", by.user),
-        Event::Fetched { .. } => "has the whole file".to_owned(),
+        Event::Left { seq, .. } => format!("#{seq} is out of the room"),
+        Event::DeviceDue { device, code, .. } => format!("{}: {}", id(device), code.text()),
+        Event::TrustListChanged { version, by } => {
+            format!("trust list {version}, signed by {}", by.join(" and "))
+        }
+        Event::AgencyChanged { agency, change, .. } => {
+            format!("{agency}: {}", format!("{change:?}").to_lowercase())
+        }
         Event::Failed { code, .. } => format!("could not: {}", code.text()),
-        Event::Enrolled | Event::Done { .. } => return None,
+        // What the phone has asked for itself, and others tell.
+        Event::Enrolled | Event::Done { .. } | Event::Sent { .. } | Event::Fetched { .. } => return None,
         other => format!("{other:?}"),
     })
+}
+
+fn names(users: &[UserId]) -> String {
+    users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn said(content: &Content) -> String {

@@ -1,6 +1,7 @@
 //! Scenarios through the public API: several agencies' servers and several devices, each with
 //! a store of its own, and nothing but bytes between them.
 
+#[allow(dead_code)] // shared with the example, which uses all of it
 #[path = "../../examples/three_agencies/federation.rs"]
 mod federation;
 mod support;

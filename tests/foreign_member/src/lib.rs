@@ -14,7 +14,7 @@ mod sign;
 mod trust;
 mod wire;
 #[allow(dead_code)] // as above
-#[path = "../../../examples/three_agencies/world.rs"]
+#[path = "../../../examples/three_agencies/world/mod.rs"]
 mod world;
 
 use std::time::Duration;

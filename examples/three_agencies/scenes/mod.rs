@@ -1,0 +1,9 @@
+//! The scenes, in the order in which they are played.
+
+pub mod conversation;
+pub mod departures;
+pub mod finish;
+pub mod linking;
+pub mod loss;
+pub mod photo;
+pub mod suspension;

@@ -1,0 +1,181 @@
+//! The post: bytes on their way between phones and servers, and between servers.
+
+use std::time::Duration;
+
+use rand_core::CryptoRng;
+use verbund::{
+    client,
+    code::Code,
+    ids::AgencyId,
+    server::{self, Server},
+    store::Ctx,
+};
+
+use super::{Error, World};
+
+/// A server's answer, and the chunk beside it.
+type Answer = (Vec<u8>, Option<Vec<u8>>);
+
+impl<R: CryptoRng> World<R> {
+    /// Lets bytes travel until nothing moves any more.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        loop {
+            let mut moved = false;
+            for phone in 0..self.phones.len() {
+                moved |= self.phones[phone].online && self.carry(phone)?;
+            }
+            let links: Vec<_> = self
+                .hosts
+                .values()
+                .flat_map(|h| h.ready.iter().map(|to| (h.agency.clone(), to.clone())))
+                .collect();
+            for (from, to) in links {
+                moved |= self.carry_frame(&from, &to)?;
+            }
+            self.show()?;
+            if !moved {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends one message of a phone, with the chunk that goes beside it, and gives it the reply.
+    fn carry(&mut self, phone: usize) -> Result<bool, Error> {
+        let sender = &mut self.phones[phone];
+        let Some(output) = sender.outgoing.pop_front() else { return Ok(false) };
+        let (bytes, chunk) = match output {
+            client::Output::Send { bytes, chunk, .. } => (bytes, chunk),
+            client::Output::Progress { done, total, .. } => {
+                (self.on_progress)(&sender.name, done, total);
+                return Ok(true);
+            }
+            client::Output::Letter { letter, .. } => {
+                sender.letter = Some(letter.map(|letter| letter.map(|bytes| bytes.to_vec())));
+                return Ok(true);
+            }
+            _ => return Ok(true),
+        };
+        self.tick_clock();
+        let sender = &self.phones[phone];
+        let chunk = chunk.and_then(|chunk| sender.chunks.get(&chunk).cloned());
+        let agency = sender.device.user.agency().clone();
+        let host = self.hosts.get_mut(&agency).ok_or("no such agency")?;
+        host.carried.from_devices += 1;
+        host.count(&bytes, chunk.as_ref());
+        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let transition = match &chunk {
+            None => host.engine.device(ctx, &bytes)?,
+            Some(chunk) => {
+                let with = host.engine.device_with_chunk(ctx, &bytes, chunk)?;
+                host.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
+                with.transition
+            }
+        };
+        let done = transition.commit(&mut host.store)?;
+        let reply = done.value;
+        let beside = reply.chunk.as_ref().and_then(|chunk| host.chunks.get(chunk).cloned());
+        self.notify(&agency, done.outputs)?;
+        self.take_in(phone, &reply.bytes, beside)
+    }
+
+    /// Gives a phone a reply, and keeps the chunk beside it if it is the right one.
+    fn take_in(&mut self, phone: usize, reply: &[u8], beside: Option<Vec<u8>>) -> Result<bool, Error> {
+        let phone = &mut self.phones[phone];
+        let ctx = Ctx { now: self.now, store: &phone.store, rng: &mut self.rng };
+        let transition = match &beside {
+            None => phone.engine.receive(ctx, reply)?,
+            Some(chunk) => {
+                let with = phone.engine.receive_with_chunk(ctx, reply, chunk)?;
+                phone.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
+                with.transition
+            }
+        };
+        phone.written += transition.batch().bytes();
+        let done = transition.commit(&mut phone.store)?;
+        phone.outgoing.extend(done.outputs);
+        Ok(true)
+    }
+
+    /// Sends one frame over a link and gives back the acknowledgement.
+    fn carry_frame(&mut self, from: &AgencyId, to: &AgencyId) -> Result<bool, Error> {
+        self.tick_clock();
+        let host = self.hosts.get_mut(from).ok_or("no such agency")?;
+        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let done = host.engine.pump(ctx, to).map_err(|e| format!("pump: {e}"))?.commit(&mut host.store)?;
+        let Some(frame) = done.value else {
+            host.ready.remove(to);
+            return Ok(false);
+        };
+        self.notify(from, done.outputs)?;
+        if let Some((ack, _)) = self.peer(to, &frame, None)? {
+            self.peer(from, &ack, None)?;
+        }
+        Ok(true)
+    }
+
+    /// Gives a server what another one sent; its answer may have a chunk beside it.
+    fn peer(&mut self, at: &AgencyId, bytes: &[u8], chunk: Option<Vec<u8>>) -> Result<Option<Answer>, Error> {
+        let host = self.hosts.get_mut(at).ok_or("no such agency")?;
+        host.carried.from_peers += 1;
+        host.count(bytes, chunk.as_ref());
+        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let taken = match &chunk {
+            None => host.engine.peer(ctx, bytes),
+            Some(chunk) => host.engine.peer_with_chunk(ctx, bytes, chunk).map(|with| {
+                host.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
+                with.transition
+            }),
+        };
+        let transition = match taken {
+            // A suspended agency gets no answer, and goes on trying.
+            Err(error) if error.code() == Code::SuspendedAgency => return Ok(None),
+            taken => taken?,
+        };
+        let done = transition.commit(&mut host.store)?;
+        let answer = done.value.map(|reply| {
+            let beside = reply.chunk.as_ref().and_then(|chunk| host.chunks.get(chunk).cloned());
+            (reply.bytes, beside)
+        });
+        self.notify(at, done.outputs)?;
+        Ok(answer)
+    }
+
+    /// A server's hints: links to pump, devices to wake.
+    pub(super) fn notify(&mut self, agency: &AgencyId, outputs: Vec<server::Output>) -> Result<(), Error> {
+        let mut wake = Vec::new();
+        for output in outputs {
+            let host = self.hosts.get_mut(agency).ok_or("no such agency")?;
+            match output {
+                server::Output::LinkReady(peer) => {
+                    host.ready.insert(peer);
+                }
+                server::Output::DeviceReady(device) => wake.push(device),
+                server::Output::Fetch { peer, message } => {
+                    if let Some((reply, beside)) = self.peer(&peer, &message, None)? {
+                        self.peer(agency, &reply, beside)?;
+                    }
+                }
+                server::Output::RoomReady(room) => {
+                    wake.extend(Server::readers(&host.store, &room, None, 1_000)?);
+                }
+                server::Output::Documents => {
+                    let here = self.phones.iter().map(|phone| &phone.device);
+                    wake.extend(here.filter(|device| device.user.agency() == agency).cloned());
+                }
+                _ => {}
+            }
+        }
+        for device in wake {
+            let phone = self.phones.iter().position(|p| p.device == device && p.online);
+            if let Some(phone) = phone {
+                self.call(phone, |engine, ctx| engine.tick(ctx))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Clocks go on by a millisecond whenever something moves.
+    fn tick_clock(&mut self) {
+        self.now = self.now.plus(Duration::from_millis(1));
+    }
+}
