@@ -1,4 +1,5 @@
 //! Signed documents of every kind as others meet them.
 
 mod envelope_faults;
+mod trust;
 mod vectors;
