@@ -91,6 +91,7 @@ codes! {
     LinkRefused = 326, Refused, "the user's other device said no";
     LinkOver = 327, Refused, "the link code was used";
     UnknownMailbox = 328, Refused, "no such mailbox here";
+    HistoryStays = 329, Refused, "the room's history is not handed over";
 
     // 4xx: rooms
     UnknownRoom = 401, Refused, "no such room here";

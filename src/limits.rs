@@ -60,6 +60,14 @@ pub const MAILBOX_KEPT: Duration = Duration::from_secs(15 * 60);
 pub const LINK_SETTINGS: usize = 64 << 10;
 /// Compared safety numbers in that answer.
 pub const LINK_VERIFIED: usize = 1_024;
+/// The file in which history is handed over, as it is named in that answer.
+pub const LINK_FILE: usize = 512;
+/// How long a device that was endorsed is waited for, to be brought into its user's rooms.
+pub const COMPANION_AWAITED: Duration = Duration::from_secs(7 * 86_400);
+/// How long a history that is handed over can be fetched, at most.
+pub const HISTORY_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// Messages of a history that are imported at one time.
+pub const IMPORTED: usize = 1_024;
 /// How old an enrolment request may be when the registrar decides on it.
 pub const ENROLMENT_AGE: Duration = Duration::from_secs(7 * 86_400);
 /// How far two honest clocks may differ.

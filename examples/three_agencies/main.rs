@@ -49,9 +49,9 @@ fn main() -> ExitCode {
 /// The play, scene by scene. Each adds what it has shown to the list of the last one.
 fn play(photo: Photo) -> Result<(), Error> {
     let mut story = Story::begin()?;
-    linking::play(&mut story)?;
     conversation::begin(&mut story)?;
-    conversation::talk(&mut story)?;
+    let first = conversation::talk(&mut story)?;
+    linking::play(&mut story, first)?;
     conversation::restart(&mut story)?;
     photo::share(&mut story, &photo)?;
     departures::remove(&mut story)?;

@@ -100,7 +100,10 @@ fn told(event: &Event) -> Option<String> {
         }
         Event::Failed { code, .. } => format!("could not: {}", code.text()),
         // What the phone has asked for itself, and others tell.
-        Event::Enrolled | Event::Done { .. } | Event::Sent { .. } | Event::Fetched { .. } => return None,
+        Event::Enrolled | Event::Done { .. } | Event::Sent { .. } | Event::Fetched { .. } => {
+            return None;
+        }
+        Event::History { file, .. } => format!("has the history, {} bytes", file.size),
         other => format!("{other:?}"),
     })
 }

@@ -37,6 +37,8 @@ pub struct Story {
     pub cast: Cast,
     /// Anna's tablet, once it is linked.
     pub tablet: usize,
+    /// The messages that it was handed: their places and ids.
+    pub caught_up: Vec<(u64, MessageId)>,
     /// The room, once it is there.
     pub room: RoomId,
     shown: Vec<(bool, &'static str)>,
@@ -70,7 +72,7 @@ impl Story {
         }
         let cast = Cast { anna, arne, ben, laptop, clara, dora };
         let room = RoomId::from_bytes([0; 16]);
-        Ok(Story { world, cast, tablet: anna, room, shown: Vec::new() })
+        Ok(Story { world, cast, tablet: anna, caught_up: Vec::new(), room, shown: Vec::new() })
     }
 
     /// Begins a new part.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Admission, Party};
+use super::{Admission, Imported, Party};
 use crate::{
     attachment::{ChunkList, FileRef, Header},
     content::{Attachment, Content},
@@ -146,6 +146,17 @@ pub enum Command {
         /// The invitation.
         invitation: u64,
     },
+    /// Take over messages out of a history that another device of the user has handed over
+    /// ([`crate::client::Event::History`]), or out of any other that the app trusts as much: what is said
+    /// about them from now on applies, and they expire, as if they had been read here. Given
+    /// again, it does nothing more. Reactions, edits and other content that is about messages
+    /// is passed over: what it did is in the history. Only once the device has joined the room.
+    Import {
+        /// The room.
+        room: RoomId,
+        /// At most [`crate::limits::IMPORTED`].
+        messages: Vec<Imported>,
+    },
     /// Say who may invite this device without the user being asked. Each of a user's devices
     /// has its own setting.
     SetAdmission {
@@ -203,7 +214,8 @@ impl Command {
             | Command::Withdraw { request }
             | Command::Accept { request, .. }
             | Command::Decline { request, .. } => Some(request),
-            Command::SetAdmission { .. }
+            Command::Import { .. }
+            | Command::SetAdmission { .. }
             | Command::Block { .. }
             | Command::Unblock { .. }
             | Command::MarkVerified { .. }

@@ -2,6 +2,7 @@
 
 use super::Applied;
 use crate::{
+    attachment::FileRef,
     code::Code,
     content::Content,
     identity::{AgencyChange, KeyPurpose},
@@ -112,6 +113,18 @@ pub enum Event {
     Fetched {
         /// The request that fetched it.
         request: RequestId,
+    },
+    /// What was said before this device was there, as another device of the user hands it over:
+    /// all of it is here. [`crate::client::Client::opener`] opens it under this request, the app
+    /// takes from it what it can read ([`crate::client::Command::Import`]), and
+    /// [`crate::client::Command::Discard`] forgets it.
+    History {
+        /// The request, as in [`crate::client::LinkedHistory`].
+        request: RequestId,
+        /// The file; its chunks lie in the host's chunk store.
+        file: FileRef,
+        /// The rooms whose history is in it.
+        rooms: Vec<RoomId>,
     },
     /// People joined since the app asked to send this. It waits for
     /// [`crate::client::Command::Consent`] or [`crate::client::Command::Withdraw`].

@@ -13,6 +13,7 @@ use crate::{
     room::{kind_number, room_kind},
     store::corrupt,
     time::Timestamp,
+    wire,
 };
 
 /// All that any event says; which fields count, `kind` tells.
@@ -70,6 +71,8 @@ struct EventRow {
     keys: Vec<KeyRow>,
     #[prost(bool, tag = "70")]
     verified: bool,
+    #[prost(bytes = "vec", repeated, tag = "75")]
+    rooms: Vec<Vec<u8>>,
 }
 
 /// An agency's key.
@@ -277,6 +280,11 @@ fn fill(row: &mut EventRow, event: &Event) {
         }
         Event::StoreRolledBack => row.kind = 17,
         Event::Fetched { request } => (row.kind, row.request) = (18, request.as_bytes().to_vec()),
+        Event::History { request, file, rooms } => {
+            (row.kind, row.request) = (75, request.as_bytes().to_vec());
+            row.content = wire::encode_body(file).to_vec();
+            row.rooms = rooms.iter().map(|room| room.as_bytes().to_vec()).collect();
+        }
     }
 }
 
@@ -381,6 +389,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             }
         }
         18 => Event::Fetched { request: request()? },
+        75 => Event::History {
+            request: request()?,
+            file: wire::decode_body(&Bytes::from(row.content.clone()))?,
+            rooms: row.rooms.iter().map(|room| RoomId::from_slice(room)).collect::<Result<_>>()?,
+        },
         70 => Event::IdentityChanged {
             user: said(JOINED)?.pop().ok_or(corrupt("event user"))?,
             verified: row.verified,

@@ -39,11 +39,15 @@ impl Call<'_, '_> {
     /// Begins to fetch a file.
     pub(super) fn fetch(&mut self, request: RequestId, file: &FileRef) -> Result<Receipt> {
         file.geometry()?;
-        let receipt = ReceiptRow { at: self.now().as_millis(), ..Default::default() };
-        rows::write(&mut self.draft, keys::receipt(&request), &receipt);
         let row = FetchRow { file: wire::encode_body(file).to_vec(), ..FetchRow::default() };
-        self.ask_fetch(&request, row)?;
+        self.begin_fetch(&request, row)?;
         Ok(Receipt::default())
+    }
+
+    pub(super) fn begin_fetch(&mut self, request: &RequestId, row: FetchRow) -> Result<()> {
+        let receipt = ReceiptRow { at: self.now().as_millis(), ..Default::default() };
+        rows::write(&mut self.draft, keys::receipt(request), &receipt);
+        self.ask_fetch(request, row)
     }
 
     /// Asks for the next step: header and chunk hashes, then chunk after chunk.
@@ -140,7 +144,10 @@ impl Call<'_, '_> {
         row.awaited.clear();
         row.due = u64::MAX;
         rows::write(&mut self.draft, keys::fetch(&request), &row);
-        self.event(&Event::Fetched { request })
+        match row.history {
+            true => self.history_fetched(request),
+            false => self.event(&Event::Fetched { request }),
+        }
     }
 
     /// The own server is fetching it from its origin: asked again soon, then ever later.
@@ -157,7 +164,25 @@ impl Call<'_, '_> {
         Ok(())
     }
 
+    /// The own server does not give it. History may still be on its way there.
+    pub(super) fn fetch_refused(&mut self, awaited: &AwaitedRow, code: Code) -> Result<()> {
+        let request = RequestId::from_slice(&awaited.fetch)?;
+        let row: Option<FetchRow> = rows::read(&self.draft, &keys::fetch(&request), "attachment")?;
+        let Some(mut row) = row else { return Ok(()) };
+        let later = matches!(code, Code::UnknownBlob | Code::BlobIncomplete);
+        if row.history && later && self.now() < file(&row)?.expires_at {
+            row.due = self.retry_at(row.attempts).as_millis();
+            rows::write(&mut self.draft, keys::fetch(&request), &row);
+            return Ok(());
+        }
+        self.fetch_failed(&request, code)
+    }
+
     pub(super) fn fetch_failed(&mut self, request: &RequestId, code: Code) -> Result<()> {
+        let row: Option<FetchRow> = rows::read(&self.draft, &keys::fetch(request), "attachment")?;
+        if row.is_some_and(|row| row.history) {
+            self.draft.delete(keys::history());
+        }
         self.forget_fetch(request)?;
         self.event(&Event::Failed { request: *request, code })
     }

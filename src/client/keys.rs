@@ -1,7 +1,7 @@
 //! Where the client's rows are (SPEC "State at rest").
 
 use crate::{
-    ids::{MessageId, RequestId, RoomId},
+    ids::{DeviceId, MessageId, RequestId, RoomId},
     store::{Key, KeyBuilder},
 };
 
@@ -178,6 +178,31 @@ pub(super) fn blocked(name: &str) -> Key {
 /// What another device of the user told this one when it linked it.
 pub(super) fn linked() -> Key {
     KeyBuilder::table("c/linked").build()
+}
+
+/// The history that another device hands over.
+pub(super) fn history() -> Key {
+    KeyBuilder::table("c/history").build()
+}
+
+/// Prefix of [`companion`].
+pub(super) fn companions() -> Key {
+    KeyBuilder::table("t/").build()
+}
+
+/// A device of the user that this one has endorsed.
+pub(super) fn companion(device: &DeviceId) -> Key {
+    KeyBuilder::table("t/").fixed(device.as_bytes()).build()
+}
+
+/// Prefix of [`upload`].
+pub(super) fn uploads() -> Key {
+    KeyBuilder::table("z/").build()
+}
+
+/// A file on its way to the server that no message shares.
+pub(super) fn upload(request: &RequestId) -> Key {
+    KeyBuilder::table("z/").fixed(request.as_bytes()).build()
 }
 
 /// Prefix of [`verified`].

@@ -6,17 +6,20 @@ use bytes::Bytes;
 use super::{
     Client, Output,
     call::Call,
-    enrol, keys, reach,
-    rows::{self, LinkedRow, RoomRow},
+    enrol,
+    history::History,
+    keys, reach, rooms,
+    rows::{self, HistoryRow, LinkedRow},
     safety,
 };
 use crate::{
+    attachment::FileRef,
     code::Code,
     error::{Error, Result, ensure},
-    identity::{Asking, Candidate, Handover, Newcomer, Sponsor, VerifiedDevice},
+    identity::{Asking, Candidate, HandedHistory, Handover, Newcomer, Sponsor, VerifiedDevice},
     ids::{Hash, RequestId, RoomId},
     limits,
-    store::{Ctx, Draft, Store, Transition, corrupt},
+    store::{Ctx, Draft, Store, Transition},
     wire::{
         self,
         device::{DeviceMessage, LinkGuest, LinkHost, LinkLetter, ReplyBody, RequestBody, ServerReply},
@@ -32,8 +35,34 @@ pub struct Linked {
     pub request: Vec<u8>,
     /// The app's word to itself.
     pub settings: Vec<u8>,
-    /// The user's rooms, which the user's other devices bring this one into.
+    /// The user's rooms, which the device that has answered brings this one into by itself.
     pub rooms: Vec<RoomId>,
+    /// What was said before, if this device has asked for it and is handed anything. It is
+    /// fetched by itself once the device is enrolled: [`Event::History`](super::Event::History), or
+    /// [`Event::Failed`](super::Event::Failed).
+    pub history: Option<LinkedHistory>,
+}
+
+/// A history that is handed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkedHistory {
+    /// Under which it is fetched.
+    pub request: RequestId,
+    /// The rooms whose history is in it.
+    pub rooms: Vec<RoomId>,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// What goes with a yes.
+#[derive(Clone, Debug, Default)]
+pub struct Confirmation {
+    /// The app's word to itself, at most [`limits::LINK_SETTINGS`] bytes.
+    pub settings: Vec<u8>,
+    /// What was said before: only to a device that asks for it
+    /// ([`Candidate::asks_history`]), and if the user agrees.
+    pub history: Option<History>,
 }
 
 impl Client {
@@ -48,26 +77,40 @@ impl Client {
         Ok(Sponsor::open(user, now, call.draft.rng()))
     }
 
-    /// The user has been shown who asks, and says yes: endorses the device and tells it what it
-    /// needs, with at most [`limits::LINK_SETTINGS`] bytes of the app's own. Gives the reply. A no
-    /// is [`Candidate::refuse`].
+    /// The user has been shown who asks, and says yes: endorses the device, tells it what it
+    /// needs, and from now on brings it into every room as soon as it is enrolled. Gives the
+    /// reply. A no is [`Candidate::refuse`].
     ///
     /// # Errors
     /// [`Code::NotReady`] before enrolment; [`Code::TooLong`]; [`Code::Expired`] if the user took too
     /// long; [`Code::CertificateMismatch`] for a request to another user's device; what the rules
-    /// of the user's chain demand.
-    pub fn confirm_link(&mut self, ctx: Ctx<'_>, candidate: Candidate, settings: Vec<u8>) -> Result<Vec<u8>> {
-        let call = Call::ready(ctx, &mut self.cache)?;
+    /// of the user's chain demand. For a history: [`Code::BadArgument`] if the device has not
+    /// asked, for no rooms or for an expiry that is not within [`limits::HISTORY_KEPT`];
+    /// [`Code::HistoryStays`] for a room that is not among [`Client::history_rooms`]; as for
+    /// [`Command::Share`](super::Command::Share) if the file does not fit together.
+    pub fn confirm_link(
+        &mut self,
+        ctx: Ctx<'_>,
+        candidate: Candidate,
+        with: Confirmation,
+    ) -> Result<Transition<Vec<u8>, Output>> {
+        let mut call = Call::ready(ctx, &mut self.cache)?;
+        let Confirmation { settings, history } = with;
         ensure(settings.len() <= limits::LINK_SETTINGS, Code::TooLong, "settings")?;
+        ensure(candidate.asks_history() || history.is_none(), Code::BadArgument, "nobody asked for history")?;
         let chain = call.directory.chain(&call.draft, &call.account.device.user)?;
         let chain = chain.ok_or(Error::new(Code::NotReady, "device is not enrolled"))?;
-        let handover = call.handover(settings, chain.identity())?;
-        candidate.confirm(&chain, &call.account.key, handover, call.now())
+        let mut handover = call.handover(settings, chain.identity())?;
+        handover.history = history.map(|history| call.hand_over(history)).transpose()?;
+        call.expect_companion(candidate.device())?;
+        let reply = candidate.confirm(&chain, &call.account.key, handover, call.now())?;
+        call.finish(reply)
     }
 
     /// The user has been shown whose device this is to be ([`Newcomer::user`]), and says yes: makes
-    /// the device, unless the store holds it since an earlier try, and asks. Gives the request, for
-    /// the device that shows the code.
+    /// the device, unless the store holds it since an earlier try, and asks; `history`, whether
+    /// the user wants to have here what was said before. Gives the request, for the device that
+    /// shows the code.
     ///
     /// # Errors
     /// [`Code::CertificateMismatch`] if the store holds another user's device; [`Code::BadArgument`]
@@ -77,6 +120,7 @@ impl Client {
         ctx: Ctx<'_>,
         newcomer: Newcomer,
         name: &str,
+        history: bool,
     ) -> Result<Transition<(Vec<u8>, Asking), Output>> {
         let mut draft = Draft::new(ctx);
         let device = match enrol::unenrolled(&draft)? {
@@ -84,7 +128,7 @@ impl Client {
             None => enrol::make(&mut draft, newcomer.user().clone())?,
         };
         let now = draft.now();
-        let asked = newcomer.ask(&device, name, now, draft.rng())?;
+        let asked = newcomer.ask(&device, (name, history), now, draft.rng())?;
         draft.finish(asked)
     }
 
@@ -93,7 +137,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Code::LinkRefused`]; [`Code::Expired`]; [`Code::BadCiphertext`] if it is not the reply to
-    /// this request; [`Code::CertificateMismatch`] if it is not for this device.
+    /// this request; [`Code::CertificateMismatch`] if it is not for this device; [`Code::BadField`] or
+    /// [`Code::BadGeometry`] for a history that nobody asked for or that is none.
     pub fn linked(
         &mut self,
         ctx: Ctx<'_>,
@@ -104,6 +149,10 @@ impl Client {
         let device = enrol::unenrolled(&draft)?.ok_or(Error::new(Code::NotReady, "no device"))?;
         let now = draft.now();
         let said = asking.receive(&device, reply, now)?;
+        let history = said.history.map(|history| told_history(&mut draft, history)).transpose()?;
+        if history.is_none() {
+            draft.delete(keys::history());
+        }
         draft.expect_unchanged(keys::linked())?;
         let row = LinkedRow { identity: said.identity.as_bytes().to_vec(), request: said.request.to_vec() };
         rows::write(&mut draft, keys::linked(), &row);
@@ -114,7 +163,8 @@ impl Client {
         for (user, number) in &said.verified {
             draft.put(keys::verified(user), number.to_vec());
         }
-        draft.finish(Linked { request: said.request.to_vec(), settings: said.settings, rooms: said.rooms })
+        let (request, settings, rooms) = (said.request.to_vec(), said.settings, said.rooms);
+        draft.finish(Linked { request, settings, rooms, history })
     }
 
     /// What [`Client::linked`] gave for the registrar, until the device is enrolled.
@@ -174,6 +224,22 @@ impl Client {
     }
 }
 
+/// Keeps what the device is told of a history, until it is enrolled and can fetch it (SPEC V-383).
+fn told_history(draft: &mut Draft<'_>, history: HandedHistory) -> Result<LinkedHistory> {
+    let device = enrol::device(draft.snapshot())?;
+    let file: FileRef = wire::decode_body(&history.file)?;
+    file.geometry()?;
+    ensure(file.origin == *device.user.agency(), Code::BadField, "history at another agency")?;
+    let request = RequestId::random(draft.rng());
+    let row = HistoryRow {
+        request: request.as_bytes().to_vec(),
+        file: history.file.to_vec(),
+        rooms: history.rooms.iter().map(|room| room.as_bytes().to_vec()).collect(),
+    };
+    rows::write(draft, keys::history(), &row);
+    Ok(LinkedHistory { request, rooms: history.rooms, size: file.size })
+}
+
 fn linked(store: &dyn Store) -> Result<Option<LinkedRow>> {
     store.get(&keys::linked())?.map(|row| rows::parse(&row, "link")).transpose()
 }
@@ -181,14 +247,7 @@ fn linked(store: &dyn Store) -> Result<Option<LinkedRow>> {
 impl Call<'_, '_> {
     /// What the next device is told.
     fn handover(&self, settings: Vec<u8>, identity: &Hash) -> Result<Handover> {
-        let mut rooms = Vec::new();
-        let prefix = keys::rooms();
-        for (key, row) in self.draft.scan(&prefix, None, limits::SYNC_ROOMS)? {
-            let row: RoomRow = rows::parse(&row, "room")?;
-            if row.active && !row.declined {
-                rooms.push(RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?);
-            }
-        }
+        let rooms = rooms::taken_part_in(&self.draft)?;
         let mut blocked: Vec<String> =
             reach::blocked(&self.draft)?.iter().map(|party| party.name().to_owned()).collect();
         blocked.sort();
@@ -203,6 +262,7 @@ impl Call<'_, '_> {
             admission: reach::admission_number(reach::admission(&self.draft)?),
             blocked,
             verified,
+            history: None,
         })
     }
 

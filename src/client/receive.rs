@@ -51,6 +51,7 @@ impl Call<'_, '_> {
                 self.failed(&reply.request_id, awaited, code, failure.retry_at.as_millis())
             }
             (ReplyBody::Done, _) if self.account.row.enrol == reply.request_id.as_bytes() => self.enrolled(),
+            (ReplyBody::Done, Some(awaited)) if !awaited.upload.is_empty() => self.upload_answered(&awaited),
             (ReplyBody::Done, Some(awaited)) if awaited.item > 0 => {
                 let room = RoomId::from_slice(&awaited.room)?;
                 match self.item(&room, awaited.item)? {
@@ -202,8 +203,12 @@ impl Call<'_, '_> {
         for package in keys.packages {
             match self.check_package(&package) {
                 Ok(checked) if checked.device.device().user == *user => {
-                    if *checked.device.device() != self.account.device {
+                    let device = checked.device.device();
+                    if *device != self.account.device {
                         good.push(package.to_vec());
+                    }
+                    if device.user == self.account.device.user {
+                        self.companion_is_there(device)?;
                     }
                 }
                 Ok(_) => code = Code::CertificateMismatch,
@@ -366,7 +371,10 @@ impl Call<'_, '_> {
             return self.no_material(awaited.invitation, code);
         }
         if !awaited.fetch.is_empty() {
-            return self.fetch_failed(&RequestId::from_slice(&awaited.fetch)?, code);
+            return self.fetch_refused(&awaited, code);
+        }
+        if !awaited.upload.is_empty() {
+            return self.upload_refused(&awaited, code, retry_at);
         }
         let room = RoomId::from_slice(&awaited.room)?;
         let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };

@@ -47,6 +47,19 @@ pub(super) fn all(store: &dyn Store) -> Result<Vec<Room>> {
     stored.iter().filter_map(|row| one(row).transpose()).collect()
 }
 
+/// The rooms that the device takes part in, ascending.
+pub(super) fn taken_part_in(store: &dyn Store) -> Result<Vec<RoomId>> {
+    let prefix = keys::rooms();
+    let mut rooms = Vec::new();
+    for (key, row) in store.scan(&prefix, None, limits::SYNC_ROOMS)? {
+        let row: RoomRow = rows::parse(&row, "room")?;
+        if row.active && !row.declined {
+            rooms.push(RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?);
+        }
+    }
+    Ok(rooms)
+}
+
 /// A room, unless the device is there only to leave.
 fn room(id: &[u8], row: &[u8]) -> Result<Option<Room>> {
     let row: RoomRow = rows::parse(row, "room")?;
@@ -78,6 +91,8 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::all_asked(),
         keys::all_blocked(),
         keys::fetches(),
+        keys::uploads(),
+        keys::companions(),
         keys::events(),
         keys::expiring_messages(),
         keys::receipts(),

@@ -381,6 +381,69 @@ pub(super) struct FetchRow {
     pub(super) due: u64,
     #[prost(uint32, tag = "7")]
     pub(super) attempts: u32,
+    /// It is history that another device hands over: it may come to the server only later.
+    #[prost(bool, tag = "8")]
+    pub(super) history: bool,
+}
+
+/// A file on its way to the server that no message shares.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct UploadRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) blob: Vec<u8>,
+    /// The server has the announcement.
+    #[prost(bool, tag = "2")]
+    pub(super) announced: bool,
+    /// How many chunks the server has.
+    #[prost(uint64, tag = "3")]
+    pub(super) done: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) chunks: u64,
+    /// The request that is unanswered.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(super) awaited: Vec<u8>,
+    #[prost(uint64, tag = "6")]
+    pub(super) due: u64,
+    #[prost(uint32, tag = "7")]
+    pub(super) attempts: u32,
+    /// When the file expires, in milliseconds.
+    #[prost(uint64, tag = "8")]
+    pub(super) until: u64,
+}
+
+/// The history that another device hands over, until it is here.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct HistoryRow {
+    /// Under which it is fetched.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) request: Vec<u8>,
+    /// The file, encoded as in a message.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) file: Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub(super) rooms: Vec<Vec<u8>>,
+}
+
+/// A device of the user that this one has endorsed, until it is in all rooms.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CompanionRow {
+    /// When to go on, in milliseconds.
+    #[prost(uint64, tag = "1")]
+    pub(super) due: u64,
+    #[prost(uint32, tag = "2")]
+    pub(super) attempts: u32,
+    /// Until when it is waited for, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(super) until: u64,
+    /// It can be invited.
+    #[prost(bool, tag = "4")]
+    pub(super) there: bool,
+    /// The last room looked at; empty at the beginning.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(super) after: Vec<u8>,
+    /// It was missing in one of those looked at.
+    #[prost(bool, tag = "6")]
+    pub(super) lacking: bool,
 }
 
 /// The last synchronisation that was asked for.
@@ -453,6 +516,9 @@ pub(super) struct AwaitedRow {
     /// The app's request that fetches an attachment; empty if none.
     #[prost(bytes = "vec", tag = "4")]
     pub(super) fetch: Vec<u8>,
+    /// The app's request that uploads a file; empty if none.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(super) upload: Vec<u8>,
 }
 
 /// What a request of the app became.

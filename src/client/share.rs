@@ -33,22 +33,11 @@ impl Call<'_, '_> {
         (header, list): (&Header, &ChunkList),
     ) -> Result<Receipt> {
         let file = attachment.file().clone();
-        let home = self.account.device.user.agency();
-        ensure(file.origin == *home, Code::BadArgument, "the file's origin is another agency")?;
-        Verifier::with_root(&file.root, header, list.clone(), file.padded_size)?;
         let mut session = self.open(&room)?;
         session.has_room()?;
         ensure(session.row.active, Code::UnknownRoom, "the room is not founded yet")?;
         may_send(session.member.state(), &self.account.device)?;
-
-        let info = InfoRow {
-            header: header.to_bytes().to_vec(),
-            chunk_hashes: list.as_bytes().to_vec(),
-            padded: file.padded_size,
-            capability_hash: file.capability().hash().as_bytes().to_vec(),
-            expires_at: file.expires_at.as_millis(),
-        };
-        rows::write(&mut self.draft, keys::share_info(&file.blob), &info);
+        self.keep_info(&file, (header, list))?;
         let work = ShareWork {
             message: Some(self.message_work(&session, &Content::from(attachment), lifetime)?),
             blob: file.blob.as_bytes().to_vec(),
@@ -63,14 +52,27 @@ impl Call<'_, '_> {
         self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"))
     }
 
+    /// Keeps what a file is announced with, if it fits together.
+    pub(super) fn keep_info(&mut self, file: &FileRef, (header, list): (&Header, &ChunkList)) -> Result<()> {
+        let home = self.account.device.user.agency();
+        ensure(file.origin == *home, Code::BadArgument, "the file's origin is another agency")?;
+        Verifier::with_root(&file.root, header, list.clone(), file.padded_size)?;
+        let info = InfoRow {
+            header: header.to_bytes().to_vec(),
+            chunk_hashes: list.as_bytes().to_vec(),
+            padded: file.padded_size,
+            capability_hash: file.capability().hash().as_bytes().to_vec(),
+            expires_at: file.expires_at.as_millis(),
+        };
+        rows::write(&mut self.draft, keys::share_info(&file.blob), &info);
+        Ok(())
+    }
+
     /// Asks for the next step of an upload: the announcement, then chunk after chunk.
     fn ask_share(&mut self, room: &RoomId, item: &mut Item) -> Result<()> {
         let Work::Share(share) = item.work()? else { return Err(corrupt("not an upload")) };
         let blob = BlobId::from_slice(&share.blob)?;
-        let (body, index) = match share.announced {
-            false => (RequestBody::BlobBegin(self.announcement(&blob)?), None),
-            true => (RequestBody::BlobPut(BlobPut { blob, index: share.done }), Some(share.done)),
-        };
+        let (body, index) = self.upload_step(blob, share.announced.then_some(share.done))?;
         let id = self.random_id();
         let bytes = self.request(id, body);
         item.row.submission = bytes.to_vec();
@@ -84,7 +86,16 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    fn send_step(&mut self, blob: BlobId, index: Option<u64>, bytes: bytes::Bytes) {
+    /// One step of an upload: the announcement, or a chunk.
+    pub(super) fn upload_step(&self, blob: BlobId, index: Option<u64>) -> Result<(RequestBody, Option<u64>)> {
+        let body = match index {
+            None => RequestBody::BlobBegin(self.announcement(&blob)?),
+            Some(index) => RequestBody::BlobPut(BlobPut { blob, index }),
+        };
+        Ok((body, index))
+    }
+
+    pub(super) fn send_step(&mut self, blob: BlobId, index: Option<u64>, bytes: bytes::Bytes) {
         let origin = self.account.device.user.agency().clone();
         self.output(match index {
             Some(index) => Output::send_with(bytes, ChunkRef { origin, blob, index }),

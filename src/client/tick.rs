@@ -32,9 +32,11 @@ impl Call<'_, '_> {
     pub(super) fn remind(&mut self, all: bool) -> Result<()> {
         self.remind_outbox(all)?;
         self.remind_rooms(all)?;
+        self.remind_companions(all)?;
         self.remind_invitations(all)?;
         self.remind_asked()?;
         self.remind_fetches(all)?;
+        self.remind_uploads(all)?;
         self.remind_publishing(all)?;
         self.remind_enrolment(all)?;
         self.sweep()?;
@@ -268,6 +270,7 @@ impl Call<'_, '_> {
             row.enrol_refused = 0;
         })?;
         self.event(&Event::Enrolled)?;
+        self.begin_history()?;
         self.offer_first_packages()
     }
 }

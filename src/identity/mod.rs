@@ -128,7 +128,7 @@ pub(crate) use enrolment::DeviceOffer;
 pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar};
 pub use federation::{Federation, RootKey};
 pub use linking::{Asking, Candidate, LinkCode, LinkDigits, Newcomer, Sponsor};
-pub(crate) use linking::{Handover, LinkReply, LinkRequest};
+pub(crate) use linking::{HandedHistory, Handover, LinkReply, LinkRequest};
 pub use list_change::AgencyChange;
 pub use operational_key::{KeyPurpose, OperationalKey};
 pub use revocation::{Revocation, RevocationList};

@@ -19,7 +19,7 @@ use crate::{
         Attachment, Content, Delete, Edit, Frame, Location, Reaction, ReceiptKind, Receipts, Seen, Text,
     },
     identity::{
-        Handover, NewDevice, Newcomer, RecoveryKey, Sponsor, UserKind,
+        HandedHistory, Handover, NewDevice, Newcomer, RecoveryKey, Sponsor, UserKind,
         fixture::{TestDevice, TestFederation, key, now, rng},
     },
     ids::{AgencyId, BlobId, Hash, MessageId, RequestId, RoomId, UserId},
@@ -98,7 +98,7 @@ fn link_messages() -> (Bytes, Bytes, Bytes) {
     let user = new.device().user.clone();
     let sponsor = Sponsor::open(user.clone(), now(), &mut rng(6));
     let newcomer = Newcomer::read(&sponsor.code().text(), now()).unwrap();
-    let (request, _) = newcomer.ask(&new, "Tablet", now(), &mut rng(7)).unwrap();
+    let (request, _) = newcomer.ask(&new, ("Tablet", true), now(), &mut rng(7)).unwrap();
     let (_, chain) = anna.enrolment.verify(&TestFederation::new().anchor, now()).unwrap();
     let said = Handover {
         request: Bytes::from_static(b"a request"),
@@ -108,6 +108,10 @@ fn link_messages() -> (Bytes, Bytes, Bytes) {
         admission: 2,
         blocked: vec!["b.example".into(), "ben@a.example".into()],
         verified: vec![(user, vec![1; 65].into())],
+        history: Some(HandedHistory {
+            file: Bytes::from_static(b"a file"),
+            rooms: vec![RoomId::from_bytes([1; 16])],
+        }),
     };
     let candidate = sponsor.receive(&request, now()).unwrap();
     let reply = candidate.confirm(&chain, anna.new.key(), said.clone(), now()).unwrap();

@@ -1980,16 +1980,19 @@ pub struct LinkIntroduction {
     /// What people call the device, as it is shown to be confirmed: 1 to 253 bytes.
     #[prost(string, tag = "5")]
     pub name: ::prost::alloc::string::String,
+    /// Whether it asks for what was said before in the user's rooms.
+    #[prost(bool, tag = "6")]
+    pub history: bool,
 }
 /// Whether it is to be one of the user's.
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct LinkAnswer {
     /// Exactly one: yes, with everything that it needs,
-    #[prost(message, optional, tag = "6")]
+    #[prost(message, optional, tag = "7")]
     pub welcome: ::core::option::Option<LinkWelcome>,
     /// or no, and why: a number of the registry of error codes.
-    #[prost(uint32, tag = "7")]
+    #[prost(uint32, tag = "8")]
     pub refused: u32,
 }
 /// What a device tells the next one of its user.
@@ -2018,6 +2021,21 @@ pub struct LinkWelcome {
     /// Safety numbers that the user has compared, ordered by user. At most 1,024.
     #[prost(message, repeated, tag = "7")]
     pub verified: ::prost::alloc::vec::Vec<LinkVerified>,
+    /// What was said before, if the new device asked for it; absent if nothing is handed over.
+    #[prost(message, optional, tag = "8")]
+    pub history: ::core::option::Option<LinkHistory>,
+}
+/// What was said before, as the user's apps tell it to one another.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkHistory {
+    /// A FileRef, at most 512 bytes: of a sealed file whose form is the app's own, at the server of
+    /// the user's agency. It may be there only after a while.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub file: ::prost::bytes::Bytes,
+    /// The rooms whose history is in it, 16 bytes each, ascending. 1 to 4,096, of those in the welcome.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub rooms: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// A safety number that was compared.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2781,12 +2799,13 @@ impl super::shape::Shaped for LinkIntroduction {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkIntroduction", &[
         super::shape::Field::new(4, "offer", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "name", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "history", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for LinkAnswer {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkAnswer", &[
-        super::shape::Field::new(6, "welcome", super::shape::Kind::Message(&LinkWelcome::SHAPE)),
-        super::shape::Field::new(7, "refused", super::shape::Kind::Number),
+        super::shape::Field::new(7, "welcome", super::shape::Kind::Message(&LinkWelcome::SHAPE)),
+        super::shape::Field::new(8, "refused", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for LinkWelcome {
@@ -2798,6 +2817,13 @@ impl super::shape::Shaped for LinkWelcome {
         super::shape::Field::new(5, "admission", super::shape::Kind::Number),
         super::shape::Field::new(6, "blocked", super::shape::Kind::Bytes),
         super::shape::Field::new(7, "verified", super::shape::Kind::Message(&LinkVerified::SHAPE)),
+        super::shape::Field::new(8, "history", super::shape::Kind::Message(&LinkHistory::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkHistory {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkHistory", &[
+        super::shape::Field::new(1, "file", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "rooms", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkVerified {

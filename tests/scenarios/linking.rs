@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::*;
 use verbund::{
-    client::{Admission, Client, Command, Event, Linked, Output, Party},
+    client::{Admission, Client, Command, Confirmation, Event, Linked, Output, Party},
     code::Code,
     error::Result,
     identity::{Asking, Candidate, Newcomer, Sponsor},
@@ -37,7 +37,7 @@ impl Tablet {
     fn ask(&mut self, net: &mut Net, text: &str) -> Result<(Vec<u8>, Asking)> {
         let newcomer = Newcomer::read(text, net.now)?;
         let ctx = Ctx { now: net.now, store: &self.store, rng: &mut net.rng };
-        let asked = self.engine.ask_to_link(ctx, newcomer, "Anna's tablet")?;
+        let asked = self.engine.ask_to_link(ctx, newcomer, "Anna's tablet", false)?;
         Ok(asked.commit(&mut self.store).unwrap().value)
     }
 
@@ -62,7 +62,8 @@ fn show(net: &mut Net, phone: usize) -> Sponsor {
 fn confirm(net: &mut Net, phone: usize, candidate: Candidate) -> Result<Vec<u8>> {
     let phone = &mut net.phones[phone];
     let ctx = Ctx { now: net.now, store: &phone.store, rng: &mut net.rng };
-    phone.engine.confirm_link(ctx, candidate, b"dark".to_vec())
+    let with = Confirmation { settings: b"dark".to_vec(), ..Confirmation::default() };
+    Ok(phone.engine.confirm_link(ctx, candidate, with)?.commit(&mut phone.store).unwrap().value)
 }
 
 /// A tablet that Anna's phone has endorsed, and what it was told.
@@ -255,8 +256,8 @@ fn settings_have_a_bound() {
     let candidate = sponsor.receive(&request, net.now).unwrap();
     let phone = &mut net.phones[ANNA];
     let ctx = Ctx { now: net.now, store: &phone.store, rng: &mut net.rng };
-    let settings = vec![0; limits::LINK_SETTINGS + 1];
-    assert_eq!(code(phone.engine.confirm_link(ctx, candidate, settings)), Code::TooLong);
+    let with = Confirmation { settings: vec![0; limits::LINK_SETTINGS + 1], ..Confirmation::default() };
+    assert_eq!(code(phone.engine.confirm_link(ctx, candidate, with)), Code::TooLong);
 }
 
 /// A letter out of a mailbox.

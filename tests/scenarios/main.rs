@@ -5,13 +5,13 @@
 #[path = "../../examples/three_agencies/federation.rs"]
 mod federation;
 mod support;
-mod world {
-    //! What the federation's desk needs of its host.
-    pub type Error = Box<dyn std::error::Error>;
-}
+#[allow(dead_code)] // as above
+#[path = "../../examples/three_agencies/world/mod.rs"]
+mod world;
 
 mod content;
 mod engine;
+mod history;
 mod hubs;
 mod invitations;
 mod isolation;

@@ -56,11 +56,12 @@ fn same_everywhere(story: &Story) -> Result<bool, Error> {
     Ok(first.is_some() && place(story.tablet)? == first && place(story.cast.ben)? == first)
 }
 
-/// The places and ids of all messages that a phone knows, its own included.
+/// The places and ids of all messages that a phone knows, its own and what it was handed included.
 fn history(story: &Story, phone: usize) -> Vec<(u64, MessageId)> {
+    let before = if phone == story.tablet { story.caught_up.as_slice() } else { &[] };
     let known = story.world.phones[phone].events.iter().filter_map(|event| match event {
         Event::Message { seq, id, .. } | Event::Sent { seq, id, .. } => Some((*seq, *id)),
         _ => None,
     });
-    known.collect()
+    before.iter().copied().chain(known).collect()
 }

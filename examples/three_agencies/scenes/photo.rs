@@ -21,7 +21,7 @@ pub fn share(story: &mut Story, photo: &Photo) -> Result<(), Error> {
     let Photo { path, name, size, .. } = photo;
     story.chapter(&format!("Anna shares {name}, {size} bytes, sealed under a key of its own"));
     let (room, anna) = (story.room, story.cast.anna);
-    let (sealed, file_ref) = seal(&mut story.world, anna, &mut File::open(path)?, *size)?;
+    let (sealed, file_ref) = seal(&mut story.world, anna, (&mut File::open(path)?, *size), 30 * DAY)?;
     let media_type = if name.ends_with(".png") { "image/png" } else { "application/octet-stream" };
     let mut attachment =
         Attachment::new(file_ref, media_type)?.captioned("Whoever sees it, call the lighthouse")?;
@@ -59,12 +59,12 @@ fn shared(story: &Story, phone: usize) -> Option<FileRef> {
     })
 }
 
-/// Seals what `source` gives, `size` bytes, into the phone's chunk store.
+/// Seals what `source` gives, `size` bytes, into the phone's chunk store; servers keep it so long.
 pub fn seal(
     world: &mut World,
     phone: usize,
-    source: &mut impl Read,
-    size: u64,
+    (source, size): (&mut impl Read, u64),
+    kept: Duration,
 ) -> Result<(Sealed, FileRef), Error> {
     let origin = world.phones[phone].device.user.agency().clone();
     let blob = BlobId::random(&mut world.rng);
@@ -81,7 +81,7 @@ pub fn seal(
         return Err("the file has grown while it was read".into());
     }
     let sealed = sealer.finish()?;
-    let file_ref = sealed.file_ref(blob, origin, world.now.plus(30 * DAY));
+    let file_ref = sealed.file_ref(blob, origin, world.now.plus(kept));
     Ok((sealed, file_ref))
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct LinkReply {
 pub(super) struct Introduction {
     pub(super) offer: Bytes,
     pub(super) name: String,
+    /// Whether it asks for what was said before.
+    pub(super) history: bool,
 }
 
 /// Whether it is to be one of the user's.
@@ -54,6 +56,16 @@ pub(crate) struct Handover {
     pub(crate) blocked: Vec<String>,
     /// Safety numbers, ordered by user.
     pub(crate) verified: Vec<(UserId, Bytes)>,
+    pub(crate) history: Option<HandedHistory>,
+}
+
+/// What was said before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HandedHistory {
+    /// The encoded reference of the file.
+    pub(crate) file: Bytes,
+    /// The rooms whose history is in it, ascending.
+    pub(crate) rooms: Vec<RoomId>,
 }
 
 impl Wire for LinkRequest {
@@ -93,11 +105,11 @@ impl Wire for Introduction {
     fn parse(proto: Self::Proto) -> Result<Self> {
         check_name(&proto.name)?;
         let offer = fields::filled(proto.offer, limits::DEVICE_OFFER, "device offer")?;
-        Ok(Introduction { offer, name: proto.name })
+        Ok(Introduction { offer, name: proto.name, history: proto.history })
     }
 
     fn to_proto(&self) -> Self::Proto {
-        proto::LinkIntroduction { offer: self.offer.clone(), name: self.name.clone() }
+        proto::LinkIntroduction { offer: self.offer.clone(), name: self.name.clone(), history: self.history }
     }
 }
 
@@ -161,10 +173,15 @@ impl Wire for Handover {
             admission: u32::try_from(fields::below(proto.admission.into(), 4, "admission")?).unwrap_or(0),
             blocked: repeated(proto.blocked, (0, limits::BLOCKED), "blocked", party)?,
             verified: repeated(proto.verified, (0, limits::LINK_VERIFIED), "verified", number)?,
+            history: proto.history.map(HandedHistory::parse).transpose()?,
         };
         fields::ascending(&handover.rooms, |room| room, "rooms")?;
         fields::ascending(&handover.blocked, |name| name, "blocked")?;
         fields::ascending(&handover.verified, |(user, _)| user.as_str(), "verified")?;
+        // V-383
+        let told = |room: &RoomId| handover.rooms.binary_search(room).is_ok();
+        let within = handover.history.iter().flat_map(|history| &history.rooms).all(told);
+        ensure(within, Code::BadField, "history of another room")?;
         Ok(handover)
     }
 
@@ -181,6 +198,27 @@ impl Wire for Handover {
             admission: self.admission,
             blocked: self.blocked.clone(),
             verified: self.verified.iter().map(number).collect(),
+            history: self.history.as_ref().map(Wire::to_proto),
+        }
+    }
+}
+
+impl Wire for HandedHistory {
+    type Proto = proto::LinkHistory;
+    const MAX: usize = limits::LINK_REPLY;
+    const NAME: &'static str = "history";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let room = |id: Bytes| RoomId::from_slice(&id);
+        let rooms = repeated(proto.rooms, (1, limits::SYNC_ROOMS), "rooms", room)?;
+        fields::ascending(&rooms, |room| room, "rooms")?;
+        Ok(HandedHistory { file: fields::filled(proto.file, limits::LINK_FILE, "file")?, rooms })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkHistory {
+            file: self.file.clone(),
+            rooms: self.rooms.iter().map(|room| fields::raw(room.as_bytes())).collect(),
         }
     }
 }

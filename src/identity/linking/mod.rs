@@ -24,7 +24,7 @@ mod tests;
 use core::fmt;
 
 pub use code::LinkCode;
-pub(crate) use message::{Handover, LinkReply, LinkRequest};
+pub(crate) use message::{HandedHistory, Handover, LinkReply, LinkRequest};
 pub use newcomer::{Asking, Newcomer};
 pub use sponsor::{Candidate, Sponsor};
 

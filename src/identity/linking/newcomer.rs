@@ -43,7 +43,8 @@ impl Newcomer {
     }
 
     /// Yes: gives the request, for the device that shows the code. `name` is what its user is
-    /// shown, at most [`limits::NAME`](crate::limits::NAME) bytes in one line.
+    /// shown, at most [`limits::NAME`](crate::limits::NAME) bytes in one line; `history`, whether
+    /// the user wants to have here what was said before.
     ///
     /// # Errors
     /// [`Code::Expired`] later than [`limits::LINK_STEP`](crate::limits::LINK_STEP) after the code
@@ -52,7 +53,7 @@ impl Newcomer {
     pub fn ask(
         self,
         device: &NewDevice,
-        name: &str,
+        (name, history): (&str, bool),
         now: Timestamp,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<(Vec<u8>, Asking)> {
@@ -61,7 +62,7 @@ impl Newcomer {
         let same = device.device().user == *self.code.user();
         ensure(same, Code::CertificateMismatch, "another user's code")?;
         let offer = DeviceOffer::verify(&device.offer(now).into())?;
-        let introduction = Introduction { offer: offer.bytes().clone(), name: name.to_owned() };
+        let introduction = Introduction { offer: offer.bytes().clone(), name: name.to_owned(), history };
         let (psk, info) = (self.code.psk(), self.code.info());
         let sealed = self.code.key().seal_psk(&psk, info.as_bytes(), &encode_body(&introduction), rng)?;
         let Sealed { enc, ciphertext, exported } = sealed;
@@ -69,6 +70,7 @@ impl Newcomer {
         let request = wire::encode(&request).to_vec();
         let asking = Asking {
             offer: offer.into_inner(),
+            history,
             mailbox: self.code.mailbox(),
             channel: Channel::new(exported, &request),
             since: now,
@@ -80,6 +82,7 @@ impl Newcomer {
 /// A device that has asked and waits for the one reply. It is in memory alone.
 pub struct Asking {
     offer: DeviceOffer,
+    history: bool,
     mailbox: [u8; 16],
     channel: Channel,
     since: Timestamp,
@@ -103,7 +106,8 @@ impl Asking {
     /// # Errors
     /// [`Code::Expired`] later than twice [`limits::LINK_STEP`](crate::limits::LINK_STEP) after the
     /// request; [`Code::BadCiphertext`] if it is not the answer to it; [`Code::LinkRefused`];
-    /// [`Code::CertificateMismatch`] if it endorses another device (SPEC V-285, V-288).
+    /// [`Code::CertificateMismatch`] if it endorses another device (SPEC V-285, V-288);
+    /// [`Code::BadField`] if history comes that it has not asked for (V-382).
     pub(crate) fn receive(self, device: &NewDevice, reply: &[u8], now: Timestamp) -> Result<Handover> {
         ensure(device.device() == &self.offer.device(), Code::CertificateMismatch, "another device")?;
         in_time(self.since, now, 2)?;
@@ -117,6 +121,8 @@ impl Asking {
         let request = EnrolmentRequest::from_bytes(&handover.request)?;
         let ours = request.offer() == Some(&self.offer);
         ensure(ours, Code::CertificateMismatch, "endorsement of another device")?;
+        // V-382
+        ensure(self.history || handover.history.is_none(), Code::BadField, "history that nobody asked for")?;
         Ok(handover)
     }
 }

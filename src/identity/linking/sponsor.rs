@@ -54,10 +54,11 @@ impl Sponsor {
         let LinkRequest { enc, sealed } = wire::decode(&bytes)?;
         let info = self.code.info();
         let (plain, exported) = self.key.open_psk(&self.code.psk(), info.as_bytes(), &enc, &sealed)?;
-        let Introduction { offer, name } = wire::decode_body(&Bytes::copy_from_slice(&plain))?;
+        let Introduction { offer, name, history } = wire::decode_body(&Bytes::copy_from_slice(&plain))?;
         let device = DeviceOffer::verify(&offer)?.device();
         ensure(device.user == *self.code.user(), Code::CertificateMismatch, "another user's device")?;
-        Ok(Candidate { device, name, offer, channel: Channel::new(exported, request), since: now })
+        let channel = Channel::new(exported, request);
+        Ok(Candidate { device, name, history, offer, channel, since: now })
     }
 }
 
@@ -72,6 +73,7 @@ impl fmt::Debug for Sponsor {
 pub struct Candidate {
     device: Device,
     name: String,
+    history: bool,
     pub(super) offer: Bytes,
     pub(super) channel: Channel,
     since: Timestamp,
@@ -88,6 +90,13 @@ impl Candidate {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it asks for what was said before. Whether it gets that, the user says, beside the
+    /// yes.
+    #[must_use]
+    pub fn asks_history(&self) -> bool {
+        self.history
     }
 
     /// What both devices show.

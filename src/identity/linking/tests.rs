@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
-    Asking, Candidate, Handover, LinkCode, LinkReply, LinkRequest, Newcomer, Sponsor,
+    Asking, Candidate, HandedHistory, Handover, LinkCode, LinkReply, LinkRequest, Newcomer, Sponsor,
     code::{base32, from_base32},
 };
 use crate::{
@@ -52,7 +52,14 @@ fn handover() -> Handover {
         admission: 3,
         blocked: vec!["b.example".into(), "ben@b.example".into()],
         verified: vec![(user("carl@c.example"), vec![7; 65].into())],
+        history: None,
     }
+}
+
+/// What was said in some rooms.
+fn history(rooms: &[u8]) -> Option<HandedHistory> {
+    let rooms = rooms.iter().map(|room| RoomId::from_bytes([*room; 16])).collect();
+    Some(HandedHistory { file: Bytes::from_static(b"file"), rooms })
 }
 
 fn code<T>(result: Result<T>) -> Code {
@@ -71,7 +78,7 @@ impl Desk {
     fn ask_with(&self, text: &str) -> (Vec<u8>, Asking) {
         Newcomer::read(text, now())
             .unwrap()
-            .ask(&self.tablet, "Anna's tablet", later(SOON), &mut rng(9))
+            .ask(&self.tablet, ("Anna's tablet", false), later(SOON), &mut rng(9))
             .unwrap()
     }
 
@@ -96,7 +103,8 @@ fn a_new_device_is_linked_and_enrolled() {
     let text = sponsor.code().text();
     let newcomer = Newcomer::read(&text.to_lowercase(), now()).unwrap();
     assert_eq!(newcomer.user(), desk.chain.user());
-    let (request, asking) = newcomer.ask(&desk.tablet, "Anna's tablet", later(SOON), &mut rng(9)).unwrap();
+    let (request, asking) =
+        newcomer.ask(&desk.tablet, ("Anna's tablet", false), later(SOON), &mut rng(9)).unwrap();
     assert_eq!(asking.mailbox(), sponsor.code().mailbox());
 
     let candidate = sponsor.receive(&request, later(SOON)).unwrap();
@@ -148,8 +156,14 @@ fn expired_at_every_step() {
     let before = now().minus(Duration::from_millis(1));
     let tablet = &desk.tablet;
 
-    let read =
-        |at| Newcomer::read(&desk.sponsor(3).code().text(), now()).unwrap().ask(tablet, "t", at, &mut rng(9));
+    let read = |at| {
+        Newcomer::read(&desk.sponsor(3).code().text(), now()).unwrap().ask(
+            tablet,
+            ("t", false),
+            at,
+            &mut rng(9),
+        )
+    };
     assert!(read(later(STEP)).is_ok());
     assert_eq!(code(read(later(late))), Code::Expired);
     assert_eq!(code(read(before)), Code::Expired);
@@ -198,7 +212,7 @@ fn wrong_key_secret_or_user() {
     let ben = NewDevice::generate(user("ben@a.example"), &mut rng(7));
     let renamed = base32(&[&right[..65], b"ben@a.example"].concat());
     let newcomer = Newcomer::read(&renamed, now()).unwrap();
-    let (request, _) = newcomer.ask(&ben, "t", now(), &mut rng(9)).unwrap();
+    let (request, _) = newcomer.ask(&ben, ("t", false), now(), &mut rng(9)).unwrap();
     assert_eq!(code(desk.sponsor(3).receive(&request, later(SOON))), Code::BadCiphertext);
 }
 
@@ -229,10 +243,11 @@ fn offers_that_are_not_this_users() {
     let sponsor = desk.sponsor(3);
     let ben = NewDevice::generate(user("ben@a.example"), &mut rng(7));
     let read = || Newcomer::read(&sponsor.code().text(), now()).unwrap();
-    assert_eq!(code(read().ask(&ben, "t", now(), &mut rng(9))), Code::CertificateMismatch);
+    assert_eq!(code(read().ask(&ben, ("t", false), now(), &mut rng(9))), Code::CertificateMismatch);
     // By a device that does not check, over the same code.
     let forged = |offer: Vec<u8>, name: &str| {
-        let introduction = super::message::Introduction { offer: offer.into(), name: name.into() };
+        let introduction =
+            super::message::Introduction { offer: offer.into(), name: name.into(), history: false };
         let code = sponsor.code();
         let plain = wire::encode_body(&introduction);
         let sealed = code.key().seal_psk(&code.psk(), code.info().as_bytes(), &plain, &mut rng(8)).unwrap();
@@ -248,10 +263,10 @@ fn offers_that_are_not_this_users() {
     assert_eq!(code(forged(vec![1], "t")), Code::Malformed);
     for bad in ["", " ", "a\nb", "a\u{1b}[2J"] {
         assert_eq!(code(forged(desk.tablet.offer(now()), bad)), Code::BadField, "{bad:?}");
-        assert_eq!(code(read().ask(&desk.tablet, bad, now(), &mut rng(9))), Code::BadField);
+        assert_eq!(code(read().ask(&desk.tablet, (bad, false), now(), &mut rng(9))), Code::BadField);
     }
     assert_eq!(code(forged(desk.tablet.offer(now()), &"a".repeat(254))), Code::TooLong);
-    assert_eq!(code(read().ask(&desk.tablet, &"a".repeat(254), now(), &mut rng(9))), Code::TooLong);
+    assert_eq!(code(read().ask(&desk.tablet, (&"a".repeat(254), false), now(), &mut rng(9))), Code::TooLong);
 }
 
 /// SPEC V-288
@@ -319,9 +334,41 @@ fn handovers_that_are_none() {
             Handover { verified: [good.verified.clone(), good.verified.clone()].concat(), ..good.clone() },
             Code::BadField,
         ),
+        // V-383: of no room, of one twice, in another order, of one that it is not told of; no file.
+        (Handover { history: history(&[]), ..good.clone() }, Code::BadField),
+        (Handover { history: history(&[1, 1]), ..good.clone() }, Code::BadField),
+        (Handover { history: history(&[2, 1]), ..good.clone() }, Code::BadField),
+        (Handover { history: history(&[1, 3]), ..good.clone() }, Code::BadField),
     ];
     for (handover, expected) in bad {
         assert_eq!(code(read(&handover)), expected);
+    }
+    let with_file = |file: Bytes| {
+        let history = history(&[1, 2]).map(|history| HandedHistory { file, ..history });
+        read(&Handover { history, ..good.clone() })
+    };
+    assert_eq!(with_file(Bytes::from(vec![1; limits::LINK_FILE])), Ok(()));
+    assert_eq!(code(with_file(Bytes::from(vec![1; limits::LINK_FILE + 1]))), Code::TooLong);
+    assert_eq!(code(with_file(Bytes::new())), Code::BadField);
+}
+
+/// SPEC V-382
+#[test]
+fn history_comes_to_whoever_asked() {
+    let desk = desk();
+    for asks in [true, false] {
+        let sponsor = desk.sponsor(3);
+        let newcomer = Newcomer::read(&sponsor.code().text(), now()).unwrap();
+        let (request, asking) = newcomer.ask(&desk.tablet, ("t", asks), now(), &mut rng(9)).unwrap();
+        let candidate = sponsor.receive(&request, now()).unwrap();
+        assert_eq!(candidate.asks_history(), asks);
+        let said = Handover { history: history(&[1]), ..handover() };
+        let reply = candidate.confirm(&desk.chain, desk.phone.new.key(), said, now()).unwrap();
+        let taken = asking.receive(&desk.tablet, &reply, now());
+        match asks {
+            true => assert_eq!(taken.unwrap().history, history(&[1])),
+            false => assert_eq!(code(taken), Code::BadField),
+        }
     }
 }
 
