@@ -108,6 +108,9 @@ codes! {
     RoomExists = 412, Refused, "a room with this id exists";
     SendNeedsConsent = 413, Refused, "people joined since it was written";
     NoKeyPackage = 414, Refused, "no device of this user can be invited now";
+    Banned = 415, Refused, "the user is banned from the room";
+    RoomEnded = 416, Refused, "the room has come to its end";
+    LastGovernor = 417, Refused, "nobody would be left who may govern the room";
 
     // 5xx: log, links, requests
     BrokenLog = 501, Peer, "log does not connect";

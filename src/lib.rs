@@ -72,7 +72,7 @@ pub mod server;
 // Floor 6: the public face.
 pub mod inspect;
 
-pub use room::{Policy, Role, RoomKind};
+pub use room::{Authority, DeviceChange, Due, JoinRule, Least, Listing, Policy, Right, Role, RoomKind};
 
 /// The programs in the README compile.
 #[cfg(doctest)]

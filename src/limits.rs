@@ -83,6 +83,12 @@ pub const TRUST_LIST_GRACE: Duration = Duration::from_secs(7 * 86_400);
 pub const ROOM_STATE: usize = 64 << 10;
 /// Users with a role other than the default.
 pub const ROLE_GRANTS: usize = 256;
+/// Users banned from a room.
+pub const BANS: usize = 256;
+/// Agencies whose users may join a room by themselves, where they are named.
+pub const JOIN_AGENCIES: usize = 256;
+/// What a room's public listing says beside its name.
+pub const LISTING_SUMMARY: usize = 1_024;
 /// Replicas of a room's log.
 pub const REPLICAS: usize = 5;
 /// The private state of a room (name, topic, purpose, label).

@@ -101,7 +101,7 @@ impl Call<'_, '_> {
     fn remove(&mut self, session: &mut Session<'_>, mut due: Vec<LeafNodeIndex>) -> Result<()> {
         let (roster, leaving) = (session.member.roster()?, session.member.leaving()?);
         let leaves =
-            |leaf: &LeafNodeIndex| roster.at(*leaf).is_some_and(|leaf| leaving.contains(&leaf.device));
+            |leaf: &LeafNodeIndex| roster.at(*leaf).is_some_and(|leaf| leaving.contains(&leaf.claims.device));
         due.retain(|leaf| !leaves(leaf));
         let plan = Plan { remove: due, ..Plan::default() };
         self.commit(session, None, Change { plan, evidence: Vec::new() }).map(drop)
@@ -195,8 +195,9 @@ impl Call<'_, '_> {
         let judged = session.backend.check(made).and_then(|made| {
             let fits = made.commit.len().max(made.welcome.len()) <= limits::MLS_MESSAGE;
             ensure(fits, Code::TooLong, "too much for one commit")?;
-            let mut view = self.directory.newest(&self.draft)?;
-            session.member.judge_pending(self.now(), &mut |cert| view.device(cert)).map(|_| made)
+            let at = session.latest(self.now())?;
+            let mut view = self.directory.newest_at(&self.draft, at)?;
+            session.member.judge_pending(at, &mut view).map(|_| made)
         });
         let Outgoing { commit, welcome } = match judged {
             Ok(made) => made,
@@ -248,11 +249,11 @@ impl Call<'_, '_> {
         let account = self.account.clone();
         let leaving = session.member.leaving()?;
         let alone = matches!(item.work()?, Work::Leave(leave) if leave.quiet);
-        let own = roster
-            .leaves_of(&account.device.user)
-            .filter(|leaf| !leaving.contains(&leaf.device) && (!alone || leaf.device == account.device));
+        let own = roster.leaves_of(&account.device.user).filter(|leaf| {
+            !leaving.contains(&leaf.claims.device) && (!alone || leaf.claims.device == account.device)
+        });
         let mut own: Vec<_> = own.collect();
-        own.sort_by_key(|leaf| leaf.device == account.device);
+        own.sort_by_key(|leaf| leaf.claims.device == account.device);
         let Some(leaf) = own.first() else { return Ok(()) };
         let (provider, signer) = (session.backend.provider(), MlsSigner(&account.key));
         let proposal = session.member.propose_leave(&provider, &signer, leaf.index);
@@ -333,9 +334,10 @@ fn plan_role(state: &RoomState, roster: &Roster, work: &RoleWork, plan: &mut Pla
 fn drop_roles_of_leavers(session: &Session<'_>, plan: &mut Plan) -> Result<()> {
     let roster = session.member.roster()?;
     let leaving = session.member.leaving()?;
-    let stays = |leaf: &&room::Leaf| !plan.remove.contains(&leaf.index) && !leaving.contains(&leaf.device);
+    let stays =
+        |leaf: &&room::Leaf| !plan.remove.contains(&leaf.index) && !leaving.contains(&leaf.claims.device);
     let users: BTreeSet<&UserId> =
-        roster.leaves().iter().filter(stays).map(|leaf| &leaf.device.user).collect();
+        roster.leaves().iter().filter(stays).map(|leaf| &leaf.claims.device.user).collect();
     let state = plan.state.as_ref().unwrap_or(session.member.state());
     if state.roles.keys().all(|user| users.contains(user)) {
         return Ok(());

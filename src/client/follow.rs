@@ -19,11 +19,11 @@ use crate::{
     content::{Content, Frame, Seen, Terms},
     crypto,
     error::{Error, Result, ensure},
-    identity::View,
+    identity::{DeviceCertificate, VerifiedDevice, View},
     ids::{AgencyId, Device, MessageId, UserId},
     limits,
     room::{
-        self,
+        self, Authority, Witness,
         log::{Chained, Tail},
         member::{Incoming, ReceivedCommit},
     },
@@ -47,6 +47,31 @@ struct Read {
     id: MessageId,
     content: Content,
     terms: Terms,
+}
+
+/// The directory at a stamp, looked at when it is asked for.
+struct Lazy<'v, 'a, F: Fn() -> Result<View<'v, 'a>>> {
+    view: F,
+    seen: Option<View<'v, 'a>>,
+}
+
+impl<'v, 'a, F: Fn() -> Result<View<'v, 'a>>> Lazy<'v, 'a, F> {
+    fn view(&mut self) -> Result<&mut View<'v, 'a>> {
+        match &mut self.seen {
+            Some(view) => Ok(view),
+            none => Ok(none.insert((self.view)()?)),
+        }
+    }
+}
+
+impl<'v, 'a, F: Fn() -> Result<View<'v, 'a>>> Witness for Lazy<'v, 'a, F> {
+    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        self.view()?.device(certificate)
+    }
+
+    fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
+        self.view()?.stands(claims)
+    }
 }
 
 impl<'a> Call<'a, '_> {
@@ -246,13 +271,10 @@ impl<'a> Call<'a, '_> {
 
     fn process(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Incoming> {
         let provider = session.backend.provider();
-        // Only commits that add somebody show certificates.
-        let mut view: Option<View<'_, '_>> = None;
-        let mut verify = |cert: &Bytes| match &mut view {
-            Some(view) => view.device(cert),
-            none => none.insert(self.directory.view(&self.draft, &chained.stamp)?).device(cert),
-        };
-        let processed = session.member.process(&provider, &chained.entry, &mut verify);
+        // Few entries are about certificates.
+        let view = || self.directory.view(&self.draft, &chained.stamp);
+        let mut witness = Lazy { view, seen: None };
+        let processed = session.member.process(&provider, &chained.entry, &mut witness);
         session.backend.check(processed)
     }
 
@@ -313,7 +335,7 @@ impl<'a> Call<'a, '_> {
         let applied = session.member.apply(&session.backend.provider(), received);
         let change = session.backend.check(applied)?;
         session.row.commit_due = 0;
-        if change.removed.contains(&self.account.device) {
+        if change.removes(&self.account.device) {
             self.tell(session, chained.entry.seq, &change)?;
             return Ok(After::Gone(change.committer));
         }
@@ -372,7 +394,7 @@ impl<'a> Call<'a, '_> {
         let (room, by) = (session.id, change.committer.clone());
         if !change.added.is_empty() || !change.removed.is_empty() {
             let gone = |own: bool| -> Vec<UserId> {
-                let users = change.departed.iter().filter(|(_, asked)| *asked == own);
+                let users = change.departed.iter().filter(|(_, by)| (*by == Authority::Own) == own);
                 users.map(|(user, _)| user.clone()).collect::<BTreeSet<_>>().into_iter().collect()
             };
             self.event(&Event::MembersChanged {
@@ -382,8 +404,8 @@ impl<'a> Call<'a, '_> {
                 joined: change.joined.clone(),
                 left: gone(true),
                 removed: gone(false),
-                devices_added: change.added.clone(),
-                devices_removed: change.removed.clone(),
+                devices_added: change.added.iter().map(|came| came.device.clone()).collect(),
+                devices_removed: change.removed.iter().map(|gone| gone.device.clone()).collect(),
             })?;
         }
         if change.governed {

@@ -1,7 +1,5 @@
 //! Founding rooms, and taking up invitations.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 
 use super::{
@@ -19,13 +17,12 @@ use crate::{
     ids::{RequestId, RoomId, UserId},
     limits,
     room::{
-        self, Policy, PrivateState, Role, RoomKind, RoomState,
+        self, Policy, PrivateState, RoomKind, RoomState,
         log::Tail,
         member::{Joined, Joining, MemberRoom},
         mls_store::Known,
         submission::Parts,
     },
-    time::Timestamp,
     wire::{
         self,
         device::{Claim, GetMaterial, Invitation, RequestBody},
@@ -52,22 +49,7 @@ impl Call<'_, '_> {
         let id = RoomId::random(self.draft.rng());
         let private = PrivateState::new(self.draft.rng(), name);
         let hub = account.device.user.agency().clone();
-        let roles = match kind {
-            RoomKind::Direct => BTreeMap::new(),
-            _ => BTreeMap::from([(account.device.user.clone(), Role::Admin)]),
-        };
-        let state = RoomState {
-            room: id,
-            kind,
-            hub: hub.clone(),
-            term: 1,
-            replicas: vec![hub.clone()],
-            policy,
-            roles,
-            retention: 0,
-            ends_at: Timestamp::ZERO,
-            private_hash: private.hash(),
-        };
+        let state = RoomState::begin((id, kind), &account.device.user, policy, private.hash());
         let backend = self.backend(&id, Known::default())?;
         let credential = room::credential(&account.certificate, account.key.verify_key().as_bytes());
         let founded = MemberRoom::found(&backend.provider(), &MlsSigner(&account.key), credential, state);
@@ -263,7 +245,8 @@ impl Call<'_, '_> {
         let inviter = &entry.header.claimed().sender.user;
         let session = self.open(&entry.room)?;
         let state = session.member.state();
-        let may = session.member.roster()?.has_user(inviter) && state.role(inviter) >= state.policy.invite;
+        let roster = session.member.roster()?;
+        let may = room::may_invite(state, &roster, inviter, &self.account.device.user);
         ensure(may, Code::NotPermitted, "invitation")?;
         let by = self.account.device.clone();
         self.event(&Event::Left { room: entry.room, seq: here.seq, by })?;

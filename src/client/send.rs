@@ -19,6 +19,7 @@ use crate::{
     content::{Content, Frame, Seen, Terms},
     crypto::mls::MlsSigner,
     error::{Error, Result, ensure},
+    identity::{UserKind, read_certificate},
     ids::{Hash, RequestId, RoomId, UserId},
     limits,
     room::{may_send, submission::Parts},
@@ -38,7 +39,7 @@ impl Call<'_, '_> {
         let mut session = self.open(&room)?;
         session.has_room()?;
         ensure(session.row.active, Code::UnknownRoom, "the room is not founded yet")?;
-        may_send(session.member.state(), &self.account.device)?;
+        self.may_send(&session)?;
         self.check_targets(&session, content)?;
         self.check_self(&session)?;
         let work = self.message_work(&session, content, lifetime)?;
@@ -47,6 +48,13 @@ impl Call<'_, '_> {
         self.queue_message(&mut session, item)?;
         self.close(session)?;
         self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"))
+    }
+
+    /// Whether this device may send to a room, as far as it can tell.
+    pub(super) fn may_send(&self, session: &Session<'_>) -> Result<()> {
+        let archive = read_certificate(&self.account.certificate)?.kind == UserKind::Archive;
+        let at = session.latest(self.now())?;
+        may_send(session.member.state(), &self.account.device.user, archive, at)
     }
 
     /// A message with its id, as of the room's present epoch.

@@ -17,7 +17,6 @@ use crate::{
     content::{Attachment, Content},
     error::{Error, Result, ensure},
     ids::{BlobId, Hash, RequestId, RoomId},
-    room::may_send,
     store::corrupt,
     time::Timestamp,
     wire::device::{BlobBegin, BlobInfo, BlobPut, RequestBody},
@@ -36,7 +35,7 @@ impl Call<'_, '_> {
         let mut session = self.open(&room)?;
         session.has_room()?;
         ensure(session.row.active, Code::UnknownRoom, "the room is not founded yet")?;
-        may_send(session.member.state(), &self.account.device)?;
+        self.may_send(&session)?;
         self.keep_info(&file, (header, list))?;
         let work = ShareWork {
             message: Some(self.message_work(&session, &Content::from(attachment), lifetime)?),

@@ -188,9 +188,22 @@ impl TestFederation {
 
     /// The first device of a person at the agency that the name says.
     pub(crate) fn person(&mut self, name: &str, seed: u8) -> TestDevice {
-        let new = NewDevice::generate(user(name), &mut rng(seed));
         let recovery = RecoveryKey::own(&SigningKey::generate(&mut rng(seed ^ 0x80)).verify_key());
-        let request = new.found(UserKind::Person, vec![recovery], now()).unwrap();
+        self.first(UserKind::Person, name, seed, vec![recovery])
+    }
+
+    /// The first device of an archive at the agency that the name says.
+    pub(crate) fn archive(&mut self, name: &str, seed: u8) -> TestDevice {
+        let keeper = |owner: &str, seed| {
+            RecoveryKey::kept_by(owner, &SigningKey::generate(&mut rng(seed)).verify_key())
+        };
+        let keepers = vec![keeper("keeper 1", seed ^ 0x80), keeper("keeper 2", seed ^ 0x90)];
+        self.first(UserKind::Archive, name, seed, keepers)
+    }
+
+    fn first(&mut self, kind: UserKind, name: &str, seed: u8, recovery: Vec<RecoveryKey>) -> TestDevice {
+        let new = NewDevice::generate(user(name), &mut rng(seed));
+        let request = new.found(kind, recovery, now()).unwrap();
         self.enrolled(new, &request)
     }
 

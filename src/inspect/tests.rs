@@ -3,7 +3,7 @@
 //! `VERBUND_WRITE_SEEDS=1 cargo test inspect` writes the seeds.
 
 use core::fmt::Debug;
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use bytes::Bytes;
 use proptest::{
@@ -23,7 +23,7 @@ use crate::{
         fixture::{TestDevice, TestFederation, key, now, rng},
     },
     ids::{AgencyId, BlobId, Hash, MessageId, RequestId, RoomId, UserId},
-    room::{Policy, PrivateState, Role, RoomKind, RoomState},
+    room::{JoinRule, Listing, Policy, PrivateState, RoomKind, RoomState},
     wire::{
         Wire,
         device::{ReplyBody, ServerReply},
@@ -60,18 +60,16 @@ fn enrolment_requests() -> Vec<Bytes> {
 }
 
 fn room_state() -> RoomState {
+    let user = |name| UserId::parse(name).unwrap();
     let agency = |name| AgencyId::parse(name).unwrap();
+    let (room, hash) = (RoomId::from_bytes([1; 16]), Hash::from_bytes([2; 32]));
     RoomState {
-        room: RoomId::from_bytes([1; 16]),
-        kind: RoomKind::Operation,
-        hub: agency("a.example"),
-        term: 1,
         replicas: vec![agency("a.example"), agency("b.example")],
-        policy: Policy::default(),
-        roles: BTreeMap::from([(UserId::parse("anna@a.example").unwrap(), Role::Admin)]),
-        retention: 0,
         ends_at: now(),
-        private_hash: Hash::from_bytes([2; 32]),
+        bans: BTreeSet::from([user("carl@a.example")]),
+        join: JoinRule::Agencies(BTreeSet::from([agency("b.example")])),
+        listing: Some(Listing::new("Marathon", "Who stands where.").unwrap()),
+        ..RoomState::begin((room, RoomKind::Operation), &user("anna@a.example"), Policy::default(), hash)
     }
 }
 

@@ -1,28 +1,34 @@
 //! Who may change what. The hub and every member judge each commit by the same function of
-//! the state before it (SPEC "Authority", V-43x).
+//! the state before it (SPEC "Authority", V-43x, V-44x).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    roster::Roster,
-    state::{Role, RoomKind, RoomState},
+    actor::{Actor, Authority, Due},
+    governing::{self, People},
+    policy::Right,
+    roster::{Leaf, Roster},
+    state::{RoomKind, RoomState},
 };
 use crate::{
     code::Code,
-    error::{Result, ensure},
-    identity::VerifiedDevice,
+    error::{Error, Result, ensure},
+    identity::{UserKind, VerifiedDevice},
     ids::{Device, DeviceId, Hash, UserId},
     limits,
+    time::Timestamp,
 };
 
 /// What a commit would do, as read out of it; nothing is decided yet.
 pub(crate) struct Proposed {
     /// Who commits.
     pub(crate) committer: Device,
+    /// The time of the entry's stamp.
+    pub(crate) at: Timestamp,
     /// Devices added, each verified at the entry's stamp.
     pub(crate) added: Vec<VerifiedDevice>,
-    /// Devices removed by the committer's word.
-    pub(crate) removed: Vec<Device>,
+    /// Devices removed by the committer's word, each with what its certificate makes due at the stamp.
+    pub(crate) removed: Vec<(Device, Option<Due>)>,
     /// Devices removed because their own user asked for it.
     pub(crate) leaving: Vec<Device>,
     /// The state after it, if it is replaced.
@@ -33,50 +39,74 @@ pub(crate) struct Proposed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) committer: Device,
-    pub(crate) added: Vec<Device>,
-    pub(crate) removed: Vec<Device>,
+    pub(crate) added: Vec<DeviceChange>,
+    pub(crate) removed: Vec<DeviceChange>,
     /// Users who take part only from now on.
     pub(crate) joined: Vec<UserId>,
-    /// Users who no longer take part; `true` if they asked for it themselves.
-    pub(crate) departed: Vec<(UserId, bool)>,
+    /// Users who no longer take part, and why.
+    pub(crate) departed: Vec<(UserId, Authority)>,
     /// The state from now on.
     pub(crate) state: RoomState,
     /// Whether the state was replaced.
     pub(crate) governed: bool,
 }
 
+/// A device that comes or goes, and by what authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceChange {
+    /// The device.
+    pub device: Device,
+    /// By what authority.
+    pub authority: Authority,
+}
+
+impl Change {
+    pub(crate) fn removes(&self, device: &Device) -> bool {
+        self.removed.iter().any(|gone| gone.device == *device)
+    }
+}
+
 /// Decides about a commit.
 ///
 /// # Errors
-/// [`Code::NotPermitted`] if a right is missing, [`Code::AlreadyMember`], or
-/// [`Code::BadRoomState`] if the new state cannot be.
+/// [`Code::NotPermitted`] if a right is missing, [`Code::Banned`], [`Code::RoomEnded`],
+/// [`Code::LastGovernor`], [`Code::AlreadyMember`], or [`Code::BadRoomState`] if the new state
+/// cannot be.
 pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> Result<Change> {
-    let Proposed { committer, added, removed, leaving, state } = proposed;
-    let role = before.role(&committer.user);
-    let policy = &before.policy;
+    let Proposed { committer, at, added, removed, leaving, state } = proposed;
+    let archive = roster.find(&committer).is_some_and(Leaf::is_archive);
+    let actor = Actor::new(before, &committer.user, archive);
+    // V-447
+    ensure(!before.bans.contains(&committer.user), Code::Banned, "committer")?;
+    let governed = state.is_some();
+    let after = state.unwrap_or_else(|| before.clone());
 
-    let mut devices: BTreeSet<&Device> = roster.leaves().iter().map(|leaf| &leaf.device).collect();
-    for gone in removed.iter().chain(&leaving) {
+    let mut devices: BTreeSet<&Device> = roster.leaves().iter().map(|leaf| &leaf.claims.device).collect();
+    for gone in removed.iter().map(|(device, _)| device).chain(&leaving) {
         // V-431: each removal names a leaf, and no leaf twice.
         ensure(devices.remove(gone), Code::BadCommit, "removes nobody")?;
     }
-    for device in &removed {
-        // V-432: one's own devices, or with the right, users of at most the own role.
-        let own = device.user == committer.user;
-        let may = role >= policy.remove && role >= before.role(&device.user);
-        ensure(own || may, Code::NotPermitted, "remove")?;
+    let mut went = Vec::with_capacity(removed.len().saturating_add(leaving.len()));
+    for (device, due) in &removed {
+        let leaf = roster.find(device).ok_or(Error::new(Code::BadCommit, "removes nobody"))?;
+        let authority = may_remove(&actor, before, &after, leaf, *due)?;
+        went.push(DeviceChange { device: device.clone(), authority });
     }
+    let asked = |device: &Device| DeviceChange { device: device.clone(), authority: Authority::Own };
+    went.extend(leaving.iter().map(asked));
+
+    let mut came = Vec::with_capacity(added.len());
     let mut identities: BTreeMap<&UserId, &Hash> = BTreeMap::new();
     for new in &added {
-        // V-433: one's own devices, or with the right, anybody's.
-        let own = new.device().user == committer.user;
-        ensure(own || role >= policy.invite, Code::NotPermitted, "invite")?;
+        let authority = may_add(&actor, &after, new)?;
         // V-434: a user has one identity in the room, and keeps it as long as they are there.
-        let there = roster.leaves_of(new.user()).next().map(|leaf| &leaf.identity);
+        let there = roster.leaves_of(new.user()).next().map(|leaf| &leaf.claims.identity);
         let identity = identities.entry(new.user()).or_insert(there.unwrap_or(new.identity()));
         ensure(*identity == new.identity(), Code::NotPermitted, "another identity")?;
         // V-435: a device has one leaf.
         ensure(devices.insert(new.device()), Code::AlreadyMember, "device")?;
+        came.push(DeviceChange { device: new.device().clone(), authority });
     }
     // V-436: bounds.
     ensure(devices.len() <= limits::MEMBERS, Code::Quota, "members")?;
@@ -85,73 +115,104 @@ pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> 
         let own = devices.range::<Device, _>(first..).take_while(|device| device.user == **user);
         ensure(own.count() <= limits::DEVICES_PER_USER, Code::Quota, "devices of a user")?;
     }
-    let users: BTreeSet<&UserId> = devices.iter().map(|device| &device.user).collect();
-    ensure(
-        before.kind != RoomKind::Direct || users.len() <= 2,
-        Code::NotPermitted,
-        "a direct room has two users",
-    )?;
+    let there = roster.leaves().iter().filter(|leaf| leaf.is_archive()).map(|leaf| &leaf.claims.device.user);
+    let new = added.iter().filter(|new| new.kind() == UserKind::Archive).map(VerifiedDevice::user);
+    let people = People {
+        before: roster.users(),
+        after: devices.iter().map(|device| &device.user).collect(),
+        archives: there.chain(new).collect(),
+    };
+    let talking = people.after.difference(&people.archives).count();
+    let fits = before.kind != RoomKind::Direct || talking <= 2;
+    ensure(fits, Code::NotPermitted, "a direct room has two users")?;
 
-    let governed = state.is_some();
-    let after = state.unwrap_or_else(|| before.clone());
-    judge_state(before, &after, role, &users)?;
+    governing::judge(&actor, before, &after, &people)?;
+    let departed = departed(&people, &went);
+    governing::check_governor(before, &after, &people, &departed)?;
+    if before.has_ended(at) {
+        // V-449
+        let goes = !went.is_empty() && came.is_empty() && after == governing::without(before, &people);
+        ensure(goes, Code::RoomEnded, "commit")?;
+    }
+    let joined = people.after.difference(&people.before).map(|user| (*user).clone()).collect();
+    Ok(Change { departed, joined, added: came, removed: went, committer, state: after, governed })
+}
 
-    let before_users = roster.users();
-    let expelled: BTreeSet<&UserId> = removed.iter().map(|device| &device.user).collect();
-    let joined = users.difference(&before_users).map(|u| (*u).clone()).collect();
-    let departed = before_users.difference(&users).map(|u| ((*u).clone(), !expelled.contains(*u)));
-    Ok(Change {
-        departed: departed.collect(),
-        joined,
-        added: added.iter().map(|new| new.device().clone()).collect(),
-        removed: removed.iter().chain(&leaving).cloned().collect(),
-        committer,
-        state: after,
-        governed,
+/// By what authority somebody removes a leaf.
+fn may_remove(
+    actor: &Actor<'_>,
+    before: &RoomState,
+    after: &RoomState,
+    leaf: &Leaf,
+    due: Option<Due>,
+) -> Result<Authority> {
+    let user = &leaf.claims.device.user;
+    // V-448: what is due takes no right.
+    if let Some(due) = due.or(before.bans.contains(user).then_some(Due::Banned)) {
+        return Ok(Authority::Due(due));
+    }
+    // V-450
+    if leaf.is_archive() {
+        return actor.holds(Right::Govern);
+    }
+    // V-432: one's own devices, or with the right, users of at most the own role; whoever is
+    // banned by the same commit goes by that right.
+    if user == actor.user {
+        return Ok(Authority::Own);
+    }
+    let banned = after.bans.contains(user);
+    actor.over(Right::Remove, user).or_else(|refused| match banned {
+        true => actor.over(Right::Ban, user),
+        false => Err(refused),
     })
 }
 
-/// The new state field by field, each with the right it takes.
-fn judge_state(before: &RoomState, after: &RoomState, role: Role, users: &BTreeSet<&UserId>) -> Result<()> {
-    // V-437: what no commit changes.
-    let RoomState { room, kind, hub, term, replicas, policy, roles, retention, ends_at, private_hash } =
-        after;
-    let fixed = *room == before.room
-        && *kind == before.kind
-        && *hub == before.hub
-        && *term == before.term
-        && *replicas == before.replicas;
-    ensure(fixed, Code::NotPermitted, "fixed part of the room state")?;
-
-    // V-438: roles are held by users who take part. Dropping those who leave takes no right.
-    ensure(
-        roles.keys().all(|user| users.contains(user)),
-        Code::BadRoomState,
-        "role of somebody who is not there",
-    )?;
-    let kept = before.roles.iter().filter(|(user, _)| users.contains(user));
-    let same_roles = roles.iter().eq(kept);
-
-    // V-439: the rest of what governs.
-    let same = same_roles
-        && *policy == before.policy
-        && *retention == before.retention
-        && *ends_at == before.ends_at;
-    ensure(same || role >= before.policy.govern, Code::NotPermitted, "govern")?;
-    // Nobody gives or takes a role above the own one.
-    let mut changed = users.iter().map(|user| (before.role(user), after.role(user))).filter(|(a, b)| a != b);
-    ensure(changed.all(|(a, b)| a.max(b) <= role), Code::NotPermitted, "grant")?;
-    // V-440: what describes.
-    let described = *private_hash != before.private_hash;
-    ensure(!described || role >= before.policy.describe, Code::NotPermitted, "describe")
+/// By what authority somebody adds a device.
+fn may_add(actor: &Actor<'_>, after: &RoomState, new: &VerifiedDevice) -> Result<Authority> {
+    // V-447
+    ensure(!after.bans.contains(new.user()), Code::Banned, "invite")?;
+    // V-450
+    if new.kind() == UserKind::Archive {
+        return actor.holds(Right::Govern);
+    }
+    // V-433: one's own devices, or with the right, anybody's.
+    if new.user() == actor.user {
+        return Ok(Authority::Own);
+    }
+    actor.over(Right::Invite, new.user())
 }
 
-/// Whether a device may send a message (V-441).
-pub(crate) fn may_send(state: &RoomState, sender: &Device) -> Result<()> {
-    ensure(state.role(&sender.user) >= state.policy.send, Code::NotPermitted, "send")
+/// Whether somebody may add a user who is there, or was, and is no archive.
+pub(crate) fn may_invite(state: &RoomState, roster: &Roster, by: &UserId, user: &UserId) -> bool {
+    let archive = roster.leaves_of(by).next().map(Leaf::is_archive);
+    let right = |archive| Actor::new(state, by, archive).over(Right::Invite, user).is_ok();
+    archive.is_some_and(right)
 }
 
-/// Whether a standalone proposal may be made: only for leaving (V-442).
-pub(crate) fn may_propose_removal(proposer: &Device, target: &Device) -> Result<()> {
-    ensure(proposer.user == target.user, Code::BadProposal, "proposes to remove another user")
+/// Who no longer takes part. Of several devices' authorities the strongest tells why.
+fn departed(people: &People<'_>, went: &[DeviceChange]) -> Vec<(UserId, Authority)> {
+    let why = |user: &UserId| {
+        let all = went.iter().filter(|gone| gone.device.user == *user).map(|gone| gone.authority);
+        all.max_by_key(|authority| match authority {
+            Authority::Own => 0,
+            Authority::Due(_) => 1,
+            Authority::Right { .. } => 2,
+        })
+    };
+    let gone = people.before.difference(&people.after);
+    gone.filter_map(|user| Some(((*user).clone(), why(user)?))).collect()
+}
+
+/// Whether a user may send a message in an entry stamped with that time (V-441, V-447, V-449, V-450).
+pub(crate) fn may_send(state: &RoomState, user: &UserId, archive: bool, at: Timestamp) -> Result<()> {
+    ensure(!state.has_ended(at), Code::RoomEnded, "send")?;
+    ensure(!state.bans.contains(user), Code::Banned, "send")?;
+    Actor::new(state, user, archive).holds(Right::Send).map(drop)
+}
+
+/// Whether a standalone proposal may be made: only for leaving (V-442), which archives do not (V-450).
+pub(crate) fn may_propose_removal(proposer: &Device, target: &Leaf) -> Result<()> {
+    let own = proposer.user == target.claims.device.user;
+    ensure(own, Code::BadProposal, "proposes to remove another user")?;
+    ensure(!target.is_archive(), Code::NotPermitted, "an archive stays")
 }

@@ -1,14 +1,17 @@
 //! Reading a staged commit: what it would do, in the terms in which authority is judged.
 //! Hub and members read in the same way (SPEC V-428 to V-430).
 
+use bytes::Bytes;
 use openmls::prelude::{LeafNodeIndex, Proposal, ProposalOrRefType, QueuedProposal, Sender, StagedCommit};
 
 use super::{
+    actor::Due,
     authority::{self, Change, Proposed},
-    key_package::{self, Verify},
-    roster::Roster,
+    key_package,
+    roster::{Leaf, Roster},
     state::RoomState,
     suite,
+    witness::Witness,
 };
 use crate::{
     code::Code,
@@ -19,31 +22,33 @@ use crate::{
 
 /// Reads and judges a commit that MLS has accepted.
 ///
-/// `at` is the time of the entry's stamp; `verify` checks certificates at that stamp.
+/// `at` is the time of the entry's stamp; `witness` knows certificates at that stamp.
 pub(super) fn judge(
     staged: &StagedCommit,
     committer: LeafNodeIndex,
     before: &RoomState,
     roster: &Roster,
     at: Timestamp,
-    verify: &mut Verify<'_>,
+    witness: &mut dyn Witness,
 ) -> Result<Change> {
     let unknown = Error::new(Code::BadCommit, "committer");
     let committer = roster.at(committer).ok_or(unknown)?;
     let mut proposed = Proposed {
-        committer: committer.device.clone(),
+        committer: committer.claims.device.clone(),
+        at,
         added: Vec::new(),
         removed: Vec::new(),
         leaving: Vec::new(),
         state: None,
     };
     for queued in staged.queued_proposals() {
-        read(queued, roster, at, verify, &mut proposed)?;
+        read(queued, roster, witness, &mut proposed)?;
     }
     if let Some(leaf) = staged.update_path_leaf_node() {
         // V-430: a path may renew the certificate, never change who the leaf is.
-        let device = key_package::check_leaf(leaf, verify)?;
-        let same = *device.device() == committer.device && *device.identity() == committer.identity;
+        let device = key_package::check_leaf(leaf, &mut |c| witness.verify(c))?;
+        let same =
+            *device.device() == committer.claims.device && *device.identity() == committer.claims.identity;
         ensure(same, Code::BadCommit, "path leaf is somebody else")?;
     }
     // Also without a state of its own a commit must leave the extensions as they are to be.
@@ -57,20 +62,24 @@ pub(super) fn judge(
 fn read(
     queued: &QueuedProposal,
     roster: &Roster,
-    at: Timestamp,
-    verify: &mut Verify<'_>,
+    witness: &mut dyn Witness,
     proposed: &mut Proposed,
 ) -> Result<()> {
     let inline = queued.proposal_or_ref_type() == ProposalOrRefType::Proposal;
     match (queued.proposal(), inline) {
         (Proposal::Add(add), true) => {
-            proposed.added.push(key_package::check_parsed(add.key_package(), at, verify)?);
+            let verify = &mut |certificate: &Bytes| witness.verify(certificate);
+            proposed.added.push(key_package::check_parsed(add.key_package(), proposed.at, verify)?);
         }
-        (Proposal::Remove(remove), true) => proposed.removed.push(member(roster, remove.removed())?),
+        (Proposal::Remove(remove), true) => {
+            let claims = &member(roster, remove.removed())?.claims;
+            let due = Due::of(witness.stands(claims))?;
+            proposed.removed.push((claims.device.clone(), due));
+        }
         (Proposal::Remove(remove), false) => {
             let target = member(roster, remove.removed())?;
-            authority::may_propose_removal(&proposer(roster, queued.sender())?, &target)?;
-            proposed.leaving.push(target);
+            authority::may_propose_removal(proposer(roster, queued.sender())?, target)?;
+            proposed.leaving.push(target.claims.device.clone());
         }
         (Proposal::GroupContextExtensions(change), true) => {
             ensure(proposed.state.is_none(), Code::BadProposal, "two states")?;
@@ -90,18 +99,18 @@ pub(super) fn standalone(queued: &QueuedProposal, roster: &Roster) -> Result<(De
         return fault(Code::BadProposal, "standalone proposal kind");
     };
     let (by, target) = (proposer(roster, queued.sender())?, member(roster, remove.removed())?);
-    authority::may_propose_removal(&by, &target)?;
-    Ok((by, target))
+    authority::may_propose_removal(by, target)?;
+    Ok((by.clone(), target.claims.device.clone()))
 }
 
-fn proposer(roster: &Roster, sender: &Sender) -> Result<Device> {
+fn proposer<'r>(roster: &'r Roster, sender: &Sender) -> Result<&'r Device> {
     match sender {
-        Sender::Member(index) => member(roster, *index),
+        Sender::Member(index) => member(roster, *index).map(|leaf| &leaf.claims.device),
         // External senders and external commits are not admitted.
         _ => fault(Code::BadProposal, "proposal from outside"),
     }
 }
 
-fn member(roster: &Roster, index: LeafNodeIndex) -> Result<Device> {
-    roster.at(index).map(|leaf| leaf.device.clone()).ok_or(Error::new(Code::BadCommit, "no such leaf"))
+fn member(roster: &Roster, index: LeafNodeIndex) -> Result<&Leaf> {
+    roster.at(index).ok_or(Error::new(Code::BadCommit, "no such leaf"))
 }

@@ -15,12 +15,14 @@ use super::{
     commit, framing,
     key_package::{self, Verify},
     roster::Roster,
-    state::{Role, RoomKind, RoomState},
+    state::{RoomKind, RoomState},
     suite,
+    witness::Witness,
 };
 use crate::{
     code::Code,
     error::{Error, Result, ensure, fault},
+    identity::UserKind,
     ids::{AgencyId, Device, RoomId},
     limits,
     time::Timestamp,
@@ -55,6 +57,7 @@ impl HubRoom {
         crypto: &impl OpenMlsCrypto,
         (group_info, ratchet_tree): (&Bytes, &Bytes),
         (hub, founder): (&AgencyId, &Device),
+        at: Timestamp,
         verify: &mut Verify<'_>,
     ) -> Result<Self> {
         let info = framing::group_info(group_info)?;
@@ -68,16 +71,19 @@ impl HubRoom {
         let state = suite::room_state(group.group_context().extensions())?;
         let roster = Roster::of(&group)?;
         let [leaf] = roster.leaves() else { return fault(Code::BadRoomState, "a room begins with one leaf") };
-        ensure(leaf.device == *founder, Code::BadRoomState, "founder")?;
+        ensure(leaf.claims.device == *founder, Code::BadRoomState, "founder")?;
         let node = group.leaf(leaf.index).ok_or(Error::new(Code::Bug, "leaf"))?;
-        key_package::check_leaf(node, verify)?;
+        let device = key_package::check_leaf(node, verify)?;
         let good = group.group_id().as_slice() == state.room.as_bytes()
             && state.hub == *hub
             && state.term == 1
-            && state.roles.keys().all(|user| *user == founder.user);
+            && state.roles.keys().all(|user| *user == founder.user)
+            && state.bans.is_empty()
+            && !state.has_ended(at);
         ensure(good, Code::BadRoomState, "founding state")?;
-        let led = state.kind == RoomKind::Direct || state.role(&founder.user) >= Role::Admin;
-        ensure(led, Code::BadRoomState, "a room begins with an admin")?;
+        let led = state.kind == RoomKind::Direct || state.role(&founder.user) >= state.policy.govern;
+        let able = led && device.kind() != UserKind::Archive;
+        ensure(able, Code::BadRoomState, "a room begins with somebody who governs it")?;
         Ok(HubRoom { group, state, leaving: BTreeSet::new() })
     }
 
@@ -124,7 +130,7 @@ impl HubRoom {
         mls: &Bytes,
         sender: &Device,
         at: Timestamp,
-        verify: &mut Verify<'_>,
+        witness: &mut dyn Witness,
     ) -> Result<AcceptedCommit> {
         let message = framing::protocol_message(mls, &self.state.room, SubmissionKind::Commit)?;
         ensure(message.epoch() == self.group.group_context().epoch(), Code::WrongEpoch, "commit")?;
@@ -137,7 +143,7 @@ impl HubRoom {
             return fault(Code::Bug, "not a commit");
         };
         let roster = self.roster()?;
-        let change = commit::judge(&staged, committer, &self.state, &roster, at, verify)?;
+        let change = commit::judge(&staged, committer, &self.state, &roster, at, witness)?;
         ensure(change.committer == *sender, Code::BadSubmission, "another device's commit")?;
         Ok(AcceptedCommit { staged: *staged, change })
     }

@@ -1,9 +1,11 @@
 //! Rooms: MLS groups (RFC 9420) whose changes are ordered by a hub and judged alike by hub
 //! and members. Devices see a [`member::MemberRoom`], servers only a [`hub::HubRoom`].
 
+mod actor;
 mod authority;
 mod commit;
 mod framing;
+mod governing;
 pub(crate) mod hub;
 mod key_package;
 mod key_schedule;
@@ -11,6 +13,8 @@ pub(crate) mod log;
 pub(crate) mod member;
 pub(crate) mod mls_store;
 mod moderate;
+mod opening;
+mod policy;
 mod private;
 mod roster;
 mod state;
@@ -18,14 +22,22 @@ pub(crate) mod submission;
 mod suite;
 #[cfg(test)]
 mod tests;
+mod witness;
 
-pub(crate) use authority::{Change, may_send};
+pub use actor::{Authority, Due};
+pub use authority::DeviceChange;
+pub(crate) use authority::{Change, may_invite, may_send};
 pub(crate) use framing::epoch_of;
 pub(crate) use key_package::{
     CheckedPackage, check as check_key_package, create as create_key_package, credential,
 };
 pub(crate) use moderate::may_moderate;
+#[cfg_attr(not(test), expect(unused_imports))]
+pub(crate) use opening::may_join;
+pub use opening::{JoinRule, Listing};
+pub use policy::{Least, Policy, Right, Role};
 pub(crate) use private::PrivateState;
 pub(crate) use roster::{Leaf, Roster};
-pub use state::{Policy, Role, RoomKind};
+pub use state::RoomKind;
 pub(crate) use state::{RoomState, kind as room_kind, kind_number};
+pub(crate) use witness::Witness;

@@ -1,10 +1,9 @@
 //! Who may take back what others have said.
 
-use super::state::RoomState;
+use super::{actor::Actor, policy::Right, state::RoomState};
 use crate::ids::UserId;
 
-/// Whether a user may delete another's message (SPEC V-723).
+/// Whether a user who may send may delete another's message (SPEC V-723): so no archive's.
 pub(crate) fn may_moderate(state: &RoomState, by: &UserId, author: &UserId) -> bool {
-    let role = state.role(by);
-    role >= state.policy.remove && role >= state.role(author)
+    Actor::new(state, by, false).over(Right::Moderate, author).is_ok()
 }

@@ -8,17 +8,24 @@ use openmls::prelude::{LeafNodeIndex, PublicGroup};
 use super::suite;
 use crate::{
     error::Result,
-    identity,
-    ids::{Device, Hash, UserId},
+    identity::{self, DeviceCertificate, UserKind},
+    ids::{Device, UserId},
 };
 
 /// A leaf and whose it is.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Leaf {
     pub(crate) index: LeafNodeIndex,
-    pub(crate) device: Device,
-    pub(crate) identity: Hash,
+    /// What its certificate says.
+    pub(crate) claims: DeviceCertificate,
     pub(crate) key: Vec<u8>,
+}
+
+impl Leaf {
+    /// Whether it is an archive's.
+    pub(crate) fn is_archive(&self) -> bool {
+        self.claims.kind == UserKind::Archive
+    }
 }
 
 /// All leaves, in the order of the tree.
@@ -32,14 +39,14 @@ impl Roster {
         let leaf = |(index, node): (LeafNodeIndex, &openmls::prelude::LeafNode)| {
             let claims = identity::read_certificate(&suite::certificate(node.credential())?)?;
             let key = node.signature_key().as_slice().to_vec();
-            Ok(Leaf { index, device: claims.device, identity: claims.identity, key })
+            Ok(Leaf { index, claims, key })
         };
         Ok(Self::of_leaves(group.treesync().full_leaves().map(leaf).collect::<Result<_>>()?))
     }
 
     /// Of leaves in the order of the tree.
     pub(super) fn of_leaves(leaves: Vec<Leaf>) -> Self {
-        let places = leaves.iter().enumerate().map(|(i, leaf)| (leaf.device.clone(), i)).collect();
+        let places = leaves.iter().enumerate().map(|(i, leaf)| (leaf.claims.device.clone(), i)).collect();
         Roster { leaves, places }
     }
 
@@ -61,7 +68,7 @@ impl Roster {
     }
 
     pub(crate) fn users(&self) -> BTreeSet<&UserId> {
-        self.leaves.iter().map(|leaf| &leaf.device.user).collect()
+        self.leaves.iter().map(|leaf| &leaf.claims.device.user).collect()
     }
 
     /// A user takes part if and only if one of their devices has a leaf.

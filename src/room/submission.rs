@@ -83,7 +83,7 @@ pub(crate) fn check_logged(header: &Signed<SubmissionHeader>, mls: &Bytes) -> Re
 /// the id of a submission that somebody waits for.
 pub(super) fn check_author(header: &Signed<SubmissionHeader>, leaf: Option<&Leaf>) -> Result<()> {
     let leaf = leaf.ok_or(Error::new(Code::Bug, "sender's leaf"))?;
-    ensure(header.claimed().sender == leaf.device, Code::BadSubmission, "another device's message")?;
+    ensure(header.claimed().sender == leaf.claims.device, Code::BadSubmission, "another device's message")?;
     crypto::verify(header.clone(), &VerifyKey::parse(&leaf.key)?).map(drop)
 }
 

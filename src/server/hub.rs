@@ -165,7 +165,8 @@ impl Call<'_, '_> {
     ) -> Result<u64> {
         let header = submission.header.claimed();
         let state = RoomState::decode(&row.state).map_err(unreadable)?;
-        may_send(&state, &header.sender)?;
+        let member = self.member(&header.room, &header.sender)?;
+        may_send(&state, &header.sender.user, member.archive, stamp.at)?;
         let chained = self.append(submission, place, place.epoch, stamp, Vec::new())?;
         self.pass_on(&chained, row, &row.other_agencies()?, &[])?;
         Ok(chained.entry.seq)
@@ -195,11 +196,16 @@ impl Call<'_, '_> {
         ensure(stamp.revocations.len() <= limits::ROOM_AGENCIES, Code::Quota, "revocation lists in a stamp")
     }
 
+    /// What is noted of a device that is in a room.
+    fn member(&self, room: &RoomId, device: &Device) -> Result<MemberRow> {
+        let row = self.read::<MemberRow>(&RoomKeys::of(room).member(device))?;
+        row.ok_or(Error::new(Code::NotMember, "submission"))
+    }
+
     /// That the sender's certificate stands at the stamp, as every member will find
     /// (SPEC V-518).
     fn check_sender(&self, room: &RoomId, sender: &Device, stamp: &Stamp) -> Result<()> {
-        let row = self.read::<MemberRow>(&RoomKeys::of(room).member(sender))?;
-        let member = row.ok_or(Error::new(Code::NotMember, "submission"))?;
+        let member = self.member(room, sender)?;
         self.active_at(sender.user.agency(), stamp.at)?;
         let valid = stamp.at < Timestamp::from_millis(member.not_after);
         ensure(valid, Code::Expired, "device certificate")?;
@@ -223,11 +229,12 @@ impl Call<'_, '_> {
 
     /// Queues an entry for other agencies: a reference for each, with those of its devices
     /// that the entry removes. Says that there is news.
-    fn pass_on(&mut self, chained: &Chained, row: &RoomRow, to: &[AgencyId], gone: &[Device]) -> Result<()> {
+    fn pass_on(&mut self, chained: &Chained, row: &RoomRow, to: &[AgencyId], gone: &[&Device]) -> Result<()> {
         let (room, seq) = (chained.entry.room, chained.entry.seq);
         for agency in to {
             // A commit names them in any order; the wire wants theirs.
-            let departing: BTreeSet<_> = gone.iter().filter(|one| one.user.agency() == agency).collect();
+            let departing: BTreeSet<_> =
+                gone.iter().copied().filter(|one| one.user.agency() == agency).collect();
             let departing = departing.into_iter().map(DeviceName::of).collect();
             let entry = PendingEntry { room: raw(room.as_bytes()), seq, departing };
             self.queue(agency, (chained.entry.stamp.at, &room, seq), [0; 16], Pending::Entry(entry));

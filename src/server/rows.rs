@@ -6,7 +6,7 @@ use prost::Message;
 
 use crate::{
     error::{Error, Result},
-    identity::VerifiedDevice,
+    identity::{UserKind, VerifiedDevice},
     ids::{Device, DeviceId, UserId},
     store::{Value, corrupt},
     time::Timestamp,
@@ -315,6 +315,9 @@ pub(super) struct MemberRow {
     /// Until when that is valid, in milliseconds.
     #[prost(uint64, tag = "3")]
     pub(super) not_after: u64,
+    /// It is an archive's.
+    #[prost(bool, tag = "4")]
+    pub(super) archive: bool,
 }
 
 impl MemberRow {
@@ -323,6 +326,7 @@ impl MemberRow {
             key: Bytes::copy_from_slice(device.key().as_bytes()),
             serial: device.serial(),
             not_after: device.validity().1.as_millis(),
+            archive: device.kind() == UserKind::Archive,
         }
     }
 }

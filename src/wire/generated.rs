@@ -743,38 +743,82 @@ pub struct RoomState {
     /// What roles may do.
     #[prost(message, optional, tag = "6")]
     pub policy: ::core::option::Option<Policy>,
-    /// Users whose role is not the default one, ordered by user. At most 256.
+    /// Users whose role is not the default one, ordered by user. At most 256. In an operation, admins are
+    /// users of the hub's agency.
     #[prost(message, repeated, tag = "7")]
     pub roles: ::prost::alloc::vec::Vec<RoleGrant>,
     /// How long messages are kept by those who receive them, in milliseconds; 0: no bound.
     #[prost(uint64, tag = "8")]
     pub retention: u64,
-    /// When the room ends, in milliseconds since the Unix epoch; 0: it does not.
+    /// When the room ends, in milliseconds since the Unix epoch; 0: it does not, which an operation may not say.
     #[prost(uint64, tag = "9")]
     pub ends_at: u64,
     /// The hash of the PrivateState: 32 bytes.
     #[prost(bytes = "bytes", tag = "10")]
     pub private_hash: ::prost::bytes::Bytes,
+    /// Users who may not take part, ordered. At most 256; none of them has a role.
+    #[prost(string, repeated, tag = "11")]
+    pub bans: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Who may join without an invitation. JOIN_RULE_INVITATION in a direct room.
+    #[prost(enumeration = "JoinRule", tag = "12")]
+    pub join: i32,
+    /// With JOIN_RULE_AGENCIES the agencies whose users may, ordered: 1 to 256. Else none.
+    #[prost(string, repeated, tag = "13")]
+    pub join_agencies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What servers may show to those who are not in the room; absent: nothing. Absent in a direct room.
+    #[prost(message, optional, tag = "14")]
+    pub listing: ::core::option::Option<Listing>,
 }
-/// The least role that may do a thing. In version 1 each is one role.
+/// What servers may show of a room. It is not encrypted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Listing {
+    /// What the room is called there: 1 to 256 bytes.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What it is for: at most 1,024 bytes.
+    #[prost(string, tag = "2")]
+    pub summary: ::prost::alloc::string::String,
+}
+/// For each right the least role that has it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Policy {
     /// Who may add users.
-    #[prost(enumeration = "Role", tag = "1")]
-    pub invite: i32,
-    /// Who may remove other users.
-    #[prost(enumeration = "Role", tag = "2")]
-    pub remove: i32,
-    /// Who may change roles, policy, retention and end.
-    #[prost(enumeration = "Role", tag = "3")]
-    pub govern: i32,
-    /// Who may change name, topic, purpose and label.
-    #[prost(enumeration = "Role", tag = "4")]
-    pub describe: i32,
+    #[prost(message, optional, tag = "1")]
+    pub invite: ::core::option::Option<Least>,
+    /// Who may remove users.
+    #[prost(message, optional, tag = "2")]
+    pub remove: ::core::option::Option<Least>,
+    /// Who may ban users, and take that back.
+    #[prost(message, optional, tag = "3")]
+    pub ban: ::core::option::Option<Least>,
+    /// Who may give users roles, none above the own one.
+    #[prost(message, optional, tag = "4")]
+    pub grant: ::core::option::Option<Least>,
+    /// Who may delete other users' messages.
+    #[prost(message, optional, tag = "5")]
+    pub moderate: ::core::option::Option<Least>,
     /// Who may send messages.
-    #[prost(enumeration = "Role", tag = "5")]
+    #[prost(enumeration = "Role", tag = "6")]
     pub send: i32,
+    /// Who may change name, topic, purpose and label.
+    #[prost(enumeration = "Role", tag = "7")]
+    pub describe: i32,
+    /// Who may change policy, join rule, listing, retention and end, and add and remove archives.
+    #[prost(enumeration = "Role", tag = "8")]
+    pub govern: i32,
+}
+/// The least roles that have a right over users of at most the own role.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Least {
+    /// Over users of any agency.
+    #[prost(enumeration = "Role", tag = "1")]
+    pub everywhere: i32,
+    /// Over users of the own agency; not above `everywhere`.
+    #[prost(enumeration = "Role", tag = "2")]
+    pub own_agency: i32,
 }
 /// A user's role, where it is not the default one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1004,8 +1048,10 @@ pub enum RoomKind {
     Direct = 1,
     /// A group.
     Group = 2,
-    /// An operation with a lead agency, which is the hub.
+    /// An operation with an end. Its lead agency is the hub, and its admins are users of it.
     Operation = 3,
+    /// A topic: few post, many read.
+    Topic = 4,
 }
 impl RoomKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1018,6 +1064,7 @@ impl RoomKind {
             Self::Direct => "ROOM_KIND_DIRECT",
             Self::Group => "ROOM_KIND_GROUP",
             Self::Operation => "ROOM_KIND_OPERATION",
+            Self::Topic => "ROOM_KIND_TOPIC",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1027,11 +1074,49 @@ impl RoomKind {
             "ROOM_KIND_DIRECT" => Some(Self::Direct),
             "ROOM_KIND_GROUP" => Some(Self::Group),
             "ROOM_KIND_OPERATION" => Some(Self::Operation),
+            "ROOM_KIND_TOPIC" => Some(Self::Topic),
             _ => None,
         }
     }
 }
-/// A user's part in a room.
+/// Who may join a room without an invitation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum JoinRule {
+    /// Never sent.
+    Unspecified = 0,
+    /// Nobody.
+    Invitation = 1,
+    /// Users of the agencies named beside it.
+    Agencies = 2,
+    /// Any user of the federation.
+    Anybody = 3,
+}
+impl JoinRule {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "JOIN_RULE_UNSPECIFIED",
+            Self::Invitation => "JOIN_RULE_INVITATION",
+            Self::Agencies => "JOIN_RULE_AGENCIES",
+            Self::Anybody => "JOIN_RULE_ANYBODY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "JOIN_RULE_UNSPECIFIED" => Some(Self::Unspecified),
+            "JOIN_RULE_INVITATION" => Some(Self::Invitation),
+            "JOIN_RULE_AGENCIES" => Some(Self::Agencies),
+            "JOIN_RULE_ANYBODY" => Some(Self::Anybody),
+            _ => None,
+        }
+    }
+}
+/// A user's part in a room. Each may do what those before it may.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Role {
@@ -1039,8 +1124,12 @@ pub enum Role {
     Unspecified = 0,
     /// Takes part. The default.
     Member = 1,
+    /// Looks after the people of the own agency.
+    AgencyAdmin = 2,
+    /// Looks after everybody.
+    Moderator = 3,
     /// Runs the room.
-    Admin = 2,
+    Admin = 4,
 }
 impl Role {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1051,6 +1140,8 @@ impl Role {
         match self {
             Self::Unspecified => "ROLE_UNSPECIFIED",
             Self::Member => "ROLE_MEMBER",
+            Self::AgencyAdmin => "ROLE_AGENCY_ADMIN",
+            Self::Moderator => "ROLE_MODERATOR",
             Self::Admin => "ROLE_ADMIN",
         }
     }
@@ -1059,6 +1150,8 @@ impl Role {
         match value {
             "ROLE_UNSPECIFIED" => Some(Self::Unspecified),
             "ROLE_MEMBER" => Some(Self::Member),
+            "ROLE_AGENCY_ADMIN" => Some(Self::AgencyAdmin),
+            "ROLE_MODERATOR" => Some(Self::Moderator),
             "ROLE_ADMIN" => Some(Self::Admin),
             _ => None,
         }
@@ -2304,15 +2397,34 @@ impl super::shape::Shaped for RoomState {
         super::shape::Field::new(8, "retention", super::shape::Kind::Number),
         super::shape::Field::new(9, "ends_at", super::shape::Kind::Number),
         super::shape::Field::new(10, "private_hash", super::shape::Kind::Bytes),
+        super::shape::Field::new(11, "bans", super::shape::Kind::Bytes),
+        super::shape::Field::new(12, "join", super::shape::Kind::Number),
+        super::shape::Field::new(13, "join_agencies", super::shape::Kind::Bytes),
+        super::shape::Field::new(14, "listing", super::shape::Kind::Message(&Listing::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Listing {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Listing", &[
+        super::shape::Field::new(1, "name", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "summary", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Policy {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Policy", &[
-        super::shape::Field::new(1, "invite", super::shape::Kind::Number),
-        super::shape::Field::new(2, "remove", super::shape::Kind::Number),
-        super::shape::Field::new(3, "govern", super::shape::Kind::Number),
-        super::shape::Field::new(4, "describe", super::shape::Kind::Number),
-        super::shape::Field::new(5, "send", super::shape::Kind::Number),
+        super::shape::Field::new(1, "invite", super::shape::Kind::Message(&Least::SHAPE)),
+        super::shape::Field::new(2, "remove", super::shape::Kind::Message(&Least::SHAPE)),
+        super::shape::Field::new(3, "ban", super::shape::Kind::Message(&Least::SHAPE)),
+        super::shape::Field::new(4, "grant", super::shape::Kind::Message(&Least::SHAPE)),
+        super::shape::Field::new(5, "moderate", super::shape::Kind::Message(&Least::SHAPE)),
+        super::shape::Field::new(6, "send", super::shape::Kind::Number),
+        super::shape::Field::new(7, "describe", super::shape::Kind::Number),
+        super::shape::Field::new(8, "govern", super::shape::Kind::Number),
+    ]);
+}
+impl super::shape::Shaped for Least {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Least", &[
+        super::shape::Field::new(1, "everywhere", super::shape::Kind::Number),
+        super::shape::Field::new(2, "own_agency", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for RoleGrant {

@@ -42,19 +42,10 @@ fn user(name: &str) -> UserId {
 
 /// Anna and Arne are admins.
 pub(super) fn state(retention: u64) -> RoomState {
-    let hub = AgencyId::parse("police.nord.example").unwrap();
-    RoomState {
-        room: ROOM,
-        kind: RoomKind::Group,
-        hub: hub.clone(),
-        term: 1,
-        replicas: vec![hub],
-        policy: Policy::default(),
-        roles: BTreeMap::from([(user(ANNA), Role::Admin), (user(ARNE), Role::Admin)]),
-        retention,
-        ends_at: Timestamp::ZERO,
-        private_hash: Hash::from_bytes([1; 32]),
-    }
+    let kind = (ROOM, RoomKind::Group);
+    let hash = Hash::from_bytes([1; 32]);
+    let roles = BTreeMap::from([(user(ANNA), Role::Admin), (user(ARNE), Role::Admin)]);
+    RoomState { retention, roles, ..RoomState::begin(kind, &user(ANNA), Policy::default(), hash) }
 }
 
 pub(super) fn text(body: &str) -> Content {

@@ -102,7 +102,7 @@ impl MemberRoom {
         leaf: LeafNodeIndex,
     ) -> Result<Bytes> {
         // Made again it would be the same bytes, and taking it back would take back the logged one.
-        let leaver = self.roster()?.at(leaf).map(|leaf| leaf.device.clone());
+        let leaver = self.roster()?.at(leaf).map(|leaf| leaf.claims.device.clone());
         let leaver = leaver.ok_or(Error::new(Code::BadArgument, "no such leaf"))?;
         ensure(!self.leaving()?.contains(&leaver), Code::PendingProposal, "proposed already")?;
         let (message, reference) = self

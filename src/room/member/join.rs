@@ -79,5 +79,5 @@ impl MemberRoom {
 }
 
 fn distinct(roster: &crate::room::roster::Roster) -> usize {
-    roster.leaves().iter().map(|leaf| &leaf.device).collect::<std::collections::BTreeSet<_>>().len()
+    roster.leaves().iter().map(|leaf| &leaf.claims.device).collect::<std::collections::BTreeSet<_>>().len()
 }

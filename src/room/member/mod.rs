@@ -28,7 +28,14 @@ pub(crate) struct MemberRoom {
     mls: MlsGroup,
     state: RoomState,
     /// Whose the leaves are that have sent in this epoch, so that a certificate is read once.
-    senders: BTreeMap<LeafNodeIndex, (Device, Bytes)>,
+    senders: BTreeMap<LeafNodeIndex, Sent>,
+}
+
+/// Whose a leaf is that has sent something.
+struct Sent {
+    device: Device,
+    archive: bool,
+    certificate: Bytes,
 }
 
 impl MemberRoom {
@@ -68,7 +75,7 @@ impl MemberRoom {
 
     /// The certificate of a device that has sent something in this epoch.
     pub(crate) fn certificate_of(&self, sender: &Device) -> Option<Bytes> {
-        self.senders.values().find(|(device, _)| device == sender).map(|(_, certificate)| certificate.clone())
+        self.senders.values().find(|sent| sent.device == *sender).map(|sent| sent.certificate.clone())
     }
 
     /// Whether the device still has its leaf.

@@ -5,18 +5,18 @@ use openmls::prelude::{
 };
 use zeroize::Zeroizing;
 
-use super::MemberRoom;
+use super::{MemberRoom, Sent};
 use crate::{
     code::Code,
     error::{Error, Result, ensure, fault},
-    identity,
+    identity::{self, DeviceCertificate, UserKind},
     ids::Device,
     room::{
         authority::{self, Change},
         commit, framing,
-        key_package::Verify,
         private::PrivateState,
         submission, suite,
+        witness::Witness,
     },
     time::Timestamp,
     wire::log::{LogEntry, SubmissionKind},
@@ -54,13 +54,13 @@ impl ReceivedCommit {
 impl MemberRoom {
     /// Processes an entry of the log. A proposal is kept; a commit waits for [`Self::apply`].
     ///
-    /// `verify` checks certificates at the entry's stamp. An error has changed nothing, except
+    /// `witness` knows certificates at the entry's stamp. An error has changed nothing, except
     /// that a message whose sender may not send is used up.
     pub(crate) fn process<P: OpenMlsProvider>(
         &mut self,
         provider: &P,
         entry: &LogEntry,
-        verify: &mut Verify<'_>,
+        witness: &mut dyn Witness,
     ) -> Result<Incoming> {
         let header = entry.header.claimed();
         let message = framing::protocol_message(&entry.mls, &self.state.room, header.kind)?;
@@ -78,8 +78,8 @@ impl MemberRoom {
             ProcessedMessageContent::ApplicationMessage(message) => {
                 // It is its MLS sender's, whoever submitted it. To refuse it here would use up
                 // the key with which its author's own submission would open.
-                let sender = self.device(leaf)?;
-                authority::may_send(&self.state, &sender)?;
+                let (sender, archive) = self.device(leaf)?;
+                authority::may_send(&self.state, &sender.user, archive, entry.stamp.at)?;
                 Ok(Incoming::Message { sender, plaintext: Zeroizing::new(message.into_bytes()) })
             }
             ProcessedMessageContent::OwnPrivateMessage => Ok(Incoming::Own),
@@ -93,14 +93,14 @@ impl MemberRoom {
             ProcessedMessageContent::StagedCommitMessage(staged) => {
                 let roster = self.roster()?;
                 submission::check_author(&entry.header, roster.at(leaf))?;
-                let change = commit::judge(&staged, leaf, &self.state, &roster, entry.stamp.at, verify)?;
+                let change = commit::judge(&staged, leaf, &self.state, &roster, entry.stamp.at, witness)?;
                 let private = self.brought(provider, &change, &sealed);
                 Ok(Incoming::Commit(Box::new(ReceivedCommit { staged: Some(*staged), change, private })))
             }
             // openmls has compared it with what is pending, by the confirmation tag.
             ProcessedMessageContent::OwnPendingCommit => {
                 submission::check_author(&entry.header, self.roster()?.at(leaf))?;
-                let change = self.judge_pending(entry.stamp.at, verify)?;
+                let change = self.judge_pending(entry.stamp.at, witness)?;
                 Ok(Incoming::Commit(Box::new(ReceivedCommit { staged: None, change, private: None })))
             }
             ProcessedMessageContent::ExternalJoinProposalMessage(_) => {
@@ -110,10 +110,10 @@ impl MemberRoom {
     }
 
     /// The device's own pending commit, judged as everybody else will judge it.
-    pub(crate) fn judge_pending(&self, at: Timestamp, verify: &mut Verify<'_>) -> Result<Change> {
+    pub(crate) fn judge_pending(&self, at: Timestamp, witness: &mut dyn Witness) -> Result<Change> {
         let staged = self.mls.pending_commit().ok_or(Error::new(Code::Bug, "no pending commit"))?;
         let own = self.mls.own_leaf_index();
-        commit::judge(staged, own, &self.state, &self.roster()?, at, verify)
+        commit::judge(staged, own, &self.state, &self.roster()?, at, witness)
     }
 
     /// Moves to the next epoch.
@@ -143,16 +143,17 @@ impl MemberRoom {
         Ok(leaving)
     }
 
-    /// The device of a leaf that has sent something.
-    fn device(&mut self, leaf: LeafNodeIndex) -> Result<Device> {
-        if let Some((device, _)) = self.senders.get(&leaf) {
-            return Ok(device.clone());
+    /// The device of a leaf that has sent something, and whether it is an archive's.
+    fn device(&mut self, leaf: LeafNodeIndex) -> Result<(Device, bool)> {
+        if let Some(Sent { device, archive, .. }) = self.senders.get(&leaf) {
+            return Ok((device.clone(), *archive));
         }
         let node = self.mls.public_group().leaf(leaf).ok_or(Error::new(Code::Bug, "sender's leaf"))?;
         let certificate = suite::certificate(node.credential())?;
-        let device = identity::read_certificate(&certificate)?.device;
-        self.senders.insert(leaf, (device.clone(), certificate));
-        Ok(device)
+        let DeviceCertificate { device, kind, .. } = identity::read_certificate(&certificate)?;
+        let archive = kind == UserKind::Archive;
+        self.senders.insert(leaf, Sent { device: device.clone(), archive, certificate });
+        Ok((device, archive))
     }
 
     /// Opens the private state in a commit's authenticated data, under the epoch that it ends.

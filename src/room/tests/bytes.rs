@@ -122,7 +122,7 @@ proptest! {
             let by = (&world.user("anna").agency().clone(), &world.id("anna"));
             let mut verify = |certificate: &Bytes| check(certificate, world.now);
             let crypto = MlsCrypto::new([1; 32].into());
-            prop_assert!(HubRoom::found(&storage, &crypto, (&info, &leaf), by, &mut verify).is_err());
+            prop_assert!(HubRoom::found(&storage, &crypto, (&info, &leaf), by, world.now, &mut verify).is_err());
         }
     }
 

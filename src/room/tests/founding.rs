@@ -195,6 +195,7 @@ fn a_group_with_another_id_than_the_room() {
         &MlsCrypto::new([1; 32].into()),
         (submission.group_info.as_ref().unwrap(), submission.ratchet_tree.as_ref().unwrap()),
         (&state().hub, &world.id("anna")),
+        world.now,
         &mut |certificate| check(certificate, world.now),
     );
     assert_eq!(refused.err().unwrap().code(), Code::BadRoomState);

@@ -51,7 +51,7 @@ fn package(world: &mut World, certificate: &Bytes, device: &SigningKey) -> KeyPa
 }
 
 fn peopled() -> World {
-    World::of(Policy { invite: Role::Member, ..Policy::default() }, &["bert", "carl"])
+    World::of(Policy { invite: Role::Member.into(), ..Policy::default() }, &["bert", "carl"])
 }
 
 /// anna adds a device; everybody refuses it.

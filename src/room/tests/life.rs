@@ -7,7 +7,7 @@ use openmls::prelude::LeafNodeIndex;
 use super::World;
 use crate::{
     code::Code,
-    room::{Policy, PrivateState, Role, RoomState, member::Plan},
+    room::{Authority, Policy, PrivateState, Right, Role, RoomState, member::Plan},
 };
 
 #[test]
@@ -15,7 +15,12 @@ fn users_of_two_agencies_with_all_their_devices() {
     let mut world = World::of(Policy::default(), &["anna2", "bert", "bert2"]);
     assert_eq!(world.present(), ["anna", "anna2", "bert", "bert2"]);
     assert_eq!(world.changes[0].joined, [world.user("bert")]);
-    assert_eq!(world.changes[0].added, [world.id("anna2"), world.id("bert"), world.id("bert2")]);
+    let right = Authority::Right { right: Right::Invite, role: Role::Admin, own_agency: false };
+    let added: Vec<_> = world.changes[0].added.iter().map(|came| (&came.device, came.authority)).collect();
+    assert_eq!(
+        added,
+        [(&world.id("anna2"), Authority::Own), (&world.id("bert"), right), (&world.id("bert2"), right)]
+    );
 
     world.say("anna", "hier Wache");
     world.say("bert2", "hier Streife");
@@ -56,7 +61,7 @@ fn leaving_is_proposed_by_one_and_committed_by_another() {
     world.done(&commit);
     assert_eq!(world.present(), ["anna", "carl"]);
     let change = world.changes.last().unwrap();
-    assert_eq!(change.departed, [(world.user("bert"), true)]);
+    assert_eq!(change.departed, [(world.user("bert"), Authority::Own)]);
     assert_eq!(change.committer, world.id("carl"));
     world.say("anna", "still here");
     assert_eq!(world.heard("carl"), [("anna", "still here")]);
@@ -76,7 +81,8 @@ fn removed_and_invited_anew() {
     let mut world = World::of(Policy::default(), &["bert", "carl"]);
     let commit = world.removing("anna", &["bert"]);
     world.done(&commit);
-    assert_eq!(world.changes.last().unwrap().departed, [(world.user("bert"), false)]);
+    let right = Authority::Right { right: Right::Remove, role: Role::Admin, own_agency: false };
+    assert_eq!(world.changes.last().unwrap().departed, [(world.user("bert"), right)]);
     world.say("anna", "without bert");
     world.invite("anna", &["bert"]);
     world.say("carl", "with bert");
@@ -191,8 +197,8 @@ fn leaves_are_found_by_place_device_and_user() {
     assert!(roster.find(&world.id("bert")).is_none());
     assert!(roster.at(LeafNodeIndex::new(1)).is_none());
     for leaf in roster.leaves() {
-        assert_eq!(roster.at(leaf.index).unwrap().device, leaf.device);
-        assert_eq!(roster.find(&leaf.device).unwrap().index, leaf.index);
+        assert_eq!(roster.at(leaf.index).unwrap().claims.device, leaf.claims.device);
+        assert_eq!(roster.find(&leaf.claims.device).unwrap().index, leaf.index);
     }
 }
 

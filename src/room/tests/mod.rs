@@ -11,6 +11,7 @@ mod life;
 mod log;
 mod log_faults;
 mod races;
+mod rights;
 mod state;
 mod submissions;
 mod vectors;

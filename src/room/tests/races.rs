@@ -30,7 +30,7 @@ fn a_commit_counts_when_the_log_shows_it() {
 /// SPEC V-462, V-463
 #[test]
 fn of_two_commits_the_later_is_refused_and_its_author_follows_the_first() {
-    let policy = Policy { describe: Role::Member, invite: Role::Member, ..Policy::default() };
+    let policy = Policy { describe: Role::Member, invite: Role::Member.into(), ..Policy::default() };
     let mut world = World::of(policy, &["bert", "carl"]);
     let first = world.adding("anna", &["dora"]);
     let second = renaming(&mut world, "bert", "zu spät");

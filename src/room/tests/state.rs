@@ -1,17 +1,24 @@
 //! States of rooms, public and private, that are none (SPEC V-412, V-413).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use proptest::{collection::vec, prelude::*};
+use proptest::{
+    collection::{btree_set, vec},
+    prelude::*,
+};
 use prost::Message;
 
 use super::World;
 use crate::{
     code::Code,
+    identity::UserKind,
     ids::{AgencyId, Hash, RoomId, UserId},
     limits,
-    room::{Policy, PrivateState, Role, RoomKind, RoomState, key_schedule::PrivateStateSecret},
+    room::{
+        JoinRule, Least, Listing, Policy, PrivateState, Role, RoomKind, RoomState,
+        key_schedule::PrivateStateSecret, may_join,
+    },
     time::Timestamp,
     vectors::rng,
     wire::{VERSION, Wire, proto},
@@ -32,7 +39,11 @@ fn state() -> RoomState {
     let b = AgencyId::parse("b.example").unwrap();
     let (mut state, _) = World::enrolled().founding_state(Policy::default());
     state.replicas.push(b);
-    state.roles.insert(UserId::parse("bert@b.example").unwrap(), Role::Admin);
+    let user = |name| UserId::parse(name).unwrap();
+    state.roles.insert(user("bert@b.example"), Role::Admin);
+    state.bans = [user("paul@b.example"), user("quinn@b.example")].into();
+    state.join = JoinRule::Anybody;
+    state.listing = Some(Listing::new("Streife", "Wer fährt wann?").unwrap());
     state
 }
 
@@ -46,13 +57,128 @@ fn a_good_one_reads_back() {
     assert_eq!(RoomState::decode(&state().encode()).unwrap(), state());
 }
 
+/// A right over users, by its number in the policy.
+fn scoped(state: &mut proto::RoomState, right: usize) -> &mut Option<proto::Least> {
+    let policy = state.policy.as_mut().unwrap();
+    let rights =
+        [&mut policy.invite, &mut policy.remove, &mut policy.ban, &mut policy.grant, &mut policy.moderate];
+    rights.into_iter().nth(right).unwrap()
+}
+
+/// SPEC V-413
+#[test]
+fn open_rooms_with_one_fault() {
+    let agencies = proto::JoinRule::Agencies.into();
+    assert_eq!(refused(|s| s.bans.reverse()), Code::BadField);
+    assert_eq!(refused(|s| s.bans.push(s.bans[1].clone())), Code::BadField);
+    assert_eq!(refused(|s| s.bans[0] = "nobody".into()), Code::BadName);
+    let ban = |n| format!("u{n:04}@z.example");
+    assert!(changed(|s| s.bans = (0..limits::BANS).map(ban).collect()).is_ok());
+    assert_eq!(refused(|s| s.bans = (0..=limits::BANS).map(ban).collect()), Code::TooLong);
+    // Whoever is banned has no role.
+    assert_eq!(refused(|s| s.bans = vec![s.roles[0].user.clone()]), Code::BadRoomState);
+    for rule in [0, 4, -1] {
+        assert_eq!(refused(|s| s.join = rule), Code::BadField);
+    }
+    assert_eq!(refused(|s| s.join = agencies), Code::BadField);
+    assert_eq!(refused(|s| s.join_agencies = vec!["b.example".into()]), Code::BadField);
+    let named = |n| format!("{n:04}.example");
+    let naming = |agencies: Vec<String>| {
+        changed(|s| (s.join, s.join_agencies) = (proto::JoinRule::Agencies.into(), agencies))
+    };
+    assert!(naming((0..limits::JOIN_AGENCIES).map(named).collect()).is_ok());
+    assert_eq!(naming((0..=limits::JOIN_AGENCIES).map(named).collect()), Err(Code::TooLong));
+    assert_eq!(naming(vec![named(2), named(1)]), Err(Code::BadField));
+    assert_eq!(naming(vec![named(1), named(1)]), Err(Code::BadField));
+    assert_eq!(naming(vec!["B.example".into()]), Err(Code::BadName));
+    let listed = |name: usize, summary: usize| {
+        let listing = proto::Listing { name: "n".repeat(name), summary: "s".repeat(summary) };
+        changed(|s| s.listing = Some(listing)).map(|state| state.listing.is_some())
+    };
+    assert_eq!(listed(limits::ROOM_NAME, limits::LISTING_SUMMARY), Ok(true));
+    assert_eq!(listed(1, 0), Ok(true));
+    assert_eq!(listed(0, 1), Err(Code::BadField));
+    assert_eq!(listed(limits::ROOM_NAME + 1, 1), Err(Code::TooLong));
+    assert_eq!(listed(1, limits::LISTING_SUMMARY + 1), Err(Code::TooLong));
+}
+
+/// SPEC V-473
+#[test]
+fn operations_without_an_end_or_with_admins_of_another_agency() {
+    let operation = |change: fn(&mut proto::RoomState)| {
+        changed(|s| {
+            (s.kind, s.ends_at) = (proto::RoomKind::Operation.into(), 1);
+            s.roles.retain(|grant| grant.user.ends_with("@a.example"));
+            change(s);
+        })
+    };
+    let grant = |role| proto::RoleGrant { user: "bert@b.example".into(), role };
+    let (moderator, admin) = (grant(3), grant(4));
+    assert!(operation(|_| {}).is_ok());
+    assert_eq!(operation(|s| s.ends_at = 0), Err(Code::BadRoomState));
+    let with = |grant: proto::RoleGrant| {
+        changed(|s| {
+            (s.kind, s.ends_at) = (proto::RoomKind::Operation.into(), 1);
+            s.roles.retain(|grant| grant.user.ends_with("@a.example"));
+            s.roles.push(grant);
+        })
+    };
+    assert!(with(moderator).is_ok());
+    assert_eq!(with(admin), Err(Code::BadRoomState));
+}
+
+/// SPEC V-474
+#[test]
+fn direct_rooms_that_are_open() {
+    let direct = |change: fn(&mut proto::RoomState)| {
+        changed(|s| {
+            (s.kind, s.join, s.listing) = (1, 1, None);
+            change(s);
+        })
+    };
+    assert!(direct(|_| {}).is_ok());
+    assert_eq!(direct(|s| s.join = 3), Err(Code::BadRoomState));
+    let listing = || proto::Listing { name: "n".into(), summary: String::new() };
+    assert_eq!(changed(|s| (s.kind, s.join, s.listing) = (1, 1, Some(listing()))), Err(Code::BadRoomState));
+}
+
+/// SPEC V-476
+#[test]
+fn who_may_join_by_themselves() {
+    let user = |name| UserId::parse(name).unwrap();
+    let (bert, carl) = (user("bert@b.example"), user("carl@c.example"));
+    let b = AgencyId::parse("b.example").unwrap();
+    let now = Timestamp::from_millis(1_000);
+    let open = |join| RoomState { join, ..state() };
+    let may = |state: &RoomState, user: &UserId| {
+        may_join(state, user, UserKind::Person, now).map_err(|error| error.code())
+    };
+    assert_eq!(may(&open(JoinRule::Invitation), &bert), Err(Code::NotPermitted));
+    let of_b = open(JoinRule::Agencies([b].into()));
+    assert_eq!(may(&of_b, &bert), Ok(()));
+    assert_eq!(may(&of_b, &carl), Err(Code::NotPermitted));
+    let anybody = open(JoinRule::Anybody);
+    assert_eq!(may(&anybody, &carl), Ok(()));
+    assert_eq!(may(&RoomState { bans: [carl.clone()].into(), ..anybody.clone() }, &carl), Err(Code::Banned));
+    assert_eq!(may(&RoomState { kind: RoomKind::Direct, ..anybody.clone() }, &carl), Err(Code::NotPermitted));
+    for (end, expected) in [(1_000, Err(Code::RoomEnded)), (1_001, Ok(()))] {
+        let ends_at = Timestamp::from_millis(end);
+        assert_eq!(may(&RoomState { ends_at, ..anybody.clone() }, &carl), expected);
+    }
+    let archive = may_join(&anybody, &carl, UserKind::Archive, now);
+    assert_eq!(archive.unwrap_err().code(), Code::NotPermitted);
+    for kind in [UserKind::Role, UserKind::Service] {
+        assert!(may_join(&anybody, &carl, kind, now).is_ok());
+    }
+}
+
 /// SPEC V-413
 #[test]
 fn room_states_with_one_fault() {
     let b = || "b.example".to_owned();
     assert_eq!(refused(|s| s.room = vec![1; 15].into()), Code::BadName);
     assert_eq!(refused(|s| s.kind = 0), Code::BadField);
-    assert_eq!(refused(|s| s.kind = 4), Code::BadField);
+    assert_eq!(refused(|s| s.kind = 5), Code::BadField);
     assert_eq!(refused(|s| s.hub = "A.example".into()), Code::BadName);
     assert_eq!(refused(|s| s.hub = String::new()), Code::BadName);
     assert_eq!(refused(|s| s.hub = "c.example".into()), Code::BadRoomState);
@@ -63,27 +189,26 @@ fn room_states_with_one_fault() {
     let many = (0..=limits::REPLICAS).map(|n| format!("{n}.example")).collect::<Vec<_>>();
     assert_eq!(refused(|s| s.replicas = many), Code::TooLong);
     assert_eq!(refused(|s| s.policy = None), Code::BadField);
-    for field in 0..5 {
-        for role in [0, 3, -1] {
-            let code = refused(|s| {
-                let policy = s.policy.as_mut().unwrap();
-                let fields = [
-                    &mut policy.invite,
-                    &mut policy.remove,
-                    &mut policy.govern,
-                    &mut policy.describe,
-                    &mut policy.send,
-                ];
-                *fields.into_iter().nth(field).unwrap() = role;
-            });
-            assert_eq!(code, Code::BadField);
+    for right in 0..5 {
+        for role in [0, 5, -1] {
+            assert_eq!(refused(|s| scoped(s, right).as_mut().unwrap().everywhere = role), Code::BadField);
+            assert_eq!(refused(|s| scoped(s, right).as_mut().unwrap().own_agency = role), Code::BadField);
         }
+        assert_eq!(refused(|s| *scoped(s, right) = None), Code::BadField);
+        let least = |everywhere, own_agency| Some(proto::Least { everywhere, own_agency });
+        assert!(changed(|s| *scoped(s, right) = least(3, 3)).is_ok());
+        assert_eq!(refused(|s| *scoped(s, right) = least(2, 3)), Code::BadField);
+    }
+    for role in [0, 5, -1] {
+        assert_eq!(refused(|s| s.policy.as_mut().unwrap().send = role), Code::BadField);
+        assert_eq!(refused(|s| s.policy.as_mut().unwrap().describe = role), Code::BadField);
+        assert_eq!(refused(|s| s.policy.as_mut().unwrap().govern = role), Code::BadField);
     }
     assert_eq!(refused(|s| s.roles.reverse()), Code::BadField);
     assert_eq!(refused(|s| s.roles.push(s.roles[1].clone())), Code::BadField);
     assert_eq!(refused(|s| s.roles[0].user = "nobody".into()), Code::BadName);
-    // The default role is not granted; there are no others yet.
-    for role in [0, 1, 3] {
+    // The default role is not granted.
+    for role in [0, 1, 5] {
         assert_eq!(refused(|s| s.roles[0].role = role), Code::BadField);
     }
     let grant = |n| proto::RoleGrant { user: format!("u{n:04}@a.example"), role: 2 };
@@ -106,37 +231,75 @@ fn room_states_that_are_not_canonical() {
     assert_eq!(decode(vec![0xff; 8]), Code::Malformed);
 }
 
+fn any_role() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Member), Just(Role::AgencyAdmin), Just(Role::Moderator), Just(Role::Admin)]
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    let least = || (any_role(), any_role()).prop_map(|(a, b)| Least::new(a.max(b), a.min(b)));
+    let scoped = [least(), least(), least(), least(), least()];
+    (scoped, [any_role(), any_role(), any_role()]).prop_map(
+        |([invite, remove, ban, grant, moderate], [send, describe, govern])| Policy {
+            invite,
+            remove,
+            ban,
+            grant,
+            moderate,
+            send,
+            describe,
+            govern,
+        },
+    )
+}
+
+fn any_join() -> impl Strategy<Value = JoinRule> {
+    let agencies = btree_set("[a-z0-9]{1,5}\\.example", 1..4);
+    let agencies = agencies.prop_map(|names| names.iter().map(|a| AgencyId::parse(a).unwrap()).collect());
+    prop_oneof![Just(JoinRule::Invitation), Just(JoinRule::Anybody), agencies.prop_map(JoinRule::Agencies)]
+}
+
 fn any_state() -> impl Strategy<Value = RoomState> {
-    let kind = prop_oneof![Just(RoomKind::Direct), Just(RoomKind::Group), Just(RoomKind::Operation)];
-    let replicas = proptest::collection::btree_set("[a-z0-9]{1,5}\\.example", 1..=limits::REPLICAS);
-    let roles = proptest::collection::btree_set("[a-z0-9._-]{1,9}@[a-z]{1,3}\\.example", 0..9);
+    let kind = prop_oneof![
+        Just(RoomKind::Direct),
+        Just(RoomKind::Group),
+        Just(RoomKind::Operation),
+        Just(RoomKind::Topic)
+    ];
+    let replicas = btree_set("[a-z0-9]{1,5}\\.example", 1..=limits::REPLICAS);
+    let users = || btree_set("[a-z0-9._-]{1,9}@[a-z]{1,3}\\.example", 0..9);
     let fixed = (any::<[u8; 16]>(), kind, 1..u64::MAX, replicas, any::<prop::sample::Index>());
-    (fixed, any::<[bool; 5]>(), roles, any::<u64>(), any::<u64>(), any::<[u8; 32]>()).prop_map(
+    let open = (any_join(), proptest::option::of(("[a-z]{1,9}", ".{0,9}")));
+    let people = (users(), users(), vec(any_role(), 9));
+    (fixed, any_policy(), open, people, any::<u64>(), 1..u64::MAX, any::<[u8; 32]>()).prop_map(
         |(
             (room, kind, term, replicas, hub),
-            [invite, remove, govern, describe, send],
-            roles,
+            policy,
+            (join, listing),
+            (granted, banned, given),
             retention,
             ends,
             hash,
         )| {
             let replicas: Vec<_> = replicas.iter().map(|r| AgencyId::parse(r).unwrap()).collect();
-            let role = |admin| if admin { Role::Admin } else { Role::Member };
-            let users = roles.iter().map(|u| (UserId::parse(u).unwrap(), Role::Admin));
+            let hub = hub.get(&replicas).clone();
+            let user = |name: &String| UserId::parse(name).unwrap();
+            let bans: BTreeSet<UserId> = banned.iter().map(user).collect();
+            let led = |user: &UserId| kind != RoomKind::Operation || *user.agency() == hub;
+            let roles = granted.iter().map(user).zip(given).filter(|(user, role)| {
+                *role > Role::Member && !bans.contains(user) && (*role < Role::Admin || led(user))
+            });
+            let open = kind != RoomKind::Direct;
             RoomState {
                 room: RoomId::from_bytes(room),
                 kind,
-                hub: hub.get(&replicas).clone(),
+                roles: roles.collect::<BTreeMap<_, _>>(),
+                hub,
                 term,
                 replicas,
-                policy: Policy {
-                    invite: role(invite),
-                    remove: role(remove),
-                    govern: role(govern),
-                    describe: role(describe),
-                    send: role(send),
-                },
-                roles: users.collect::<BTreeMap<_, _>>(),
+                policy,
+                bans,
+                join: if open { join } else { JoinRule::Invitation },
+                listing: listing.filter(|_| open).map(|(name, what)| Listing::new(name, what).unwrap()),
                 retention,
                 ends_at: Timestamp::from_millis(ends),
                 private_hash: Hash::from_bytes(hash),

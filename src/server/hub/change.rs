@@ -16,10 +16,11 @@ use super::{
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
+    identity::{DeviceCertificate, VerifiedDevice, View},
     ids::{AgencyId, Device, RoomId},
     limits,
     room::{
-        Change, RoomState,
+        Change, RoomState, Witness,
         hub::HubRoom,
         log::{Chained, Tail},
     },
@@ -31,6 +32,24 @@ use crate::{
         log::{Evidence, RoomMaterial, Stamp, Submission},
     },
 };
+
+/// The directory, and what it has said of devices.
+struct Seen<'v, 'a> {
+    view: View<'v, 'a>,
+    members: BTreeMap<Device, MemberRow>,
+}
+
+impl Witness for Seen<'_, '_> {
+    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        let device = self.view.device(certificate)?;
+        self.members.insert(device.device().clone(), MemberRow::of(&device));
+        Ok(device)
+    }
+
+    fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
+        self.view.stands(claims)
+    }
+}
 
 /// What a commit made of a room.
 struct Committed {
@@ -70,7 +89,8 @@ impl Call<'_, '_> {
                 Ok(device)
             };
             let by = (&own.agency, &founder);
-            let group = HubRoom::found(&tools.storage, &tools.crypto, (info, tree), by, &mut verify)?;
+            let group =
+                HubRoom::found(&tools.storage, &tools.crypto, (info, tree), by, stamp.at, &mut verify)?;
             ensure(group.state().room == room, Code::BadSubmission, "another room")?;
             Ok(((group.state().clone(), member), group))
         })?;
@@ -117,13 +137,16 @@ impl Call<'_, '_> {
         let header = submission.header.claimed();
         self.directory.accept_evidence(&mut self.draft, &submission.evidence)?;
         let committed = self.enter_epoch(submission, &stamp)?;
-        let comes: BTreeSet<_> = committed.change.added.iter().map(|device| device.user.agency()).collect();
+        let change = &committed.change;
+        let added: Vec<&Device> = change.added.iter().map(|came| &came.device).collect();
+        let removed: Vec<&Device> = change.removed.iter().map(|gone| &gone.device).collect();
+        let comes: BTreeSet<_> = added.iter().map(|device| device.user.agency()).collect();
         for agency in comes {
             self.directory.check_fresh(&self.draft, agency, stamp.at)?;
             self.name(&mut stamp, agency)?;
         }
         // V-515: a Welcome goes with a commit exactly if it adds somebody.
-        let adds = !committed.change.added.is_empty();
+        let adds = !added.is_empty();
         ensure(adds == header.welcome_hash.is_some(), Code::BadSubmission, "welcome")?;
 
         let before = row.other_agencies()?;
@@ -131,9 +154,9 @@ impl Call<'_, '_> {
         self.change_members(&chained, &mut row, &committed)?;
         row.state = committed.state.encode();
         self.put_room(&header.room, &row);
-        self.pass_on(&chained, &row, &before, &committed.change.removed)?;
+        self.pass_on(&chained, &row, &before, &removed)?;
         if let (Some(material), Some(welcome)) = (&committed.material, &submission.welcome) {
-            self.welcome(&chained, &committed.change.added, welcome, material)?;
+            self.welcome(&chained, &added, welcome, material)?;
         }
         Ok(chained.entry.seq)
     }
@@ -144,16 +167,12 @@ impl Call<'_, '_> {
         let directory = self.directory;
         self.with_group(&header.room, |tools, group| {
             let mut group = group.ok_or(corrupt("room without group"))?;
-            let mut members = BTreeMap::new();
             // The newest of all agencies' lists; the stamp will name them.
-            let mut view = directory.newest_at(tools.draft, stamp.at)?;
-            let mut verify = |certificate: &Bytes| {
-                let device = view.device(certificate)?;
-                members.insert(device.device().clone(), MemberRow::of(&device));
-                Ok(device)
-            };
+            let view = directory.newest_at(tools.draft, stamp.at)?;
+            let mut seen = Seen { view, members: BTreeMap::new() };
             let accepted =
-                group.commit(&tools.crypto, &submission.mls, &header.sender, stamp.at, &mut verify)?;
+                group.commit(&tools.crypto, &submission.mls, &header.sender, stamp.at, &mut seen)?;
+            let members = seen.members;
             let change = group.merge(&tools.storage, accepted)?;
             let material = match change.added.is_empty() {
                 true => None,
@@ -169,22 +188,22 @@ impl Call<'_, '_> {
         let (room, seq) = (chained.entry.room, chained.entry.seq);
         let keys = RoomKeys::of(&room);
         let own = self.own.clone();
-        for device in &committed.change.removed {
+        let removed: BTreeSet<&Device> = committed.change.removed.iter().map(|gone| &gone.device).collect();
+        let added: BTreeSet<&Device> = committed.change.added.iter().map(|came| &came.device).collect();
+        for device in removed.iter().copied() {
             self.draft.delete(keys.member(device));
             match *device.user.agency() == own.agency {
                 true => self.depart(row, &room, device, seq)?,
                 false => row.count(device.user.agency(), false),
             }
         }
-        for device in &committed.change.added {
+        for device in added.iter().copied() {
             match *device.user.agency() == own.agency {
                 true => self.enter(row, &room, device, seq, true)?,
                 false => row.count(device.user.agency(), true),
             }
         }
         ensure(row.others.len() <= limits::ROOM_AGENCIES, Code::Quota, "agencies in a room")?;
-        let removed: BTreeSet<&Device> = committed.change.removed.iter().collect();
-        let added: BTreeSet<&Device> = committed.change.added.iter().collect();
         for (device, member) in &committed.members {
             if added.contains(device) || !removed.contains(device) {
                 self.write(keys.member(device), member);
@@ -197,7 +216,7 @@ impl Call<'_, '_> {
     fn welcome(
         &mut self,
         chained: &Chained,
-        added: &[Device],
+        added: &[&Device],
         welcome: &Bytes,
         material: &RoomMaterial,
     ) -> Result<()> {
@@ -210,7 +229,7 @@ impl Call<'_, '_> {
         };
         self.keep_joining(&entry.room, entry.seq, &invitation, material);
         let mut others: BTreeMap<&AgencyId, Vec<&Device>> = BTreeMap::new();
-        for device in added.iter().filter(|device| *device.user.agency() != self.own.agency) {
+        for device in added.iter().copied().filter(|device| *device.user.agency() != self.own.agency) {
             others.entry(device.user.agency()).or_default().push(device);
         }
         for (agency, mut devices) in others {

@@ -169,26 +169,14 @@ impl Dev {
 
     /// Founds a room.
     pub(super) fn create(&mut self, kind: RoomKind) -> (RoomId, Submission) {
-        let policy = Policy { invite: Role::Member, remove: Role::Member, ..Policy::default() };
+        let policy = Policy { invite: Role::Member.into(), remove: Role::Member.into(), ..Policy::default() };
         self.create_with(kind, policy)
     }
 
     pub(super) fn create_with(&mut self, kind: RoomKind, policy: Policy) -> (RoomId, Submission) {
         let room = RoomId::random(&mut self.rng);
         let private = PrivateState::new(&mut self.rng, "a room".into());
-        let hub = self.id.user.agency().clone();
-        let state = RoomState {
-            room,
-            kind,
-            hub: hub.clone(),
-            term: 1,
-            replicas: vec![hub],
-            policy,
-            roles: BTreeMap::from([(self.id.user.clone(), Role::Admin)]),
-            retention: 0,
-            ends_at: Timestamp::ZERO,
-            private_hash: private.hash(),
-        };
+        let state = RoomState::begin((room, kind), &self.id.user, policy, private.hash());
         let credential =
             room::credential(self.test.certificate(), self.test.new.key().verify_key().as_bytes());
         let (member, founding) =
@@ -345,9 +333,10 @@ impl Dev {
             return true;
         }
         let store = self.store.clone();
-        let mut verify = |cert: &Bytes| read(&store, |draft| Directory.verify_device(draft, cert));
         let mut here = true;
-        let incoming = self.with_mls(room, |p, _, _| joined.member.process(p, &entry, &mut verify));
+        let incoming = self.with_mls(room, |p, _, _| {
+            read(&store, |draft| joined.member.process(p, &entry, &mut Directory.view(draft, &entry.stamp)?))
+        });
         match incoming.unwrap() {
             Incoming::Message { sender, plaintext } => {
                 self.read.push((sender, String::from_utf8(plaintext.to_vec()).unwrap()));
@@ -357,7 +346,7 @@ impl Dev {
                     self.with_mls(room, |p, _, _| joined.member.discard_commit(p)).unwrap();
                 }
                 let change = self.with_mls(room, |p, _, _| joined.member.apply(p, *commit)).unwrap();
-                here = !change.removed.contains(&self.id);
+                here = !change.removes(&self.id);
             }
             Incoming::Own | Incoming::Leaving(_) => {}
         }

@@ -58,7 +58,7 @@ fn takes_part_in_a_room() {
 
     // Invited, it joins from the Welcome.
     let mut policy = Policy::default();
-    policy.invite = Role::Member;
+    policy.invite = Role::Member.into();
     let create = |request| Command::CreateRoom {
         request,
         kind: RoomKind::Group,

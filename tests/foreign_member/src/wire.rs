@@ -181,14 +181,23 @@ messages! {
         retention: u64, [uint64] = 8;
         ends_at: u64, [uint64] = 9;
         private_hash: Bytes, [bytes = "vec"] = 10;
+        bans: Many<String>, [string, repeated] = 11;
+        join: u32, [uint32] = 12;
+        join_agencies: Many<String>, [string, repeated] = 13;
+        listing: Option<Listing>, [message, optional] = 14;
     }
+    Listing { name: String, [string] = 1; summary: String, [string] = 2; }
     Policy {
-        invite: u32, [uint32] = 1;
-        remove: u32, [uint32] = 2;
-        govern: u32, [uint32] = 3;
-        describe: u32, [uint32] = 4;
-        send: u32, [uint32] = 5;
+        invite: Option<Least>, [message, optional] = 1;
+        remove: Option<Least>, [message, optional] = 2;
+        ban: Option<Least>, [message, optional] = 3;
+        grant: Option<Least>, [message, optional] = 4;
+        moderate: Option<Least>, [message, optional] = 5;
+        send: u32, [uint32] = 6;
+        describe: u32, [uint32] = 7;
+        govern: u32, [uint32] = 8;
     }
+    Least { everywhere: u32, [uint32] = 1; own_agency: u32, [uint32] = 2; }
     RoleGrant { user: String, [string] = 1; role: u32, [uint32] = 2; }
     PrivateState {
         salt: Bytes, [bytes = "vec"] = 1;

@@ -48,7 +48,7 @@ impl World {
             submission::verify(submission, self.side(self.name(&header.sender)).device.verified.key())?;
             let parts = (submission.group_info.as_ref().unwrap(), submission.ratchet_tree.as_ref().unwrap());
             let by = (&self.user("anna").agency().clone(), &header.sender);
-            HubRoom::found(&storage, &crypto, parts, by, &mut verify)?;
+            HubRoom::found(&storage, &crypto, parts, by, at, &mut verify)?;
         } else {
             let mut group = group.ok_or(Error::new(Code::UnknownRoom, "submission"))?;
             let roster = group.roster()?;
@@ -58,7 +58,7 @@ impl World {
             let (mls, sender) = (&submission.mls, &header.sender);
             match header.kind {
                 SubmissionKind::Commit => {
-                    let accepted = group.commit(&crypto, mls, sender, at, &mut verify)?;
+                    let accepted = group.commit(&crypto, mls, sender, at, &mut self.witness(at))?;
                     self.changes.push(group.merge(&storage, accepted)?);
                     if let Some(welcome) = &submission.welcome {
                         let tree = group.ratchet_tree()?;
@@ -72,8 +72,8 @@ impl World {
                 _ => {
                     let epoch = room::epoch_of(mls, &ROOM, header.kind)?;
                     ensure(epoch == group.epoch(), Code::WrongEpoch, "message")?;
-                    ensure(roster.find(sender).is_some(), Code::NotMember, "message")?;
-                    room::may_send(group.state(), sender)?;
+                    let leaf = roster.find(sender).ok_or(Error::new(Code::NotMember, "message"))?;
+                    room::may_send(group.state(), &sender.user, leaf.is_archive(), at)?;
                 }
             }
         }
@@ -119,10 +119,9 @@ impl World {
             self.side_mut(who).place = Some(entry.seq);
             return Ok(());
         }
-        let (check, at) = (self.check(), entry.stamp.at);
-        let mut verify = |certificate: &Bytes| check(certificate, at);
+        let mut witness = self.witness(entry.stamp.at);
         let outcome = self.room(who, |room, mls| {
-            Ok(match room.process(mls.provider, entry, &mut verify)? {
+            Ok(match room.process(mls.provider, entry, &mut witness)? {
                 Incoming::Commit(commit) => {
                     let brought = commit.private.clone();
                     let pending = commit.is_pending();
@@ -144,7 +143,7 @@ impl World {
             if let Some(private) = described {
                 side.private = private;
             }
-            if change.removed.contains(&id) {
+            if change.removes(&id) {
                 side.place = None;
             }
             side.changes.push(change);
@@ -184,7 +183,11 @@ impl World {
     pub(in crate::room::tests) fn agree(&mut self) {
         let hub = self.hub();
         let leaves = |roster: &room::Roster| -> Vec<_> {
-            roster.leaves().iter().map(|leaf| (leaf.index, leaf.device.clone(), leaf.key.clone())).collect()
+            roster
+                .leaves()
+                .iter()
+                .map(|leaf| (leaf.index, leaf.claims.device.clone(), leaf.key.clone()))
+                .collect()
         };
         let expected = (hub.epoch(), hub.state().clone(), leaves(&hub.roster().unwrap()));
         for who in self.present() {

@@ -18,15 +18,16 @@ use rand_core::SeedableRng;
 use zeroize::Zeroizing;
 
 use crate::{
+    code::Code,
     crypto::mls::{MlsCrypto, MlsProvider, MlsSigner},
-    error::Result,
+    error::{Result, fault},
     identity::{
-        Directory, VerifiedDevice,
+        DeviceCertificate, Directory, VerifiedDevice,
         fixture::{TestDevice, TestFederation, now, read, stamp},
     },
     ids::{Device, RoomId, UserId},
     room::{
-        self, Change, Policy, PrivateState, Role, RoomKind, RoomState,
+        self, Change, Policy, PrivateState, RoomKind, RoomState, Witness,
         log::{Chained, Tail},
         member::MemberRoom,
         mls_store::{Known, MlsStore},
@@ -44,9 +45,9 @@ pub(super) struct Mls<'m> {
 
 pub(super) const ROOM: RoomId = RoomId::from_bytes([0x0c; 16]);
 
-/// Devices by name; a person's second one has a 2 behind it. anna and carl are agency a's,
-/// bert and dora agency b's.
-pub(super) const PEOPLE: [(&str, &str); 9] = [
+/// Devices by name; a user's second one has a 2 behind it. anna, carl, fred and gina are agency
+/// a's, bert, dora and eva agency b's; akte is an archive of agency a.
+pub(super) const PEOPLE: [(&str, &str); 13] = [
     ("anna", "anna@a.example"),
     ("anna2", "anna@a.example"),
     ("bert", "bert@b.example"),
@@ -56,6 +57,10 @@ pub(super) const PEOPLE: [(&str, &str); 9] = [
     ("dora", "dora@b.example"),
     ("dora2", "dora@b.example"),
     ("eva", "eva@b.example"),
+    ("fred", "fred@a.example"),
+    ("gina", "gina@a.example"),
+    ("akte", "akte@a.example"),
+    ("akte2", "akte@a.example"),
 ];
 
 #[derive(Clone)]
@@ -69,6 +74,8 @@ pub(super) struct World {
     pub(super) welcomes: BTreeMap<u64, (Bytes, Bytes)>,
     pub(super) now: Timestamp,
     hub: MemoryStore,
+    /// Devices whose certificates no longer stand at the next stamp, and what is said of them.
+    pub(super) fallen: BTreeMap<Device, Code>,
     /// What commits have changed, as the hub sees it.
     pub(super) changes: Vec<Change>,
     calls: u64,
@@ -87,6 +94,26 @@ pub(super) struct Side {
     counter: u64,
 }
 
+/// What is known of certificates at a time.
+pub(super) struct Registry {
+    directory: MemoryStore,
+    fallen: BTreeMap<Device, Code>,
+    at: Timestamp,
+}
+
+impl Witness for Registry {
+    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        read(&self.directory, |draft| Directory.view(draft, &stamp(self.at, 1, &[]))?.device(certificate))
+    }
+
+    fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
+        if let Some(code) = self.fallen.get(&claims.device) {
+            return fault(*code, "device certificate");
+        }
+        read(&self.directory, |draft| Directory.view(draft, &stamp(self.at, 1, &[]))?.stands(claims))
+    }
+}
+
 /// Everybody enrolled, nobody in the room.
 static ENROLLED: LazyLock<World> = LazyLock::new(|| {
     let mut federation = TestFederation::new();
@@ -94,6 +121,7 @@ static ENROLLED: LazyLock<World> = LazyLock::new(|| {
     for ((name, user), seed) in PEOPLE.iter().zip(50..) {
         let device = match devices.get(name.trim_end_matches('2')) {
             Some(first) => federation.further(first, seed),
+            None if *name == "akte" => federation.archive(user, seed),
             None => federation.person(user, seed),
         };
         devices.insert(name, Arc::new(device));
@@ -121,6 +149,7 @@ static ENROLLED: LazyLock<World> = LazyLock::new(|| {
         welcomes: BTreeMap::new(),
         now: now(),
         hub: MemoryStore::default(),
+        fallen: BTreeMap::new(),
         changes: Vec::new(),
         calls: 0,
     }
@@ -150,19 +179,7 @@ impl World {
 
     pub(super) fn founding_state(&self, policy: Policy) -> (RoomState, PrivateState) {
         let private = PrivateState::new(&mut ChaCha20Rng::from_seed([9; 32]), "Streife".into());
-        let hub = self.user("anna").agency().clone();
-        let state = RoomState {
-            room: ROOM,
-            kind: RoomKind::Group,
-            hub: hub.clone(),
-            term: 1,
-            replicas: vec![hub],
-            policy,
-            roles: BTreeMap::from([(self.user("anna"), Role::Admin)]),
-            retention: 0,
-            ends_at: Timestamp::ZERO,
-            private_hash: private.hash(),
-        };
+        let state = RoomState::begin((ROOM, RoomKind::Group), &self.user("anna"), policy, private.hash());
         (state, private)
     }
 
@@ -191,6 +208,12 @@ impl World {
     /// Who is in the room, as far as they know.
     pub(super) fn present(&self) -> Vec<&'static str> {
         self.sides.iter().filter(|(_, side)| side.place.is_some()).map(|(name, _)| *name).collect()
+    }
+
+    /// What a device's certificate says.
+    pub(super) fn claims(&self, device: &VerifiedDevice) -> DeviceCertificate {
+        let side = self.side(self.name(device.device()));
+        crate::identity::read_certificate(side.device.certificate()).unwrap()
     }
 
     // -- devices
@@ -252,6 +275,11 @@ impl World {
         move |certificate, at| {
             read(&directory, |draft| Directory.view(draft, &stamp(at, 1, &[]))?.device(certificate))
         }
+    }
+
+    /// What everybody knows of certificates at a time.
+    pub(super) fn witness(&self, at: Timestamp) -> Registry {
+        Registry { directory: self.directory.clone(), fallen: self.fallen.clone(), at }
     }
 
     pub(super) fn package_bytes(&mut self, who: &str, last_resort: bool) -> Bytes {
