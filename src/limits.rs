@@ -24,6 +24,8 @@ pub const DESCRIPTOR_ITEMS: usize = 32;
 pub const ENDPOINT: usize = 1_024;
 /// The longest validity of a descriptor.
 pub const DESCRIPTOR_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+/// How long before the end of its descriptor an agency's operators are told.
+pub const DESCRIPTOR_DUE: Duration = Duration::from_secs(7 * 86_400);
 /// One link of a user chain with both signatures.
 pub const CHAIN_LINK: usize = 2_048;
 /// Links in one user chain.
@@ -40,6 +42,8 @@ pub const REVOCATIONS: usize = 10_000;
 pub const REVOCATION_UPDATE: Duration = Duration::from_secs(86_400);
 /// How long past its time for an update a revocation list is enough for new devices of its agency.
 pub const REVOCATION_GRACE: Duration = Duration::from_secs(2 * 86_400);
+/// How long before its time an agency's operators are told that a revocation list is due.
+pub const REVOCATIONS_DUE: Duration = Duration::from_secs(6 * 3_600);
 /// A signed offer of a new device.
 pub const DEVICE_OFFER: usize = 1_024;
 /// What a new device brings to its registrar.
@@ -78,6 +82,8 @@ pub const DESCRIPTORS_KEPT: usize = 256;
 pub const NAME: usize = 253;
 /// How long after its expiry a trust list still serves what is already running.
 pub const TRUST_LIST_GRACE: Duration = Duration::from_secs(7 * 86_400);
+/// How long before its end operators are told that the federation's next trust list is due.
+pub const TRUST_LIST_DUE: Duration = Duration::from_secs(30 * 86_400);
 
 /// The enforceable state of a room.
 pub const ROOM_STATE: usize = 64 << 10;

@@ -41,6 +41,12 @@ pub struct Authority {
     pub descriptor: Vec<u8>,
 }
 
+/// An agency's operational keys.
+pub struct Keys {
+    pub certificate: SigningKey,
+    pub server: SigningKey,
+}
+
 /// The desk: its store keeps what it has countersigned.
 pub struct Desk {
     registrar: Registrar,
@@ -89,6 +95,17 @@ impl Authority {
     /// A key for one purpose, as descriptors name it.
     pub fn operational(purpose: KeyPurpose, key: &SigningKey, now: Timestamp) -> OperationalKey {
         OperationalKey::new(purpose, key.verify_key().as_bytes(), now.minus(DAY), now.plus(400 * DAY))
+    }
+
+    /// The keys that an attacker would have who has taken the agency over.
+    pub fn keys(&self) -> Keys {
+        let copy = |key: &SigningKey| SigningKey::from_seed(&key.seed());
+        Keys { certificate: copy(&self.certificate), server: copy(&self.server) }
+    }
+
+    /// Gives the server another key; a descriptor has to name it.
+    pub fn replace_server_key(&mut self, server: SigningKey) -> SigningKey {
+        std::mem::replace(&mut self.server, server)
     }
 
     /// What the agency's server is set up with. The certificate key stays with the desk.
@@ -149,6 +166,14 @@ impl Office {
         self.trust_list = Roster::join(&[self.roster.sign(first)?, self.roster.sign(second)?])?;
         self.lists.push(self.trust_list.clone());
         Ok(self.trust_list.clone())
+    }
+
+    /// Another list with the number that the next one will have: what holders must not sign.
+    pub fn fork(&self, now: Timestamp, change: impl FnOnce(&mut Roster)) -> Result<Vec<u8>, Error> {
+        let mut rival = Roster { version: self.roster.version + 1, issued_at: now, ..self.roster.clone() };
+        change(&mut rival);
+        let [first, _, third] = &self.holders;
+        Ok(Roster::join(&[rival.sign(first)?, rival.sign(third)?])?)
     }
 }
 

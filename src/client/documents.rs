@@ -2,29 +2,93 @@
 
 use bytes::Bytes;
 
-use super::{Event, call::Call};
+use super::{
+    Event,
+    call::Call,
+    keys,
+    rows::{self, RoomRow},
+};
 use crate::{
     code::{Code, Kind},
     error::Result,
-    identity::{Descriptor, RevocationList},
-    ids::AgencyId,
+    identity::{AgencyChange, Descriptor, RevocationList},
+    ids::{AgencyId, RoomId},
+    limits,
+    store::corrupt,
 };
 
 impl Call<'_, '_> {
     /// Takes the next trust list.
     pub(super) fn take_trust_list(&mut self, list: &Bytes) -> Result<()> {
-        let own = self.account.device.user.agency().clone();
         match self.directory.accept_next_list(&mut self.draft, list) {
             Ok(Some(news)) => {
                 let (version, by) = (news.version, news.by);
                 self.event(&Event::TrustListChanged { version, by })?;
-                for (agency, change) in news.changes {
+                for (agency, change) in &news.changes {
+                    let (agency, change) = (agency.clone(), *change);
                     self.event(&Event::AgencyChanged { agency, list: version, change })?;
                 }
+                self.tell_hubs(version, &news.changes)?;
                 self.look_at_rooms()
             }
-            taken => self.believed(&own, taken.map(drop)),
+            Ok(None) => Ok(()),
+            Err(error) if error.code() == Code::Equivocation => {
+                let version = self.directory.trust_version(&self.draft)?;
+                match self.tell_once(b"f", "", version)? {
+                    true => self.event(&Event::TrustListForked { version }),
+                    false => Ok(()),
+                }
+            }
+            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(_) => Ok(()),
         }
+    }
+
+    /// Tells of rooms whose hub is out or back (SPEC V-321).
+    fn tell_hubs(&mut self, list: u64, changes: &[(AgencyId, AgencyChange)]) -> Result<()> {
+        let prefix = keys::rooms();
+        for (key, row) in self.draft.scan(&prefix, None, limits::SYNC_ROOMS)? {
+            let row: RoomRow = rows::parse(&row, "room")?;
+            let room = RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?;
+            for (hub, change) in changes.iter().filter(|(agency, _)| agency.as_str() == row.hub) {
+                let (hub, out) = (hub.clone(), |hub, code| Event::HubSuspended { room, hub, list, code });
+                let event = match change {
+                    AgencyChange::Suspended => out(hub, Code::SuspendedAgency),
+                    AgencyChange::Gone => out(hub, Code::UnknownAgency),
+                    AgencyChange::Joined | AgencyChange::Reinstated => {
+                        Event::HubReinstated { room, hub, list }
+                    }
+                    AgencyChange::RootReplaced { .. } => continue,
+                };
+                if !row.declined {
+                    self.event(&event)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells of a trust list that has ended, before its grace is over (SPEC V-322).
+    pub(super) fn remind_trust_list(&mut self) -> Result<()> {
+        let Some((version, ends, until)) = self.directory.trust_ends(&self.draft)? else { return Ok(()) };
+        if self.now() < ends {
+            return Ok(());
+        }
+        match self.tell_once(b"t", "", version)? {
+            true => self.event(&Event::TrustListEnds { version, until }),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the app has not been told yet of this version of something.
+    pub(super) fn tell_once(&mut self, what: &'static [u8; 1], whose: &str, version: u64) -> Result<bool> {
+        let (key, number) = (keys::told(what, whose), version.to_be_bytes());
+        if self.draft.get(&key)?.is_some_and(|told| told == number) {
+            return Ok(false);
+        }
+        self.draft.expect_unchanged(key.clone())?;
+        self.draft.put(key, number.to_vec());
+        Ok(true)
     }
 
     /// Takes an agency's descriptor, and tells of keys that are new or gone (SPEC V-216).

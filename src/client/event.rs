@@ -265,6 +265,60 @@ pub enum Event {
         /// Keys that are no longer named; they count until the descriptors that name them end.
         dropped: Vec<(KeyPurpose, KeyId)>,
     },
+    /// The federation's root holders signed two different lists with one number: somebody is to
+    /// be shown another federation. The one that came first stays.
+    TrustListForked {
+        /// The number.
+        version: u64,
+    },
+    /// The trust list has come to its end and no newer one is there. When its grace is over too,
+    /// nothing is sent or taken any more.
+    TrustListEnds {
+        /// Its version.
+        version: u64,
+        /// When that is.
+        until: Timestamp,
+    },
+    /// The agency whose server orders a room takes no part in the federation for the time
+    /// being: nothing can be sent to the room, and nothing comes, until
+    /// [`Event::HubReinstated`]. Whoever has to go on talking begins another room.
+    HubSuspended {
+        /// The room.
+        room: RoomId,
+        /// The agency.
+        hub: AgencyId,
+        /// The version of the trust list that says so.
+        list: u64,
+        /// [`Code::SuspendedAgency`], or [`Code::UnknownAgency`] if it is on the list no more.
+        code: Code,
+    },
+    /// The agency whose server orders a room takes part again; what waits is sent.
+    HubReinstated {
+        /// The room.
+        room: RoomId,
+        /// The agency.
+        hub: AgencyId,
+        /// The version of the trust list that says so.
+        list: u64,
+    },
+    /// An agency that has a device in a room has given out no revocation list for longer than
+    /// is allowed. Devices of it that are lost may be in use still, and no further one of
+    /// its devices gets into a room. Told once of each list.
+    RevocationsStale {
+        /// The agency.
+        agency: AgencyId,
+        /// The version of its last list, as known here and to the room's hub.
+        version: u64,
+        /// Since when that is out of date.
+        since: Timestamp,
+    },
+    /// The own agency's server does not serve this device any more, by its own word: its
+    /// certificate is revoked ([`Code::Revoked`]) or has ended ([`Code::Expired`]), or it does not
+    /// know the device ([`Code::UnknownDevice`]). Told once.
+    NotServed {
+        /// Why.
+        code: Code,
+    },
     /// An agency gave out something that contradicts what it signed before.
     AgencyMisbehaved {
         /// The agency.

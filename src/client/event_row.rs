@@ -88,12 +88,8 @@ struct KeyRow {
 }
 
 impl KeyRow {
-    const PURPOSES: [(KeyPurpose, u32); 4] = [
-        (KeyPurpose::Certificate, 1),
-        (KeyPurpose::Revocation, 2),
-        (KeyPurpose::Server, 3),
-        (KeyPurpose::Hpke, 4),
-    ];
+    const PURPOSES: [(KeyPurpose, u32); 3] =
+        [(KeyPurpose::Certificate, 1), (KeyPurpose::Revocation, 2), (KeyPurpose::Server, 3)];
 
     fn of(purpose: KeyPurpose, id: &KeyId, added: bool) -> Self {
         let number = Self::PURPOSES.iter().find(|(known, _)| *known == purpose);
@@ -278,6 +274,23 @@ fn fill(row: &mut EventRow, event: &Event) {
             let key = |added| move |(purpose, id): &(KeyPurpose, KeyId)| KeyRow::of(*purpose, id, added);
             row.keys = added.iter().map(key(true)).chain(dropped.iter().map(key(false))).collect();
         }
+        Event::TrustListForked { version } => (row.kind, row.seq) = (54, *version),
+        Event::TrustListEnds { version, until } => {
+            (row.kind, row.seq, row.at) = (55, *version, until.as_millis());
+        }
+        Event::HubSuspended { room, hub, list, code } => {
+            (row.kind, row.room, row.seq) = (56, room.as_bytes().to_vec(), *list);
+            (row.agency, row.code) = (hub.to_string(), code.number().into());
+        }
+        Event::HubReinstated { room, hub, list } => {
+            (row.kind, row.room, row.seq) = (57, room.as_bytes().to_vec(), *list);
+            row.agency = hub.to_string();
+        }
+        Event::RevocationsStale { agency, version, since } => {
+            (row.kind, row.seq, row.at) = (58, *version, since.as_millis());
+            row.agency = agency.to_string();
+        }
+        Event::NotServed { code } => (row.kind, row.code) = (59, code.number().into()),
         Event::StoreRolledBack => row.kind = 17,
         Event::Fetched { request } => (row.kind, row.request) = (18, request.as_bytes().to_vec()),
         Event::History { request, file, rooms } => {
@@ -388,6 +401,17 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
                 dropped,
             }
         }
+        54 => Event::TrustListForked { version: seq },
+        55 => Event::TrustListEnds { version: seq, until: at },
+        56 => Event::HubSuspended {
+            room: room()?,
+            hub: AgencyId::parse(&row.agency)?,
+            list: seq,
+            code: code()?,
+        },
+        57 => Event::HubReinstated { room: room()?, hub: AgencyId::parse(&row.agency)?, list: seq },
+        58 => Event::RevocationsStale { agency: AgencyId::parse(&row.agency)?, version: seq, since: at },
+        59 => Event::NotServed { code: code()? },
         18 => Event::Fetched { request: request()? },
         75 => Event::History {
             request: request()?,

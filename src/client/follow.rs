@@ -107,7 +107,10 @@ impl<'a> Call<'a, '_> {
                 break;
             }
             match self.apply(&mut session, &chained) {
-                Ok(After::Here) => session.set_tail(&tail),
+                Ok(After::Here) => {
+                    session.set_tail(&tail);
+                    self.tell_stale(&mut session, &chained)?;
+                }
                 Ok(After::Gone(by)) => {
                     return self.leave_behind(session, tail.seq, by).map(|()| true);
                 }

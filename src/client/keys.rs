@@ -48,6 +48,11 @@ pub(super) fn sweep() -> Key {
     KeyBuilder::table("c/sweep").build()
 }
 
+/// Up to which version of something the app has been told of it: a word for what, and whose.
+pub(super) fn told(what: &'static [u8; 1], whose: &str) -> Key {
+    KeyBuilder::table("c/told/").fixed(what).name(whose.as_bytes()).build()
+}
+
 /// The last inbox item taken over.
 pub(super) fn inbox() -> Key {
     KeyBuilder::table("c/inbox").build()

@@ -16,7 +16,7 @@ use crate::{
     crypto::{self, Verified},
     error::{Error, Result},
     ids::{AgencyId, RequestId, RoomId},
-    limits,
+    limits, room,
     store::corrupt,
     time::Timestamp,
     wire::{
@@ -36,6 +36,9 @@ impl Call<'_, '_> {
         match (reply.body, awaited) {
             (ReplyBody::Delivery(delivery), _) => {
                 self.sync_answered(&reply.request_id)?;
+                if self.account.row.not_served > 0 {
+                    self.change_account(|row| row.not_served = 0)?;
+                }
                 self.delivery(delivery)
             }
             (ReplyBody::Refusal(refusal), _) => self.refused(*refusal),
@@ -198,6 +201,12 @@ impl Call<'_, '_> {
                 Ok(Err(error.code()))
             };
         }
+        match self.directory.check_suite(&self.draft, user.agency(), room::SUITE_NUMBER, self.now()) {
+            Err(error) if error.code() == Code::UnknownSuite => return Ok(Err(error.code())),
+            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+            // What is missing here, the key packages lack as well.
+            _ => {}
+        }
         let mut good = Vec::new();
         let mut code = Code::NoKeyPackage;
         for package in keys.packages {
@@ -309,6 +318,18 @@ impl Call<'_, '_> {
         crypto::verify(refusal, &key?)
     }
 
+    /// The server's word that it does not serve this device any more, told once. It is not
+    /// signed, and changes nothing here.
+    fn not_served(&mut self, code: Code) -> Result<()> {
+        let number = u32::from(code.number());
+        let about_the_device = matches!(code, Code::Revoked | Code::Expired | Code::UnknownDevice);
+        if !about_the_device || !self.account.row.enrolled || self.account.row.not_served == number {
+            return Ok(());
+        }
+        self.change_account(|row| row.not_served = number)?;
+        self.event(&Event::NotServed { code })
+    }
+
     fn commit_refused(&mut self, session: &mut Session<'_>, id: &[u8; 16], code: Code) -> Result<()> {
         let Some(pending) = session.row.pending.take_if(|pending| pending.submission_id == id) else {
             return Ok(());
@@ -363,7 +384,10 @@ impl Call<'_, '_> {
         if self.account.row.enrol == request.as_bytes() {
             return self.enrolment_refused(*request, code);
         }
-        let Some(awaited) = awaited else { return self.published(request, false) };
+        let Some(awaited) = awaited else {
+            self.not_served(code)?;
+            return self.published(request, false);
+        };
         if code == Code::WrongEpoch {
             return Ok(()); // only the hub's signature says that
         }

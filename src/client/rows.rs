@@ -57,6 +57,9 @@ pub(super) struct AccountRow {
     /// The number of the code with which the server has refused it, told to the app.
     #[prost(uint32, tag = "10")]
     pub(super) enrol_refused: u32,
+    /// The number of the code with which the server refuses to serve the device, told to the app.
+    #[prost(uint32, tag = "52")]
+    pub(super) not_served: u32,
 }
 
 /// A room.

@@ -29,6 +29,8 @@ pub(super) struct Standing {
     /// Which of them count no more, and why.
     due: Vec<(LeafNodeIndex, Code)>,
     heard: Heard,
+    /// Until when the revocation lists that stamps name are new enough, should they stay.
+    fresh: Option<(Vec<RevocationVersion>, Timestamp)>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -139,6 +141,28 @@ impl Call<'_, '_> {
         view.stands(&claims)?;
         let until = claims.not_after.min(view.list_until());
         session.standing.heard.until.insert(sender.clone(), until);
+        Ok(())
+    }
+
+    /// Tells of agencies whose last revocation list was out of date when the hub took an entry.
+    /// A list that is newer than the stamp's says nothing of that (SPEC V-323).
+    pub(super) fn tell_stale(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<()> {
+        let (at, named) = (chained.stamp.at, &chained.stamp.revocations);
+        let known = session.standing.fresh.as_ref();
+        if known.is_some_and(|(lists, until)| lists == named && at < *until) {
+            return Ok(());
+        }
+        let mut fresh = Timestamp::from_millis(u64::MAX);
+        for named in named {
+            let Some(since) = self.directory.stale_at(&self.draft, named)? else { continue };
+            if at < since {
+                fresh = fresh.min(since);
+            } else if self.tell_once(b"r", named.agency.as_str(), named.version)? {
+                let (agency, version) = (named.agency.clone(), named.version);
+                self.event(&Event::RevocationsStale { agency, version, since })?;
+            }
+        }
+        session.standing.fresh = Some((named.clone(), fresh));
         Ok(())
     }
 

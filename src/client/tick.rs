@@ -39,6 +39,7 @@ impl Call<'_, '_> {
         self.remind_uploads(all)?;
         self.remind_publishing(all)?;
         self.remind_enrolment(all)?;
+        self.remind_trust_list()?;
         self.sweep()?;
         self.expire()?;
         let last = self.synced()?;

@@ -264,6 +264,9 @@ mod tests {
         assert_eq!(device.validity().1, now().plus(300 * DAY));
         let claims = read_certificate(anna.phone.certificate()).unwrap();
         assert_eq!((&claims.device, &claims.identity), (device.device(), device.identity()));
+        let mut federation = TestFederation::new();
+        let phone = federation.person("anna@a.example", 1);
+        assert_eq!(federation.further(&phone, 2).verified.chain_n(), 1);
     }
 
     /// V-261

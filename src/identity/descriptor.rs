@@ -182,8 +182,7 @@ impl Descriptor {
     /// [`Code::UnknownKey`] if it is for another purpose (SPEC V-230); [`Code::Expired`]
     /// (SPEC V-231).
     pub(super) fn key(&self, purpose: KeyPurpose, id: &KeyId, at: Timestamp) -> Result<VerifyKey> {
-        let signs = |k: &&OperationalKey| k.purpose != KeyPurpose::Hpke && VerifyKey::id_of(&k.key) == *id;
-        let key = self.0.keys.iter().find(signs);
+        let key = self.0.keys.iter().find(|key| VerifyKey::id_of(&key.key) == *id);
         let key = key.ok_or(Error::new(Code::MissingEvidence, "agency key"))?;
         ensure(key.purpose == purpose, Code::UnknownKey, "agency key of another purpose")?;
         ensure(key.valid_at(at), Code::Expired, "agency key")?;
@@ -266,7 +265,7 @@ mod tests {
     #[test]
     fn keys_that_are_none() {
         refused(after(|d| d.keys[0].key = [0; 32]), Code::BadKey);
-        refused(after(|d| (d.keys[1].purpose, d.keys[1].key) = (KeyPurpose::Hpke, [0; 32])), Code::BadKey);
+        refused(after(|d| d.keys[1].key = [0; 32]), Code::BadKey);
     }
 
     /// V-225

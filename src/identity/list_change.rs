@@ -52,7 +52,7 @@ impl Roster {
             _ => None,
         };
         let replaced = earlier.filter(|earlier| earlier.root != agency.root).map(|earlier| {
-            let handed_over = agency.is_handed_over_by(&self.federation, earlier);
+            let handed_over = agency.is_handed_over_by(&self.federation, &earlier.root);
             AgencyChange::RootReplaced { handed_over }
         });
         status.into_iter().chain(replaced)

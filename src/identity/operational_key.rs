@@ -5,7 +5,7 @@ use core::fmt;
 use super::federation::key_bytes;
 use crate::{
     code::Code,
-    crypto::{HpkePublicKey, VerifyKey},
+    crypto::VerifyKey,
     error::{Result, ensure, fault},
     time::Timestamp,
     wire::{fields, proto},
@@ -20,8 +20,6 @@ pub enum KeyPurpose {
     Revocation,
     /// Signs what the message server says: frames, acknowledgements, log heads, refusals.
     Server,
-    /// Receives what is encrypted to the agency (X25519; all others are Ed25519).
-    Hpke,
 }
 
 /// An operational key of an agency. Its purpose and validity never change: another
@@ -47,7 +45,7 @@ impl OperationalKey {
         self.purpose
     }
 
-    /// The 32 bytes of the public key.
+    /// The 32 bytes of the Ed25519 public key.
     #[must_use]
     pub fn key(&self) -> &[u8; 32] {
         &self.key
@@ -64,7 +62,6 @@ impl OperationalKey {
             Ok(proto::KeyPurpose::Certificate) => KeyPurpose::Certificate,
             Ok(proto::KeyPurpose::Revocation) => KeyPurpose::Revocation,
             Ok(proto::KeyPurpose::Server) => KeyPurpose::Server,
-            Ok(proto::KeyPurpose::Hpke) => KeyPurpose::Hpke,
             _ => return fault(Code::BadField, "key purpose"),
         };
         ensure(proto.not_after > proto.not_before, Code::BadField, "key validity")?;
@@ -81,7 +78,6 @@ impl OperationalKey {
             KeyPurpose::Certificate => proto::KeyPurpose::Certificate,
             KeyPurpose::Revocation => proto::KeyPurpose::Revocation,
             KeyPurpose::Server => proto::KeyPurpose::Server,
-            KeyPurpose::Hpke => proto::KeyPurpose::Hpke,
         };
         proto::OperationalKey {
             purpose: purpose.into(),
@@ -93,10 +89,7 @@ impl OperationalKey {
 
     /// SPEC V-224.
     pub(super) fn check(&self) -> Result<()> {
-        match self.purpose {
-            KeyPurpose::Hpke => HpkePublicKey::parse(&self.key).map(drop),
-            _ => VerifyKey::parse(&self.key).map(drop),
-        }
+        VerifyKey::parse(&self.key).map(drop)
     }
 }
 

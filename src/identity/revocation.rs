@@ -104,6 +104,11 @@ impl RevocationList {
         self.next_update
     }
 
+    /// When it is too old for further devices of its agency (SPEC V-298).
+    pub(super) fn stale_at(&self) -> Timestamp {
+        self.next_update.plus(limits::REVOCATION_GRACE)
+    }
+
     /// What is revoked, ordered by user, device and serial.
     #[must_use]
     pub fn revoked(&self) -> &[Revocation] {

@@ -67,8 +67,8 @@ impl Agency {
     }
 
     /// Whether the root key that an earlier list gave has agreed to this one (SPEC V-213).
-    pub(super) fn is_handed_over_by(&self, federation: &str, earlier: &Agency) -> bool {
-        let (Some(signature), Ok(old)) = (&self.handover, VerifyKey::parse(&earlier.root)) else {
+    pub(super) fn is_handed_over_by(&self, federation: &str, earlier: &[u8; 32]) -> bool {
+        let (Some(signature), Ok(old)) = (&self.handover, VerifyKey::parse(earlier)) else {
             return false;
         };
         let signed = handover(federation, &self.id, &self.root);

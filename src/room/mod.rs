@@ -40,4 +40,5 @@ pub(crate) use private::PrivateState;
 pub(crate) use roster::{Leaf, Roster};
 pub use state::RoomKind;
 pub(crate) use state::{RoomState, kind as room_kind, kind_number};
+pub(crate) use suite::SUITE_NUMBER;
 pub(crate) use witness::Witness;

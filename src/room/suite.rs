@@ -17,6 +17,9 @@ use crate::{
 /// X25519, ChaCha20-Poly1305, SHA-256, Ed25519 (RFC 9420 §17.1, 0x0003).
 pub(crate) const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
 
+/// Its number, as descriptors name it.
+pub(crate) const SUITE_NUMBER: u16 = 3;
+
 /// Private-use credential type: a device certificate (a SignedEnvelope of DeviceCertificate).
 pub(crate) const CREDENTIAL: u16 = 0xF0B0;
 /// Private-use GroupContext extension: an Envelope of RoomState.

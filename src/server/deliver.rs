@@ -14,10 +14,12 @@ use super::{
 use crate::{
     code::Code,
     error::{Error, Result, Retry, ensure},
+    identity::Descriptor,
     ids::{AgencyId, Device, RoomId},
     limits,
     room::log::entry_hash,
     store::corrupt,
+    time::Timestamp,
     wire::{
         Signed, decode, decode_body,
         device::{Cursor, Delivery, InboxBody, InboxItem, KnownDescriptor, ReplyBody, RoomDelivery, Sync},
@@ -78,7 +80,8 @@ impl Call<'_, '_> {
         }
         rooms.sort_by_key(|delivery: &RoomDelivery| delivery.room);
         let (listed, revocations) = self.newer_revocations(sync, &inbox, &mut budget)?;
-        let descriptors = self.newer_descriptors(&sync.descriptors, listed, &rooms, &mut budget)?;
+        let mut descriptors = self.newer_descriptors(&sync.descriptors, listed, &rooms, &mut budget)?;
+        descriptors.extend(self.former_descriptors(&sync.descriptors, &rooms)?);
         let more = budget.more;
         Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, revocations, more }))
     }
@@ -220,6 +223,35 @@ impl Call<'_, '_> {
 }
 
 impl Call<'_, '_> {
+    /// The descriptors under which other hubs' heads were signed that are as old as they: the
+    /// newest says nothing of that time (SPEC V-324). Each once, and at most one for each room.
+    fn former_descriptors(&self, known: &[KnownDescriptor], rooms: &[RoomDelivery]) -> Result<Vec<Bytes>> {
+        let mut former = BTreeMap::new();
+        for delivery in rooms {
+            let hub = self.room(&delivery.room)?.ok_or(corrupt("room"))?.hub()?;
+            if hub == self.own.agency {
+                continue; // signed now
+            }
+            let at = delivery.head.claimed().at;
+            let Some(descriptor) = self.former_descriptor(&hub, at)? else { continue };
+            let has = known.iter().any(|known| known.agency == hub && known.version == descriptor.version);
+            if !has {
+                former.insert((hub, descriptor.version), descriptor.bytes().clone());
+            }
+        }
+        Ok(former.into_values().collect())
+    }
+
+    /// An agency's descriptor of a time, if it is not the newest.
+    pub(super) fn former_descriptor(&self, agency: &AgencyId, at: Timestamp) -> Result<Option<Descriptor>> {
+        let newest = self.directory.descriptor(&self.draft, agency)?.map(|newest| newest.version);
+        match self.directory.descriptor_at(&self.draft, agency, at) {
+            Ok(then) => Ok(Some(then).filter(|then| newest > Some(then.version))),
+            Err(error) if error.code() == Code::MissingEvidence => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Revocation lists that are newer than those that the device has: the own agency's, those
     /// that it names, and those that the stamps of its rooms and invitations name. Whose they
     /// are, and they.

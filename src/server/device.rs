@@ -20,7 +20,10 @@ use crate::{
     time::Timestamp,
     wire::{
         Signed, decode,
-        device::{DeviceMessage, DeviceRequest, Failure, GetMaterial, ReplyBody, RequestBody, ServerReply},
+        device::{
+            DeviceMessage, DeviceRequest, Failure, GetMaterial, Invitation, ReplyBody, RequestBody,
+            ServerReply,
+        },
         encode, encode_body,
         link::LinkItem,
         log::{Evidence, RoomMaterial, Submission, SubmissionHeader, SubmissionKind},
@@ -164,8 +167,8 @@ impl Call<'_, '_> {
     }
 
     /// What goes with an invitation: for a device that has it and has not joined yet.
-    /// Beside what the hub has sent it is given the hub's descriptor, for nobody of that agency
-    /// need be in the room.
+    /// Beside what the hub has sent it is given the hub's descriptors, the newest and the one
+    /// under which the invitation's head was signed, for nobody of that agency need be in the room.
     fn get_material(&self, device: &Device, wanted: &GetMaterial) -> Result<ReplyBody> {
         let spans = self.spans(&wanted.room, device)?;
         let invited = spans.spans.iter().any(|span| span.from == wanted.seq);
@@ -173,7 +176,14 @@ impl Call<'_, '_> {
         let row = self.draft.get(&RoomKeys::of(&wanted.room).material(wanted.seq))?;
         let mut material: RoomMaterial = read_wire(row.ok_or(Error::new(Code::Expired, "material"))?)?;
         let hub = self.room(&wanted.room)?.ok_or(corrupt("room"))?.hub()?;
-        if let Some(descriptor) = self.directory.descriptor(&self.draft, &hub)? {
+        let newest = self.directory.descriptor(&self.draft, &hub)?;
+        let invitation = self.draft.get(&RoomKeys::of(&wanted.room).invitation(wanted.seq))?;
+        let invited_at = match invitation {
+            Some(row) => read_wire::<Invitation>(row)?.head.claimed().at,
+            None => self.now(),
+        };
+        let former = self.former_descriptor(&hub, invited_at)?;
+        for descriptor in newest.into_iter().chain(former) {
             let descriptor = Evidence::Descriptor(descriptor.bytes().clone());
             if !material.evidence.contains(&descriptor) && material.evidence.len() < limits::EVIDENCE {
                 material.evidence.push(descriptor);

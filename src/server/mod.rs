@@ -49,6 +49,7 @@ mod log;
 mod mailbox;
 mod members;
 mod packages;
+mod papers;
 mod rows;
 mod setup;
 #[cfg(test)]
@@ -56,6 +57,7 @@ mod tests;
 mod tick;
 mod touches;
 
+pub use papers::Papers;
 pub use setup::Setup;
 
 use call::{Cache, Call};
@@ -87,6 +89,8 @@ pub enum Output {
     /// There is a newer trust list, or a revocation list that revokes something: every device
     /// that is online should synchronise.
     Documents,
+    /// A document that the server works with is about to end: [`Server::papers`] says which.
+    PapersDue,
     /// This device has few key packages left; it is told as well.
     PackagesLow(Device),
     /// Send this message to this agency's server. Its answer, with the chunk beside it, goes
@@ -176,7 +180,18 @@ impl Server {
     pub fn descriptor(&mut self, ctx: Ctx<'_>, bytes: &[u8]) -> Result<Transition<(), Output>> {
         let mut call = Call::begin(ctx, &mut self.cache)?;
         call.directory.accept_descriptor(&mut call.draft, &bytes.to_vec().into())?;
+        // What waited for it goes on.
+        call.name_ready_links()?;
         call.finish(())
+    }
+
+    /// Until when the documents are good with which the server works now. The operators bring
+    /// newer ones in time: [`Output::PapersDue`].
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn papers(&mut self, ctx: Ctx<'_>) -> Result<Papers> {
+        Call::begin(ctx, &mut self.cache)?.papers()
     }
 
     /// Answers a message of a device.

@@ -57,12 +57,13 @@ impl Call<'_, '_> {
                 }
             }
         }
+        self.tell_papers()?;
         self.name_ready_links()
     }
 
     /// Names the agencies to which something can be sent: a crash may have come between
     /// storing it and sending it, or an acknowledgement not at all.
-    fn name_ready_links(&mut self) -> Result<()> {
+    pub(super) fn name_ready_links(&mut self) -> Result<()> {
         let mut after: Option<Key> = None;
         for _ in 0..limits::AGENCIES {
             let next = self.draft.scan(&keys::links(), after.as_deref(), 1)?;

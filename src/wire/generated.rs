@@ -343,7 +343,7 @@ pub struct OperationalKey {
     /// What it may be used for.
     #[prost(enumeration = "KeyPurpose", tag = "1")]
     pub purpose: i32,
-    /// The public key: 32 bytes (Ed25519, or X25519 for KEY_PURPOSE_HPKE).
+    /// An Ed25519 public key: 32 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub public_key: ::prost::bytes::Bytes,
     /// From when it is valid, in milliseconds since the Unix epoch.
@@ -651,8 +651,6 @@ pub enum KeyPurpose {
     Revocation = 2,
     /// Signs what the message server says: frames, acknowledgements, log heads, refusals.
     Server = 3,
-    /// Receives what is encrypted to the agency (RFC 9180).
-    Hpke = 4,
 }
 impl KeyPurpose {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -665,7 +663,6 @@ impl KeyPurpose {
             Self::Certificate => "KEY_PURPOSE_CERTIFICATE",
             Self::Revocation => "KEY_PURPOSE_REVOCATION",
             Self::Server => "KEY_PURPOSE_SERVER",
-            Self::Hpke => "KEY_PURPOSE_HPKE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -675,7 +672,6 @@ impl KeyPurpose {
             "KEY_PURPOSE_CERTIFICATE" => Some(Self::Certificate),
             "KEY_PURPOSE_REVOCATION" => Some(Self::Revocation),
             "KEY_PURPOSE_SERVER" => Some(Self::Server),
-            "KEY_PURPOSE_HPKE" => Some(Self::Hpke),
             _ => None,
         }
     }
@@ -1752,7 +1748,7 @@ pub struct Signature {
 #[prost(skip_debug)]
 pub struct PeerMessage {
     /// Exactly one.
-    #[prost(oneof = "peer_message::Message", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "peer_message::Message", tags = "1, 2, 3, 4, 5")]
     pub message: ::core::option::Option<peer_message::Message>,
 }
 /// Nested message and enum types in `PeerMessage`.
@@ -1773,6 +1769,10 @@ pub mod peer_message {
         /// The answer to a ChunkRequest; the chunk travels beside and is checked against its hash.
         #[prost(message, tag = "4")]
         ChunkReply(super::ChunkReply),
+        /// The sender's newest descriptor, before frames that were signed before it are sent again: a SignedEnvelope
+        /// of an AgencyDescriptor, at most 16 KiB. It is not answered.
+        #[prost(bytes, tag = "5")]
+        Descriptor(::prost::bytes::Bytes),
     }
 }
 /// One numbered frame of a link.
@@ -2776,6 +2776,7 @@ impl super::shape::Shaped for PeerMessage {
         super::shape::Field::new(2, "ack", super::shape::Kind::Bytes),
         super::shape::Field::new(3, "chunk_request", super::shape::Kind::Bytes),
         super::shape::Field::new(4, "chunk_reply", super::shape::Kind::Message(&ChunkReply::SHAPE)),
+        super::shape::Field::new(5, "descriptor", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkFrame {

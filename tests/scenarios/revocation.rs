@@ -89,3 +89,50 @@ fn a_lost_device_is_cut_off_within_one_exchange_and_out_with_one_commit() {
     assert_eq!(net.texts(LOST), ["before"]);
     net.agree(room, &[ANNA, BEN, CLEO]);
 }
+
+/// SPEC V-297, V-299, V-438: one entry for the user, and it is as with a lost device, for all of the
+/// user's devices, in all rooms, whichever agency orders them.
+#[test]
+fn a_user_who_leaves_the_agency_is_out_of_every_room() {
+    let (mut net, room) = officers(181);
+    let elsewhere = net.room(CLEO, &[ANNA_ID, BEN_ID]);
+    // Nobody else has any right in his own one: whoever is due can be removed by anybody.
+    let own = net.room(BEN, &[ANNA_ID, CLEO_ID]);
+    let devices = [BEN, LOST].map(|phone| net.phones[phone].device.clone());
+    for room in [room, elsewhere, own] {
+        net.say(ANNA, room, "before");
+        net.settle();
+    }
+    net.wire.clear();
+    net.revoke(SUED, Some((user(BEN_ID), None)));
+    net.settle();
+    // The two hubs elsewhere hear of it with one frame each: Sued speaks with both.
+    assert_eq!((frames(&net, SUED, NORD), frames(&net, SUED, WEST)), (1, 1));
+    for room in [room, elsewhere, own] {
+        net.say(ANNA, room, "after");
+        net.settle();
+    }
+    net.wait();
+    for phone in [ANNA, CLEO] {
+        let gone = |event: &Event| {
+            matches!(event, Event::MembersChanged { removed, devices_removed, .. }
+                if *removed == [user(BEN_ID)] && devices.iter().all(|device| devices_removed.contains(device)))
+        };
+        // Together, by one commit in each room.
+        assert_eq!(net.count(phone, gone), 3, "{phone}");
+        let after = net.texts(phone).iter().filter(|body| *body == "after").count();
+        assert_eq!(after, if phone == CLEO { 3 } else { 0 });
+    }
+    // His devices are told that they are not served any more, once, and heard nothing since.
+    for phone in [BEN, LOST] {
+        net.resume(phone);
+        net.wait();
+        net.resume(phone);
+        net.wait();
+        assert_eq!(net.count(phone, |event| *event == Event::NotServed { code: Code::Revoked }), 1);
+        assert!(net.texts(phone).iter().all(|body| body == "before"));
+    }
+    for room in [room, elsewhere, own] {
+        net.agree(room, &[ANNA, CLEO]);
+    }
+}

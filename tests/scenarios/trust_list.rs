@@ -1,13 +1,17 @@
 //! What changes in a federation, as everybody comes to see it: agencies that are suspended and
 //! come back, root keys that are replaced, operational keys that are rotated.
 
+use std::time::Duration;
+
 use crate::federation::Authority;
 use crate::support::*;
 use verbund::{
     client::{Command, Event},
     code::Code,
-    identity::{AgencyChange, AgencyStatus, KeyPurpose, SigningKey},
+    identity::{AgencyChange, AgencyDescriptor, AgencyStatus, KeyPurpose, SigningKey},
     ids::RoomId,
+    server::Output,
+    store::Ctx,
 };
 
 const ANNA: usize = 0;
@@ -119,6 +123,295 @@ fn a_root_key_is_replaced_with_and_without_the_word_of_the_old_one() {
             assert_eq!(net.texts(phone), ["under the new root key"]);
         }
     }
+}
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 86_400)
+}
+
+/// A descriptor of an agency, brought to its own server.
+fn describe(net: &mut Net, of: &str, change: impl FnOnce(&mut AgencyDescriptor)) {
+    let now = net.now;
+    let descriptor = net.hosts.get_mut(&agency(of)).unwrap().authority.describe(now, change).unwrap();
+    net.operate(of, |server, ctx| server.descriptor(ctx, &descriptor)).unwrap();
+}
+
+/// SPEC V-321
+#[test]
+fn a_room_whose_hub_is_suspended_stands_still() {
+    let mut net = Net::new(193);
+    for name in [ANNA_ID, BEN_ID, CLEO_ID] {
+        net.enrol(name);
+    }
+    let room = net.room(BEN, &[ANNA_ID, CLEO_ID]);
+    let other = net.room(ANNA, &[CLEO_ID]);
+    let list = set_status(&mut net, SUED, AgencyStatus::Suspended);
+    net.trust_list(NORD, &list);
+    net.settle();
+    let out = Event::HubSuspended { room, hub: agency(SUED), list: 2, code: Code::SuspendedAgency };
+    for phone in [ANNA, CLEO] {
+        assert_eq!(net.count(phone, |event| *event == out), 1, "{phone}");
+        assert_eq!(net.count(phone, |event| matches!(event, Event::HubSuspended { .. })), 1);
+    }
+    // Nothing is sent to it, and the app is told at once; other rooms go on.
+    let content = text("into the void");
+    let send = |request| Command::Send { request, room, content, lifetime: None };
+    assert_eq!(net.command(ANNA, send).unwrap_err().code(), Code::SuspendedAgency);
+    net.say(ANNA, other, "elsewhere");
+    net.wait();
+    assert_eq!(net.texts(CLEO), ["elsewhere"]);
+    // What the hub orders meanwhile comes when it is back, and is judged by its stamps.
+    net.say(BEN, room, "among ourselves");
+    net.wait();
+    let list = set_status(&mut net, SUED, AgencyStatus::Active);
+    for at in [NORD, SUED, WEST] {
+        net.bring_trust_lists(at, &list);
+    }
+    net.wait();
+    let back = Event::HubReinstated { room, hub: agency(SUED), list: 3 };
+    for phone in [ANNA, CLEO] {
+        assert_eq!(net.count(phone, |event| *event == back), 1, "{phone}");
+    }
+    net.say(ANNA, room, "there you are");
+    // Links try again ever later.
+    net.wait();
+    net.wait();
+    assert!(net.texts(BEN).contains(&"there you are".to_owned()));
+    assert!(net.texts(CLEO).contains(&"there you are".to_owned()));
+    net.agree(room, &[ANNA, BEN, CLEO]);
+}
+
+/// SPEC V-208: the federation itself is at odds, and no agency is blamed for it.
+#[test]
+fn two_trust_lists_with_one_number() {
+    let (mut net, _) = officers(194);
+    let rival = net.office.fork(net.now, |roster| drop(roster.agencies.pop())).unwrap();
+    let list = set_status(&mut net, SUED, AgencyStatus::Suspended);
+    net.trust_list(NORD, &list);
+    net.settle();
+    // Anna's server takes her for somebody who can be shown another federation: twice.
+    net.tamper = Box::new(move |leg, bytes| {
+        if *leg == Leg::Down(ANNA) && !forge::dig(bytes, &[2, 5]).is_empty() {
+            *bytes = forge::edit(bytes, &[2, 5], &mut |delivery| delivery.put(3, &rival));
+        }
+    });
+    for _ in 0..2 {
+        net.resume(ANNA);
+        net.settle();
+    }
+    let told = Event::TrustListForked { version: 2 };
+    assert_eq!(net.count(ANNA, |event| *event == told), 1);
+    assert_eq!(net.count(ANNA, |event| matches!(event, Event::AgencyMisbehaved { .. })), 0);
+    // The one that came first stays.
+    assert!(changed(&net, ANNA, SUED, 2, AgencyChange::Suspended));
+    assert_eq!(net.count(ANNA, |event| matches!(event, Event::TrustListChanged { .. })), 1);
+}
+
+/// SPEC V-322
+#[test]
+fn a_trust_list_that_has_ended_is_told_before_its_grace_is_over() {
+    let (mut net, room) = officers(195);
+    let ends = BEGIN.plus(days(365));
+    let told = Event::TrustListEnds { version: 1, until: ends.plus(days(7)) };
+    net.now = ends.minus(Duration::from_secs(1));
+    net.resume(ANNA);
+    net.show(ANNA);
+    assert_eq!(net.count(ANNA, |event| matches!(event, Event::TrustListEnds { .. })), 0);
+    net.now = ends;
+    for _ in 0..2 {
+        net.resume(ANNA);
+        net.show(ANNA);
+    }
+    assert_eq!(net.count(ANNA, |event| *event == told), 1);
+    net.now = ends.plus(days(7));
+    let content = text("too late");
+    let send = |request| Command::Send { request, room, content, lifetime: None };
+    assert_eq!(net.command(ANNA, send).unwrap_err().code(), Code::TrustExpired);
+}
+
+/// SPEC V-323
+#[test]
+fn an_agency_that_gives_out_no_more_revocation_lists_is_told_of() {
+    let (mut net, room) = officers(196);
+    net.revocable(SUED);
+    let since = net.hosts[&agency(SUED)].revocations.as_ref().unwrap().next_update().plus(days(2));
+    net.say(CLEO, room, "in time");
+    net.wait();
+    net.now = since;
+    net.say(CLEO, room, "late");
+    net.say(CLEO, room, "later");
+    net.wait();
+    let told = Event::RevocationsStale { agency: agency(SUED), version: 1, since };
+    for phone in [ANNA, BEN, CLEO] {
+        assert_eq!(net.count(phone, |event| *event == told), 1, "{phone}");
+    }
+    assert_eq!(net.texts(ANNA), ["in time", "late", "later"]);
+    // The next list ends it; the one after that is awaited anew.
+    net.revoke(SUED, None);
+    net.say(CLEO, room, "in time again");
+    net.wait();
+    assert_eq!(net.count(ANNA, |event| matches!(event, Event::RevocationsStale { .. })), 1);
+}
+
+/// SPEC V-324: heads are as old as the log, and so are the descriptors that they need.
+#[test]
+fn a_device_that_was_away_for_longer_than_descriptors_last() {
+    let (mut net, room) = officers(197);
+    let late = net.enrol("carl@police.west.example");
+    net.phones[CLEO].online = false;
+    for round in 1..=4 {
+        net.now = BEGIN.plus(days(20 * round));
+        for of in [NORD, SUED, WEST] {
+            describe(&mut net, of, |_| {});
+        }
+        net.wait();
+        if round == 2 {
+            // The last word for long; and an invitation that nobody takes up for long.
+            net.phones[late].online = false;
+            net.now = BEGIN.plus(days(45));
+            net.say(ANNA, room, "in between");
+            net.wait();
+        }
+    }
+    net.phones[CLEO].online = true;
+    net.resume(CLEO);
+    net.wait();
+    assert_eq!(net.texts(CLEO), ["in between"]);
+    assert_eq!(net.count(CLEO, |event| matches!(event, Event::RoomStalled { .. })), 0);
+    net.say(CLEO, room, "back");
+    net.wait();
+    net.agree(room, &[ANNA, BEN, CLEO]);
+}
+
+/// SPEC V-325
+#[test]
+fn an_agency_that_speaks_no_version_of_ours_is_waited_for() {
+    let (mut net, room) = officers(198);
+    describe(&mut net, SUED, |next| next.versions = vec![2]);
+    net.say(BEN, room, "in another language");
+    net.settle();
+    net.say(ANNA, room, "hello");
+    net.wait();
+    // Of the frame nothing is taken but the descriptor, and nothing is sent to the agency.
+    let nothing = Vec::<String>::new();
+    assert_eq!((net.texts(ANNA), net.texts(BEN)), (nothing.clone(), nothing));
+    assert_eq!(net.texts(CLEO), ["hello"]);
+    describe(&mut net, SUED, |next| next.versions = vec![1, 2]);
+    net.wait();
+    net.wait();
+    assert_eq!(net.texts(BEN), ["hello"]);
+    assert_eq!(net.texts(ANNA), ["in another language"]);
+    net.agree(room, &[ANNA, BEN, CLEO]);
+}
+
+/// SPEC V-326
+#[test]
+fn nobody_is_invited_whose_agency_does_not_support_the_suite() {
+    let (mut net, room) = officers(199);
+    let bea = "bea@police.sued.example";
+    net.enrol(bea);
+    describe(&mut net, SUED, |next| next.suites = vec![1]);
+    let users = vec![user(bea)];
+    let (request, _) = net.command(ANNA, |request| Command::Invite { request, room, users }).unwrap();
+    net.wait();
+    let told = Event::NotInvited { request, users: vec![(user(bea), Code::UnknownSuite)] };
+    assert!(net.has(ANNA, &told));
+    // Whoever is there stays.
+    net.say(BEN, room, "still here");
+    net.wait();
+    assert_eq!(net.texts(ANNA), ["still here"]);
+}
+
+/// SPEC V-228, V-327
+#[test]
+fn an_agency_without_a_descriptor_in_force_is_silent_until_it_has_one() {
+    let (mut net, room) = officers(200);
+    // A frame that nobody acknowledges, from just before the end.
+    net.now = BEGIN.plus(days(29)).minus(Duration::from_secs(60));
+    for of in [NORD, WEST] {
+        describe(&mut net, of, |_| {});
+    }
+    net.settle();
+    net.rule = Box::new(|leg, _| match leg {
+        Leg::Frame(from, _) if from.as_str() == SUED => Fault::Lost,
+        _ => Fault::None,
+    });
+    net.say(BEN, room, "a last word");
+    net.settle();
+    net.rule = no_faults();
+    net.now = BEGIN.plus(days(30));
+    let due = |net: &mut Net| {
+        let host = net.hosts.get_mut(&agency(SUED)).unwrap();
+        let ctx = Ctx { now: net.now, store: &host.store, rng: &mut net.rng };
+        let papers = host.engine.papers(ctx).unwrap();
+        let ctx = Ctx { now: net.now, store: &host.store, rng: &mut net.rng };
+        let done = host.engine.tick(ctx, 1).unwrap().commit(&mut host.store.clone()).unwrap();
+        (papers.descriptor, papers.revocations, done.outputs.contains(&Output::PapersDue))
+    };
+    assert_eq!(due(&mut net), (None, None, true));
+    net.say(ANNA, room, "anybody there?");
+    net.wait();
+    assert_eq!(net.texts(BEN), [""; 0]);
+    assert_eq!(net.texts(ANNA), [""; 0]);
+    assert_eq!(net.texts(CLEO), ["anybody there?"]);
+    // Nobody is removed for that.
+    let gone = |event: &Event| {
+        matches!(event, Event::DeviceDue { .. })
+            || matches!(event, Event::MembersChanged { devices_removed, .. } if !devices_removed.is_empty())
+    };
+    assert_eq!(net.count(ANNA, gone), 0);
+    describe(&mut net, SUED, |_| {});
+    let until = net.now.plus(days(30));
+    assert_eq!(due(&mut net), (Some(until), None, false));
+    net.wait();
+    assert_eq!(net.texts(ANNA), ["a last word"]);
+    assert_eq!(net.texts(BEN), ["anybody there?"]);
+    net.agree(room, &[ANNA, BEN, CLEO]);
+}
+
+/// Every operational key is rotated with the next beside it for a while; nobody has to do
+/// anything.
+#[test]
+fn operational_keys_are_rotated_one_after_the_other() {
+    let (mut net, room) = officers(201);
+    net.revocable(SUED);
+    // The server's: named first, used then, dropped at last.
+    let [server, revoker] = [(); 2].map(|()| SigningKey::generate(&mut net.rng));
+    let now = net.now;
+    describe(&mut net, SUED, |next| {
+        next.keys.push(Authority::operational(KeyPurpose::Server, &server, now));
+        next.keys.push(Authority::operational(KeyPurpose::Revocation, &revoker, now));
+    });
+    net.say(BEN, room, "one");
+    net.wait();
+    let former = *net.hosts[&agency(SUED)].authority.keys().server.verify_key().as_bytes();
+    let host = net.hosts.get_mut(&agency(SUED)).unwrap();
+    host.authority.replace_server_key(server);
+    let setup = host.authority.setup(&net.office);
+    net.operate(SUED, |server, ctx| server.setup(ctx, &setup)).unwrap();
+    net.say(BEN, room, "two");
+    net.wait();
+    net.say(ANNA, room, "three");
+    net.wait();
+    // The revocation key's: what the former one said stands, and the next one goes on.
+    let list = net.hosts[&agency(SUED)].revocations.clone().unwrap();
+    let next = list.next(net.now, &[]);
+    let signed = next.sign(&revoker).unwrap();
+    net.operate(SUED, |server, ctx| server.revocations(ctx, &signed)).unwrap();
+    describe(&mut net, SUED, |next| {
+        next.keys.retain(|key| key.key() != &former);
+        next.keys.retain(|key| key.key() != revocation_key().verify_key().as_bytes());
+    });
+    net.say(BEN, room, "four");
+    net.wait();
+    assert_eq!(net.texts(ANNA), ["one", "two", "four"]);
+    assert_eq!(net.texts(BEN), ["three"]);
+    assert_eq!(net.texts(CLEO), ["one", "two", "three", "four"]);
+    for phone in [ANNA, CLEO] {
+        let stalled = |event: &Event| matches!(event, Event::RoomStalled { .. });
+        assert_eq!(net.count(phone, stalled), 0);
+    }
+    net.agree(room, &[ANNA, BEN, CLEO]);
 }
 
 /// SPEC V-216

@@ -16,11 +16,12 @@ use bytes::Bytes;
 
 #[cfg(test)]
 use revocations::NewRevocations;
+use rows::Listed;
 pub(crate) use view::View;
 
 use super::{
-    AgencyChange, AgencyStatus, Descriptor, Enrolment, Federation, TrustList, UserChain, VerifiedDevice,
-    certificate::DeviceCertificate, chain::ChainLink, descriptor::AgencyDescriptor,
+    AgencyChange, AgencyStatus, Descriptor, Enrolment, Federation, KeyPurpose, TrustList, UserChain,
+    VerifiedDevice, certificate::DeviceCertificate, chain::ChainLink, descriptor::AgencyDescriptor,
 };
 use crate::{
     code::Code,
@@ -31,7 +32,7 @@ use crate::{
     store::{Draft, Key, corrupt},
     time::Timestamp,
     wire::{
-        self, Signed, decode_body,
+        self, Signed, VERSION, decode_body,
         log::{Evidence, Stamp},
     },
 };
@@ -87,6 +88,13 @@ impl Directory {
         draft.get(&rows::trust())?.map_or(Ok(0), |row| rows::parse_trust(&row).map(|(version, ..)| version))
     }
 
+    /// The newest trust list: its version, when it ends, until when (exclusive) it is in force.
+    pub(crate) fn trust_ends(&self, draft: &Draft<'_>) -> Result<Option<(u64, Timestamp, Timestamp)>> {
+        let Some(row) = draft.get(&rows::trust())? else { return Ok(None) };
+        let (version, _, until) = rows::parse_trust(&row)?;
+        Ok(Some((version, until.minus(limits::TRUST_LIST_GRACE), until)))
+    }
+
     /// Whether an agency takes part at a time, by the newest trust list, which is not read for it.
     ///
     /// # Errors
@@ -95,10 +103,11 @@ impl Directory {
         let row = draft.get(&rows::trust())?.ok_or(Error::new(Code::MissingEvidence, "trust list"))?;
         let (_, from, until) = rows::parse_trust(&row)?;
         ensure(from <= at && at < until, Code::TrustExpired, "trust list")?;
-        match draft.get(&rows::agency(agency))?.as_deref() {
-            Some([1]) => Ok(()),
-            Some(_) => Err(Error::new(Code::SuspendedAgency, "agency")),
-            None => Err(Error::new(Code::UnknownAgency, "agency")),
+        let row = draft.get(&rows::agency(agency))?;
+        match row.as_deref().map(rows::parse_agency).transpose()? {
+            Some((Listed::Active, _)) => Ok(()),
+            Some((Listed::Suspended, _)) => Err(Error::new(Code::SuspendedAgency, "agency")),
+            Some((Listed::Gone, _)) | None => Err(Error::new(Code::UnknownAgency, "agency")),
         }
     }
 
@@ -162,20 +171,48 @@ impl Directory {
         let (from, until) = (list.roster().issued_at, list.until());
         draft.put(rows::trust(), rows::trust_value(list.version(), from, until));
         draft.put(rows::list(list.version()), list.bytes().to_vec());
+        let mut changes = match &before {
+            Some(before) => list.roster().changes_since(before.roster()),
+            None => Vec::new(),
+        };
+        self.add_returned(draft, &list, &mut changes)?;
         for agency in before.iter().flat_map(|before| &before.roster().agencies) {
-            draft.delete(rows::agency(agency.id()));
+            draft.put(rows::agency(agency.id()), rows::agency_value(Listed::Gone, agency.root()));
         }
         for agency in &list.roster().agencies {
-            let active = u8::from(agency.status() == AgencyStatus::Active);
-            draft.put(rows::agency(agency.id()), vec![active]);
+            let listed = match agency.status() {
+                AgencyStatus::Active => Listed::Active,
+                AgencyStatus::Suspended => Listed::Suspended,
+            };
+            draft.put(rows::agency(agency.id()), rows::agency_value(listed, agency.root()));
             let key = rows::root(agency.id(), &VerifyKey::id_of(agency.root()));
             if draft.get(&key)?.is_none() {
                 draft.put(key, agency.root().to_vec());
             }
         }
-        let changes = before.as_ref().map(|before| list.roster().changes_since(before.roster()));
         let (by, version) = (list.signers(before.as_ref()), list.version());
-        Ok(Some(NewTrustList { version, by, changes: changes.unwrap_or_default() }))
+        Ok(Some(NewTrustList { version, by, changes }))
+    }
+
+    /// Agencies that were gone and are back: whether with another root key than they had. Else
+    /// a key could be exchanged quietly by way of a list without the agency (SPEC V-320).
+    fn add_returned(
+        &self,
+        draft: &Draft<'_>,
+        list: &TrustList,
+        changes: &mut Vec<(AgencyId, AgencyChange)>,
+    ) -> Result<()> {
+        for agency in &list.roster().agencies {
+            let Some(row) = draft.get(&rows::agency(agency.id()))? else { continue };
+            let (Listed::Gone, root) = rows::parse_agency(&row)? else { continue };
+            if root != *agency.root() {
+                let handed_over = agency.is_handed_over_by(list.roster().federation.as_str(), &root);
+                changes.push((agency.id().clone(), AgencyChange::RootReplaced { handed_over }));
+            }
+        }
+        // By agency; what is said of one stays in its order.
+        changes.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(())
     }
 
     /// Takes an agency's descriptor; older ones too, which old log entries need. Says
@@ -236,6 +273,50 @@ impl Directory {
         at: Timestamp,
     ) -> Result<Descriptor> {
         view::Descriptors::of(agency.clone()).newest_at(draft, at)
+    }
+
+    /// Until when (exclusive) an agency is described: by the descriptor that is valid at a time
+    /// and ends last.
+    pub(crate) fn described_until(
+        &self,
+        draft: &Draft<'_>,
+        agency: &AgencyId,
+        at: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let kept = draft.scan(&rows::descriptor_prefix(agency), None, limits::DESCRIPTORS_KEPT)?;
+        let kept =
+            kept.into_iter().map(|(_, row)| Descriptor::from_store(row)).collect::<Result<Vec<_>>>()?;
+        Ok(kept.iter().filter(|kept| kept.valid_at(at)).map(|kept| kept.expires_at).max())
+    }
+
+    /// That an agency speaks this version of the protocol, by its newest descriptor of a time.
+    /// Of whom none is here, nobody can say (SPEC V-325).
+    ///
+    /// # Errors
+    /// [`Code::UnknownVersion`].
+    pub(crate) fn check_version(&self, draft: &Draft<'_>, agency: &AgencyId, at: Timestamp) -> Result<()> {
+        match self.descriptor_at(draft, agency, at) {
+            Ok(descriptor) => {
+                ensure(descriptor.versions.contains(&VERSION), Code::UnknownVersion, "the agency's versions")
+            }
+            Err(error) if error.code() == Code::MissingEvidence => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// That an agency's devices support a suite, by its newest descriptor of a time (SPEC V-326).
+    ///
+    /// # Errors
+    /// [`Code::UnknownSuite`]; [`Code::MissingEvidence`] if none is here.
+    pub(crate) fn check_suite(
+        &self,
+        draft: &Draft<'_>,
+        agency: &AgencyId,
+        suite: u16,
+        at: Timestamp,
+    ) -> Result<()> {
+        let descriptor = self.descriptor_at(draft, agency, at)?;
+        ensure(descriptor.suites.contains(&suite), Code::UnknownSuite, "the agency's suites")
     }
 
     /// The newest descriptor version of every agency, ordered by agency.
@@ -301,7 +382,7 @@ impl Directory {
         at: Timestamp,
     ) -> Result<VerifyKey> {
         let mut descriptors = view::Descriptors::of(agency.clone());
-        descriptors.key(draft, |_| true, super::KeyPurpose::Certificate, id, at)
+        descriptors.key(draft, |_| true, KeyPurpose::Certificate, id, at)
     }
 
     /// Takes documents in any order. Says whether one is new.
@@ -399,8 +480,9 @@ impl Directory {
         Ok(true)
     }
 
-    /// A server's key at a time, under the list that was the newest then: [`View::server_key`].
-    /// What was signed before a list was issued does not rest on it (SPEC V-232).
+    /// A server's key at a time, under the list that was the newest then.
+    /// What was signed before a list was issued does not rest on it, unless it lets an agency
+    /// back in (SPEC V-232).
     pub(crate) fn server_key(
         &self,
         draft: &Draft<'_>,
@@ -408,7 +490,15 @@ impl Directory {
         id: &KeyId,
         at: Timestamp,
     ) -> Result<VerifyKey> {
-        View::new(draft, at, self.list_at(draft, at)?, view::Revocations::Newest).server_key(agency, id)
+        let then = self.list_at(draft, at)?;
+        then.check_at(at)?;
+        let listed = match then.agency(agency) {
+            Ok(listed) => listed.clone(),
+            Err(_) => self.trust_list(draft, self.trust_version(draft)?)?.agency(agency)?.clone(),
+        };
+        let root = VerifyKey::id_of(listed.root());
+        let mut descriptors = view::Descriptors::of(agency.clone());
+        descriptors.key(draft, |d| d.is_by(&root) && d.valid_at(at), KeyPurpose::Server, id, at)
     }
 
     /// The newest list that was issued by a time; the first that is here if none was.

@@ -11,14 +11,14 @@ use crate::{
     crypto::signer,
     error::{Error, Result, ensure},
     identity::{
-        KeyPurpose,
+        Descriptor, KeyPurpose,
         revocation::{Revocation, RevocationList, Revocations},
     },
     ids::{AgencyId, Device, UserId},
     limits,
     store::Draft,
     time::Timestamp,
-    wire::Signed,
+    wire::{Signed, log::RevocationVersion},
 };
 
 /// What a revocation list that was taken has brought.
@@ -49,8 +49,8 @@ impl Directory {
         // V-293
         let id = signer(&signed)?;
         let mut descriptors = Descriptors::of(agency.clone());
-        let key =
-            descriptors.key(draft, |d| d.valid_at(issued_at), KeyPurpose::Revocation, &id, issued_at)?;
+        let count = |d: &Descriptor| issued_at < d.expires_at;
+        let key = descriptors.key(draft, count, KeyPurpose::Revocation, &id, issued_at)?;
         let list = Revocations::verify(signed, &key)?;
         if let Some(known) = &known {
             // V-294, V-295, V-296
@@ -62,7 +62,8 @@ impl Directory {
         let revoked = put_users(draft, &list, known.as_deref());
         draft.expect_unchanged(rows::revocation_list(&agency))?;
         draft.put(rows::revocation_list(&agency), list.bytes().to_vec());
-        draft.put(rows::revocations(&agency), rows::known_value(list.version, &agency));
+        let value = rows::revocations_value(list.version, list.stale_at(), &agency);
+        draft.put(rows::revocations(&agency), value);
         Ok(Some(NewRevocations { agency, revoked }))
     }
 
@@ -73,13 +74,16 @@ impl Directory {
     /// The version of an agency's revocation list that is here; 0: none.
     pub(crate) fn revocation_version(&self, draft: &Draft<'_>, agency: &AgencyId) -> Result<u64> {
         let row = draft.get(&rows::revocations(agency))?;
-        row.map_or(Ok(0), |row| rows::parse_known(&row).map(|(_, version)| version))
+        row.map_or(Ok(0), |row| rows::parse_revocations(&row).map(|(_, version, _)| version))
     }
 
     /// The versions of all that are here, ordered by agency.
     pub(crate) fn revocation_versions(&self, draft: &Draft<'_>) -> Result<Vec<(AgencyId, u64)>> {
         let known = draft.scan(&rows::revocations_prefix(), None, limits::AGENCIES)?;
-        let mut known = known.iter().map(|(_, row)| rows::parse_known(row)).collect::<Result<Vec<_>>>()?;
+        let version = |(_, row): &(_, Vec<u8>)| {
+            rows::parse_revocations(row).map(|(agency, version, _)| (agency, version))
+        };
+        let mut known = known.iter().map(version).collect::<Result<Vec<_>>>()?;
         known.sort();
         Ok(known)
     }
@@ -97,6 +101,20 @@ impl Directory {
         Ok(draft.get(&rows::revocation_list(agency))?.map(Bytes::from))
     }
 
+    /// When an agency's next list has to be there; `None` if there is none.
+    pub(crate) fn next_update(&self, draft: &Draft<'_>, agency: &AgencyId) -> Result<Option<Timestamp>> {
+        let row = draft.get(&rows::revocations(agency))?;
+        let stale_at = row.map(|row| rows::parse_revocations(&row).map(|(_, _, at)| at)).transpose()?;
+        Ok(stale_at.map(|at| at.minus(limits::REVOCATION_GRACE)))
+    }
+
+    /// When a list that is the newest here is out of date, by its agency and version.
+    pub(crate) fn stale_at(&self, draft: &Draft<'_>, named: &RevocationVersion) -> Result<Option<Timestamp>> {
+        let Some(row) = draft.get(&rows::revocations(&named.agency))? else { return Ok(None) };
+        let (_, version, stale_at) = rows::parse_revocations(&row)?;
+        Ok((version == named.version).then_some(stale_at))
+    }
+
     /// Whether an agency's list is new enough for further devices of the agency (SPEC V-298).
     /// An agency that lists no revocation key gives out no lists, and none is awaited.
     ///
@@ -104,10 +122,10 @@ impl Directory {
     /// [`Code::StaleRevocations`] if it is out of date, or not here.
     pub(crate) fn check_fresh(&self, draft: &Draft<'_>, agency: &AgencyId, at: Timestamp) -> Result<()> {
         let until = match self.revocation_list(draft, agency)? {
-            Some(list) => list.next_update.plus(limits::REVOCATION_GRACE),
+            Some(list) => list.stale_at(),
             None => {
                 let descriptor = self.descriptor(draft, agency)?;
-                let awaited = |d: crate::identity::Descriptor| {
+                let awaited = |d: Descriptor| {
                     d.keys.iter().any(|key| key.purpose() == KeyPurpose::Revocation && key.valid_at(at))
                 };
                 if descriptor.is_some_and(awaited) {

@@ -4,13 +4,13 @@
 //! |---|---|
 //! | `id/anchor` | Envelope of the Federation |
 //! | `id/trust` | the highest trust list version, from when and until when it is in force: 3 u64 |
-//! | `id/agency/` agency | 1 if that list has it as active, else 0; absent if it is not on it |
+//! | `id/agency/` agency | u8: what that list says of it ([`Listed`]) ‖ 32 bytes: the last root key that a list gave it |
 //! | `id/list/` version | SignedEnvelope of the TrustList |
 //! | `id/root/` agency, root key id | 32 bytes: a root key that some list gives the agency |
 //! | `id/known/` agency | u64: the highest descriptor version ‖ the agency's name |
 //! | `id/desc/` agency, u64::MAX − version | SignedEnvelope of the AgencyDescriptor; newest first |
 //! | `id/chain/` user, n | ChainLink |
-//! | `id/rversion/` agency | u64: the version of its revocation list ‖ the agency's name |
+//! | `id/rversion/` agency | 2 u64: the version of its revocation list, when that is out of date ‖ the agency's name |
 //! | `id/rlist/` agency | SignedEnvelope of its newest RevocationList |
 //! | `id/revoked/` user | what that list says of the user: [`revoked_value`] |
 //!
@@ -38,6 +38,35 @@ pub(super) fn trust() -> Key {
 
 pub(super) fn agency(agency: &AgencyId) -> Key {
     KeyBuilder::table("id/agency/").name(agency.as_str().as_bytes()).build()
+}
+
+/// What the newest trust list says of an agency that was on one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    Suspended,
+    Active,
+    /// Nothing.
+    Gone,
+}
+
+/// The value of an `id/agency/` row.
+pub(super) fn agency_value(listed: Listed, root: &[u8; 32]) -> Vec<u8> {
+    let status = match listed {
+        Listed::Suspended => 0,
+        Listed::Active => 1,
+        Listed::Gone => 2,
+    };
+    [&[status], root.as_slice()].concat()
+}
+
+pub(super) fn parse_agency(row: &[u8]) -> Result<(Listed, [u8; 32])> {
+    let parts = row.split_first().and_then(|(status, root)| Some((status, <[u8; 32]>::try_from(root).ok()?)));
+    match parts {
+        Some((0, root)) => Ok((Listed::Suspended, root)),
+        Some((1, root)) => Ok((Listed::Active, root)),
+        Some((2, root)) => Ok((Listed::Gone, root)),
+        _ => Err(corrupt("agency")),
+    }
 }
 
 /// The value of the `id/trust` row.
@@ -133,6 +162,19 @@ pub(super) fn parse_revoked(user: &UserId, row: &[u8]) -> Result<Vec<Revocation>
         Some(Revocation { user: user.clone(), device, serial, since, at: Timestamp::from_millis(at) })
     };
     entries.iter().map(|entry| one(entry).ok_or_else(bad)).collect()
+}
+
+/// The value of an `id/rversion/` row.
+pub(super) fn revocations_value(version: u64, stale_at: Timestamp, agency: &AgencyId) -> Vec<u8> {
+    [&version.to_be_bytes(), &stale_at.as_millis().to_be_bytes(), agency.as_str().as_bytes()].concat()
+}
+
+pub(super) fn parse_revocations(row: &[u8]) -> Result<(AgencyId, u64, Timestamp)> {
+    let bad = || corrupt("known revocation list");
+    let (version, rest) = row.split_first_chunk::<8>().ok_or(bad())?;
+    let (stale_at, agency) = rest.split_first_chunk::<8>().ok_or(bad())?;
+    let agency = core::str::from_utf8(agency).ok().and_then(|a| AgencyId::parse(a).ok()).ok_or(bad())?;
+    Ok((agency, u64::from_be_bytes(*version), Timestamp::from_millis(u64::from_be_bytes(*stale_at))))
 }
 
 /// The value of an `id/known/` row.

@@ -76,9 +76,8 @@ impl<'v, 'a> View<'v, 'a> {
     pub(crate) fn device(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
         let View { draft, at, list, revocations, descriptors } = self;
         let revoked = |claims: &DeviceCertificate| revocations.check(draft, claims);
-        let key = |agency: &AgencyId, id: &KeyId| {
-            signing_key(draft, list, descriptors, (agency, KeyPurpose::Certificate, id), *at)
-        };
+        let key =
+            |agency: &AgencyId, id: &KeyId| certificate_key(draft, list, descriptors, (agency, id), *at);
         let chain =
             |user: &_| Directory.chain(draft, user)?.ok_or(Error::new(Code::MissingEvidence, "user chain"));
         VerifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key, chain)
@@ -98,36 +97,20 @@ impl<'v, 'a> View<'v, 'a> {
     pub(crate) fn list_until(&self) -> Timestamp {
         self.list.until()
     }
-
-    /// The key with which an agency's message server signs.
-    ///
-    /// # Errors
-    /// As [`View::device`], for what goes before the certificate.
-    pub(crate) fn server_key(&mut self, agency: &AgencyId, id: &KeyId) -> Result<VerifyKey> {
-        self.key(agency, KeyPurpose::Server, id)
-    }
-
-    /// A signing key of an agency, by its purpose and id.
-    ///
-    /// # Errors
-    /// As [`View::server_key`].
-    pub(crate) fn key(&mut self, agency: &AgencyId, purpose: KeyPurpose, id: &KeyId) -> Result<VerifyKey> {
-        let View { draft, at, list, descriptors, .. } = self;
-        signing_key(draft, list, descriptors, (agency, purpose, id), *at)
-    }
 }
 
-fn signing_key(
+/// A certificate key of an agency.
+fn certificate_key(
     draft: &Draft<'_>,
     list: &TrustList,
     descriptors: &mut BTreeMap<AgencyId, Descriptors>,
-    (agency, purpose, id): (&AgencyId, KeyPurpose, &KeyId),
+    (agency, id): (&AgencyId, &KeyId),
     at: Timestamp,
 ) -> Result<VerifyKey> {
     list.check_at(at)?;
     let root = VerifyKey::id_of(list.agency(agency)?.root());
     let descriptors = descriptors.entry(agency.clone()).or_insert_with(|| Descriptors::of(agency.clone()));
-    descriptors.key(draft, |d| d.is_by(&root) && d.valid_at(at), purpose, id, at)
+    descriptors.key(draft, |d| d.is_by(&root) && d.valid_at(at), KeyPurpose::Certificate, id, at)
 }
 
 /// One agency's descriptors, newest first, read as they are needed.

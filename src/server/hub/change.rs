@@ -20,7 +20,7 @@ use crate::{
     ids::{AgencyId, Device, RoomId},
     limits,
     room::{
-        Change, RoomState, Witness,
+        Change, RoomState, SUITE_NUMBER, Witness,
         hub::HubRoom,
         log::{Chained, Tail},
     },
@@ -142,6 +142,7 @@ impl Call<'_, '_> {
         let removed: Vec<&Device> = change.removed.iter().map(|gone| &gone.device).collect();
         let comes: BTreeSet<_> = added.iter().map(|device| device.user.agency()).collect();
         for agency in comes {
+            self.directory.check_suite(&self.draft, agency, SUITE_NUMBER, stamp.at)?;
             self.directory.check_fresh(&self.draft, agency, stamp.at)?;
             self.name(&mut stamp, agency)?;
         }

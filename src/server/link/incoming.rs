@@ -27,7 +27,9 @@ use crate::{
 
 impl Call<'_, '_> {
     /// Takes a frame, if it is the next one; acknowledges what was taken so far (SPEC V-537).
-    pub(super) fn frame(&mut self, frame: Signed<LinkFrame>) -> Result<Vec<u8>> {
+    /// What an agency says that speaks no version of ours is not answered, but its descriptor
+    /// is kept (SPEC V-325).
+    pub(super) fn frame(&mut self, frame: Signed<LinkFrame>) -> Result<Option<Vec<u8>>> {
         let claimed = frame.claimed();
         // V-531: no open relay.
         ensure(claimed.to == self.own.agency, Code::NotForUs, "frame")?;
@@ -40,6 +42,10 @@ impl Call<'_, '_> {
         let key = self.server_key(&from, &frame, self.now())?;
         let hash = frame_hash(&frame);
         let frame = verify(frame, &key)?.into_inner();
+        match self.directory.check_version(&self.draft, &from, self.now()) {
+            Err(error) if error.code() == Code::UnknownVersion => return Ok(None),
+            spoken => spoken?,
+        }
         // V-533
         ensure(frame.at <= self.now().plus(limits::CLOCK_SKEW), Code::BadStamp, "frame")?;
 
@@ -56,7 +62,7 @@ impl Call<'_, '_> {
             };
         }
         if row.incarnation != incarnation.as_bytes().as_slice() {
-            return self.acknowledge(&from, incarnation, 0, None);
+            return self.acknowledge(&from, incarnation, 0, None).map(Some);
         }
         let last = (row.number > 0).then(|| Hash::from_slice(&row.hash).map_err(unreadable)).transpose()?;
         if frame.number <= row.number {
@@ -78,9 +84,9 @@ impl Call<'_, '_> {
             row.hash = raw(hash.as_bytes());
             row.at = frame.at.as_millis();
             self.write(link.incoming(), &row);
-            return self.acknowledge(&from, incarnation, row.number, Some(hash));
+            return self.acknowledge(&from, incarnation, row.number, Some(hash)).map(Some);
         }
-        self.acknowledge(&from, incarnation, row.number, last)
+        self.acknowledge(&from, incarnation, row.number, last).map(Some)
     }
 
     /// Takes the descriptor that goes with a frame. Gives it back if its root key is on no list

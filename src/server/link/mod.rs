@@ -27,10 +27,13 @@ fn frame_hash(frame: &Signed<LinkFrame>) -> Hash {
 impl Call<'_, '_> {
     pub(super) fn peer(&mut self, message: &[u8]) -> Result<Option<Reply>> {
         match decode(&Bytes::copy_from_slice(message))? {
-            PeerMessage::Frame(frame) => self.frame(*frame).map(|bytes| Some(Reply { bytes, chunk: None })),
+            PeerMessage::Frame(frame) => Ok(self.frame(*frame)?.map(|bytes| Reply { bytes, chunk: None })),
             PeerMessage::Ack(ack) => self.acknowledged(*ack).map(|()| None),
             PeerMessage::ChunkRequest(request) => self.chunk_request(*request).map(Some),
             PeerMessage::ChunkReply(reply) => self.chunk_reply(&reply).map(|()| None),
+            PeerMessage::Descriptor(descriptor) => {
+                self.directory.accept_descriptor(&mut self.draft, &descriptor).map(|_| None)
+            }
         }
     }
 }

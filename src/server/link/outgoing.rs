@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::{
     super::{
+        Output,
         call::{Call, fails_the_call},
         keys::LinkKeys,
-        rows::OutRow,
+        rows::{OutRow, unreadable},
     },
     frame_hash,
     items::Filling,
@@ -22,7 +23,7 @@ use crate::{
     store::corrupt,
     time::Timestamp,
     wire::{
-        Signed, encode,
+        Signed, decode, encode,
         link::{LinkAck, LinkFrame, PeerMessage},
     },
 };
@@ -40,6 +41,14 @@ impl Call<'_, '_> {
         if out.acked < out.made && Timestamp::from_millis(out.retry_at) <= self.now() {
             out.given = out.acked;
             out.retries = out.retries.saturating_add(1);
+            if let Some(introduction) = self.introduction(&link, &out)? {
+                self.draft.guard(link.guard_out())?;
+                let wait = wait(out.retries);
+                self.retry_after(&mut out, wait);
+                self.write(link.outgoing(), &out);
+                self.output(Output::LinkReady(peer.clone()));
+                return Ok(Some(introduction));
+            }
         }
         let frame = if out.given < out.made {
             self.draft.guard(link.guard_out())?;
@@ -59,6 +68,21 @@ impl Call<'_, '_> {
             self.wake_at(Timestamp::from_millis(out.retry_at));
         }
         Ok(frame)
+    }
+
+    /// The newest own descriptor by itself, before frames that were signed before it are given
+    /// again: what the peer has may have ended, and then it could not verify them (SPEC V-327).
+    fn introduction(&self, link: &LinkKeys, out: &OutRow) -> Result<Option<Vec<u8>>> {
+        let oldest = link.frame(out.acked.saturating_add(1));
+        let row = self.draft.get(&oldest)?.ok_or(corrupt("frame is missing"))?;
+        let PeerMessage::Frame(oldest) = decode(&frame_of(row)?.1.into()).map_err(unreadable)? else {
+            return Err(corrupt("not a frame"));
+        };
+        let newest = self.directory.descriptor_at(&self.draft, &self.own.agency, self.now())?;
+        if newest.issued_at <= oldest.claimed().at {
+            return Ok(None);
+        }
+        Ok(Some(encode(&PeerMessage::Descriptor(newest.bytes().clone())).to_vec()))
     }
 
     /// Makes a frame of what waits, if something does.
@@ -120,12 +144,22 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// Whether an agency takes part at present: to others nothing goes until they do again.
+    /// Whether something can go to an agency at present: it takes part, and there is a version
+    /// that it speaks; the own descriptor is in force, or nobody could verify what is signed.
     fn takes_part(&self, peer: &AgencyId) -> Result<bool> {
-        match self.active(peer) {
-            Err(error) if matches!(error.code(), Code::SuspendedAgency | Code::UnknownAgency) => Ok(false),
-            Err(error) if fails_the_call(&error) => Err(error),
-            _ => Ok(true),
+        let speaks = self.directory.check_version(&self.draft, peer, self.now());
+        match self.active(peer).and(speaks) {
+            Err(error) if error.code() == Code::UnknownVersion => return Ok(false),
+            Err(error) if matches!(error.code(), Code::SuspendedAgency | Code::UnknownAgency) => {
+                return Ok(false);
+            }
+            Err(error) if fails_the_call(&error) => return Err(error),
+            _ => {}
+        }
+        match self.directory.descriptor_at(&self.draft, &self.own.agency, self.now()) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Code::MissingEvidence => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

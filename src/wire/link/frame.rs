@@ -20,6 +20,8 @@ pub(crate) enum PeerMessage {
     ChunkRequest(Box<Signed<ChunkRequest>>),
     /// Not signed: the chunk travels beside and is checked against its hash.
     ChunkReply(ChunkReply),
+    /// The sender's newest descriptor, by itself.
+    Descriptor(Bytes),
 }
 
 /// One numbered frame of a link.
@@ -73,6 +75,10 @@ impl Wire for PeerMessage {
             Message::Ack(bytes) => PeerMessage::Ack(Signed::decode(&bytes)?.into()),
             Message::ChunkRequest(bytes) => PeerMessage::ChunkRequest(Signed::decode(&bytes)?.into()),
             Message::ChunkReply(proto) => PeerMessage::ChunkReply(ChunkReply::parse(proto)?),
+            Message::Descriptor(bytes) => {
+                ensure(bytes.len() <= limits::DESCRIPTOR, Code::TooLong, "agency descriptor")?;
+                PeerMessage::Descriptor(bytes)
+            }
         })
     }
 
@@ -83,6 +89,7 @@ impl Wire for PeerMessage {
             PeerMessage::Ack(ack) => Message::Ack(ack.bytes().clone()),
             PeerMessage::ChunkRequest(request) => Message::ChunkRequest(request.bytes().clone()),
             PeerMessage::ChunkReply(reply) => Message::ChunkReply(reply.to_proto()),
+            PeerMessage::Descriptor(bytes) => Message::Descriptor(bytes.clone()),
         };
         proto::PeerMessage { message: Some(message) }
     }

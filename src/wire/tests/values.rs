@@ -475,6 +475,7 @@ pub(crate) fn peer_message() -> BoxedStrategy<PeerMessage> {
         signed(link_ack()).prop_map(|a| PeerMessage::Ack(a.into())),
         signed(chunk_request()).prop_map(|r| PeerMessage::ChunkRequest(r.into())),
         reply.prop_map(PeerMessage::ChunkReply),
+        proptest::collection::vec(any::<u8>(), 1..64).prop_map(|d| PeerMessage::Descriptor(d.into())),
     ]
     .boxed()
 }

@@ -1,6 +1,8 @@
 //! Engines under a network that loses, doubles and delays, with crashes at any point.
 //! Everything comes from one seed, so a run can be repeated byte by byte.
 
+pub mod forge;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
@@ -83,6 +85,9 @@ pub enum Fault {
 
 pub type Rule = Box<dyn FnMut(&Leg, &[u8]) -> Fault>;
 
+/// What whoever carries bytes makes of them: replies to phones, and frames.
+pub type Tamper = Box<dyn FnMut(&Leg, &mut Vec<u8>)>;
+
 pub struct Net {
     pub now: Timestamp,
     pub rng: ChaCha20Rng,
@@ -92,6 +97,7 @@ pub struct Net {
     /// Every byte that anybody sent.
     pub wire: Vec<(Leg, Vec<u8>)>,
     pub rule: Rule,
+    pub tamper: Tamper,
     /// Engines are dropped after every call.
     pub forgetful: bool,
 }
@@ -130,6 +136,10 @@ fn sooner(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp>
     one.into_iter().chain(other).min()
 }
 
+pub fn no_tampering() -> Tamper {
+    Box::new(|_, _| {})
+}
+
 pub fn no_faults() -> Rule {
     Box::new(|_, _| Fault::None)
 }
@@ -159,8 +169,8 @@ impl Net {
             let host = Host { engine, store, desk, authority, revocations: None, ready, wake: None };
             hosts.insert(agency, host);
         }
-        let (wire, rule) = (Vec::new(), no_faults());
-        Net { now, rng, office, hosts, phones: Vec::new(), wire, rule, forgetful: false }
+        let (wire, rule, tamper) = (Vec::new(), no_faults(), no_tampering());
+        Net { now, rng, office, hosts, phones: Vec::new(), wire, rule, tamper, forgetful: false }
     }
 
     /// Enrols an officer's first device.
@@ -449,6 +459,22 @@ impl Net {
         self.hosts.get_mut(&at).unwrap().revocations = Some(list);
     }
 
+    /// Puts a server of the same agency and with the same keys in the place of one, that knows of
+    /// nothing and nobody. Gives the one that was there.
+    pub fn twin(&mut self, of: &str) -> (Server, MemoryStore) {
+        let host = self.hosts.get_mut(&agency(of)).unwrap();
+        let setup = host.authority.setup(&self.office);
+        let (mut engine, mut store) = (Server::new(), MemoryStore::default());
+        let ctx = Ctx { now: self.now, store: &store, rng: &mut self.rng };
+        engine.setup(ctx, &setup).unwrap().commit(&mut store).unwrap();
+        (std::mem::replace(&mut host.engine, engine), std::mem::replace(&mut host.store, store))
+    }
+
+    pub fn untwin(&mut self, of: &str, (engine, store): (Server, MemoryStore)) {
+        let host = self.hosts.get_mut(&agency(of)).unwrap();
+        (host.engine, host.store) = (engine, store);
+    }
+
     fn ready_links(&self) -> Vec<(AgencyId, AgencyId)> {
         let of = |(from, host): (&AgencyId, &Host)| {
             host.ready.iter().map(|to| (from.clone(), to.clone())).collect::<Vec<_>>()
@@ -485,7 +511,8 @@ impl Net {
             return true;
         }
         for _ in 0..self.sent(leg, &bytes, fault) {
-            let reply = self.deliver(phone, &bytes);
+            let mut reply = self.deliver(phone, &bytes);
+            (self.tamper)(&Leg::Down(phone), &mut reply);
             for _ in 0..self.judge(Leg::Down(phone), &reply) {
                 self.receive(phone, &reply);
             }
@@ -518,10 +545,11 @@ impl Net {
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
         let done = host.engine.pump(ctx, to).unwrap().commit(&mut host.store).unwrap();
         host.wake = sooner(host.wake, done.wake);
-        let Some(frame) = done.value else {
+        let Some(mut frame) = done.value else {
             host.ready.remove(to);
             return false;
         };
+        (self.tamper)(&Leg::Frame(from.clone(), to.clone()), &mut frame);
         self.notify(from, done.outputs);
         for _ in 0..self.judge(Leg::Frame(from.clone(), to.clone()), &frame) {
             let Some(ack) = self.peer(to, &frame) else { continue };

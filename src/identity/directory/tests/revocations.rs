@@ -164,6 +164,16 @@ fn signed_by_another_key() {
     let late =
         RevocationList { issued_at: now().plus(40 * DAY), next_update: now().plus(41 * DAY), ..first() };
     refused(accept(&mut store, &late), Code::MissingEvidence);
+    // By a later descriptor that lists the key still: whoever comes later is given no other.
+    let mut later = federation.agencies[0].describe(9, now().plus(DAY));
+    let public = key(50).verify_key();
+    let (purpose, until) = (KeyPurpose::Revocation, now().plus(500 * DAY));
+    later.keys.push(OperationalKey::new(purpose, public.as_bytes(), from, until));
+    let later: Bytes = later.sign(&federation.agencies[0].root).unwrap().into();
+    let mut latecomer = federation.store();
+    refused(accept(&mut latecomer, &list), Code::MissingEvidence);
+    apply(&mut latecomer, |d| Directory.accept_descriptor(d, &later)).unwrap();
+    assert!(accept(&mut latecomer, &list).unwrap().is_some());
     // Somebody else's words under the key's name.
     let mut signed = forced(&list, &revocation_key()).to_vec();
     let last = signed.len() - 1;
@@ -272,6 +282,8 @@ fn the_next_list_says_what_the_last_one_said() {
     assert_eq!((again.version(), again.revoked().len(), again.revoked()[0].since()), (3, 1, 2));
     let signed = again.sign(&revocation_key()).unwrap();
     assert_eq!(RevocationList::read(&signed).unwrap(), again);
+    assert_eq!(again.next_update(), now().plus(2 * HOUR).plus(DAY));
+    assert_eq!(again.revoked()[0].at(), now().plus(HOUR), "when it was said first");
     let foreign = first().next(now(), &[(user("zoe@b.example"), None, 1)]);
     refused(foreign.sign(&revocation_key()), Code::ForeignAgencyUser);
 }
