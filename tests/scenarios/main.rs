@@ -11,6 +11,7 @@ mod world;
 
 mod content;
 mod engine;
+mod ghosts;
 mod history;
 mod hubs;
 mod invitations;
