@@ -225,7 +225,7 @@ impl Client {
 }
 
 /// Keeps what the device is told of a history, until it is enrolled and can fetch it (SPEC V-383).
-fn told_history(draft: &mut Draft<'_>, history: HandedHistory) -> Result<LinkedHistory> {
+pub(super) fn told_history(draft: &mut Draft<'_>, history: HandedHistory) -> Result<LinkedHistory> {
     let device = enrol::device(draft.snapshot())?;
     let file: FileRef = wire::decode_body(&history.file)?;
     file.geometry()?;

@@ -18,6 +18,13 @@
 //!   notification extension): the batch of the one that was late does not apply, and its call
 //!   is made again.
 //! - The store must never be restored from a backup.
+//!
+//! A user's first device: [`Client::begin`], then [`Client::found`]; the agency's registrar answers the
+//! request, and [`Client::enrol`] takes the answer. A further one is brought in by one that is
+//! there, which shows a code ([`Client::show_link_code`]) that the new one scans
+//! ([`Client::ask_to_link`]). It comes into the user's rooms by itself, and may be handed what was
+//! said before ([`History`]). Where no code can be scanned: [`Client::offer`] and
+//! [`Client::endorse`], and then [`Command::Invite`] of the own user.
 
 mod asked;
 mod call;

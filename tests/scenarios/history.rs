@@ -10,7 +10,7 @@ use verbund::{
     attachment::{ChunkRef, FileRef, Sealed, Sealer},
     client::{By, Client, Command, Confirmation, Event, History, Imported, Linked},
     code::Code,
-    content::{Content, Delete, Text},
+    content::{Content, Delete, Reaction, Text},
     error::Result,
     identity::Newcomer,
     ids::{AgencyId, BlobId, MessageId, RequestId, RoomId, UserId},
@@ -155,6 +155,13 @@ fn in_room(world: &World, phone: usize, room: RoomId) -> bool {
     phone.engine.rooms(&phone.store).unwrap().iter().any(|known| known.id == room)
 }
 
+/// How many rows an import would write.
+fn rows_of_import(world: &mut World, phone: usize, room: RoomId, messages: Vec<Imported>) -> Result<usize> {
+    let phone = &mut world.phones[phone];
+    let ctx = Ctx { now: world.now, store: &phone.store, rng: &mut world.rng };
+    phone.engine.command(ctx, Command::Import { room, messages }).map(|done| done.batch().writes().len())
+}
+
 fn code<T>(result: Result<T>) -> Code {
     result.err().expect("a refusal").code()
 }
@@ -250,6 +257,14 @@ fn history_is_handed_over_and_what_is_said_of_it_applies() {
     assert!(early.is_err());
     world.pass(Duration::from_secs(10)).unwrap();
     assert!(in_room(&world, tablet, room));
+    // What only says something of other messages is passed over, and what is of no use any more;
+    // what the device reads itself is not taken from a history.
+    let about = Content::from(Reaction::to(seen, "👍").unwrap());
+    let reaction = Imported { id: MessageId::from_bytes([9; 32]), content: about, ..messages[0].clone() };
+    assert_eq!(rows_of_import(&mut world, tablet, room, vec![reaction]), Ok(0));
+    let own = Imported { id: MessageId::from_bytes([9; 32]), seq: 1_000, ..messages[0].clone() };
+    assert_eq!(rows_of_import(&mut world, tablet, room, vec![own]), Ok(0));
+    assert_eq!(rows_of_import(&mut world, tablet, room, messages.clone()), Ok(3));
     for _ in 0..2 {
         world.command(tablet, |_| import(messages.clone())).unwrap();
     }
@@ -367,11 +382,7 @@ fn imports_have_bounds() {
     let room = room(&mut world);
     say(&mut world, BEN, room, "hello", None);
     let messages = kept(&world, ANNA);
-    let mut import = |messages: Vec<Imported>, room| {
-        let phone = &mut world.phones[ANNA];
-        let ctx = Ctx { now: world.now, store: &phone.store, rng: &mut world.rng };
-        phone.engine.command(ctx, Command::Import { room, messages }).map(|done| done.batch().writes().len())
-    };
+    let mut import = |messages: Vec<Imported>, room| rows_of_import(&mut world, ANNA, room, messages);
     // What was read here stays as it is.
     assert_eq!(import(messages.clone(), room).unwrap(), 0);
     assert_eq!(code(import(vec![messages[0].clone(); limits::IMPORTED + 1], room)), Code::BadArgument);

@@ -4,6 +4,7 @@ mod deliveries;
 mod enrolment;
 mod expiring;
 mod fetching;
+mod history;
 mod index;
 mod packages;
 mod safety;
