@@ -66,12 +66,12 @@ pub struct Imported {
 
 impl Client {
     /// The rooms whose history may be handed to the user's next device: those that the device
-    /// takes part in.
+    /// takes part in, and whose policy lets the user ([`Policy::hand_over`](crate::Policy::hand_over)).
     ///
     /// # Errors
     /// Failures of the store.
     pub fn history_rooms(&self, store: &dyn Store) -> Result<Vec<RoomId>> {
-        rooms::taken_part_in(store)
+        rooms::taken_part_in(store, |row| row.hands_over)
     }
 }
 
@@ -85,7 +85,7 @@ impl Call<'_, '_> {
         of.sort();
         of.dedup();
         ensure(!of.is_empty(), Code::BadArgument, "history of no room")?;
-        let may = rooms::taken_part_in(&self.draft)?;
+        let may = rooms::taken_part_in(&self.draft, |row| row.hands_over)?;
         let all = of.iter().all(|room| may.binary_search(room).is_ok());
         ensure(all, Code::HistoryStays, "history of a room")?;
         self.upload(request, &file, (&header, &list))?;

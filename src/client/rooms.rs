@@ -47,13 +47,13 @@ pub(super) fn all(store: &dyn Store) -> Result<Vec<Room>> {
     stored.iter().filter_map(|row| one(row).transpose()).collect()
 }
 
-/// The rooms that the device takes part in, ascending.
-pub(super) fn taken_part_in(store: &dyn Store) -> Result<Vec<RoomId>> {
+/// The rooms that the device takes part in, of these which are like that, ascending.
+pub(super) fn taken_part_in(store: &dyn Store, like: impl Fn(&RoomRow) -> bool) -> Result<Vec<RoomId>> {
     let prefix = keys::rooms();
     let mut rooms = Vec::new();
     for (key, row) in store.scan(&prefix, None, limits::SYNC_ROOMS)? {
         let row: RoomRow = rows::parse(&row, "room")?;
-        if row.active && !row.declined {
+        if row.active && !row.declined && like(&row) {
             rooms.push(RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?);
         }
     }

@@ -130,6 +130,9 @@ pub(super) struct RoomRow {
     /// Devices that count no more and of which the app was told.
     #[prost(string, repeated, tag = "50")]
     pub(super) due: Vec<String>,
+    /// What was said here may be handed to the user's next device.
+    #[prost(bool, tag = "75")]
+    pub(super) hands_over: bool,
 }
 
 /// A message that was read or sent, as later ones may speak of it.

@@ -17,6 +17,7 @@ use crate::{
     room::{
         PrivateState,
         log::Tail,
+        may_hand_over,
         member::MemberRoom,
         mls_store::{Known, MlsStore},
     },
@@ -138,6 +139,7 @@ impl<'a> Call<'a, '_> {
     pub(super) fn close(&mut self, session: Session<'a>) -> Result<()> {
         let Session { id, mut row, member, backend, standing, stamp, .. } = session;
         row.retention = member.state().retention;
+        row.hands_over = may_hand_over(member.state(), &self.account.device.user);
         rows::write(&mut self.draft, keys::room(&id), &row);
         let (batch, known) = backend.storage.finish()?;
         self.draft.absorb(batch);

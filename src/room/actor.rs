@@ -121,6 +121,7 @@ fn refused(right: Right) -> Error {
         Right::Send => "send",
         Right::Describe => "describe",
         Right::Govern => "govern",
+        Right::HandOver => "hand over",
     };
     Error::new(Code::NotPermitted, what)
 }

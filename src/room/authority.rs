@@ -210,6 +210,11 @@ pub(crate) fn may_send(state: &RoomState, user: &UserId, archive: bool, at: Time
     Actor::new(state, user, archive).holds(Right::Send).map(drop)
 }
 
+/// Whether a user may hand what was said in the room to their own next device (V-384).
+pub(crate) fn may_hand_over(state: &RoomState, user: &UserId) -> bool {
+    state.role(user) >= state.policy.hand_over
+}
+
 /// Whether a standalone proposal may be made: only for leaving (V-442), which archives do not (V-450).
 pub(crate) fn may_propose_removal(proposer: &Device, target: &Leaf) -> Result<()> {
     let own = proposer.user == target.claims.device.user;

@@ -26,7 +26,7 @@ mod witness;
 
 pub use actor::{Authority, Due};
 pub use authority::DeviceChange;
-pub(crate) use authority::{Change, may_invite, may_send};
+pub(crate) use authority::{Change, may_hand_over, may_invite, may_send};
 pub(crate) use framing::epoch_of;
 pub(crate) use key_package::{
     CheckedPackage, check as check_key_package, create as create_key_package, credential,

@@ -41,6 +41,8 @@ pub enum Right {
     Describe,
     /// Change policy, join rule, listing, retention and end; add and remove archives.
     Govern,
+    /// Hand what was said before to one's own next device.
+    HandOver,
 }
 
 /// The least roles that have a right over users. Nobody has one over a user of a higher role.
@@ -88,6 +90,9 @@ pub struct Policy {
     /// Change policy, join rule, listing, retention and end; add and remove archives. Nobody
     /// changes in the policy what takes a role above the own one.
     pub govern: Role,
+    /// Hand what was said before to one's own next device. Servers see nothing of that: it is the
+    /// members' own devices that keep to it.
+    pub hand_over: Role,
 }
 
 impl Default for Policy {
@@ -130,6 +135,7 @@ impl Policy {
             send: Role::Member,
             describe: Role::Admin,
             govern: Role::Admin,
+            hand_over: Role::Member,
         }
     }
 
@@ -144,6 +150,7 @@ impl Policy {
             send: Role::Member,
             describe: Role::Member,
             govern: Role::Member,
+            hand_over: Role::Member,
         }
     }
 
@@ -159,6 +166,7 @@ impl Policy {
             Right::Send => self.send.into(),
             Right::Describe => self.describe.into(),
             Right::Govern => self.govern.into(),
+            Right::HandOver => self.hand_over.into(),
         }
     }
 
@@ -185,6 +193,7 @@ impl Policy {
             send: role(p.send)?,
             describe: role(p.describe)?,
             govern: role(p.govern)?,
+            hand_over: role(p.hand_over)?,
         };
         policy.check().map(|()| policy)
     }
@@ -202,13 +211,14 @@ impl Policy {
             send: number(self.send),
             describe: number(self.describe),
             govern: number(self.govern),
+            hand_over: number(self.hand_over),
         }
     }
 }
 
 impl Right {
     /// All of them.
-    pub const ALL: [Right; 8] = [
+    pub const ALL: [Right; 9] = [
         Right::Invite,
         Right::Remove,
         Right::Ban,
@@ -217,6 +227,7 @@ impl Right {
         Right::Send,
         Right::Describe,
         Right::Govern,
+        Right::HandOver,
     ];
 }
 

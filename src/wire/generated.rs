@@ -804,6 +804,9 @@ pub struct Policy {
     /// Who may change policy, join rule, listing, retention and end, and add and remove archives.
     #[prost(enumeration = "Role", tag = "8")]
     pub govern: i32,
+    /// Who may hand what was said before to their own next device.
+    #[prost(enumeration = "Role", tag = "9")]
+    pub hand_over: i32,
 }
 /// The least roles that have a right over users of at most the own role.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2419,6 +2422,7 @@ impl super::shape::Shaped for Policy {
         super::shape::Field::new(6, "send", super::shape::Kind::Number),
         super::shape::Field::new(7, "describe", super::shape::Kind::Number),
         super::shape::Field::new(8, "govern", super::shape::Kind::Number),
+        super::shape::Field::new(9, "hand_over", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Least {

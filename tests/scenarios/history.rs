@@ -6,7 +6,7 @@ use std::time::Duration;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use verbund::{
-    Policy, RoomKind,
+    Policy, Role, RoomKind,
     attachment::{ChunkRef, FileRef, Sealed, Sealer},
     client::{By, Client, Command, Confirmation, Event, History, Imported, Linked},
     code::Code,
@@ -37,11 +37,15 @@ fn officers(seed: u8) -> World {
 }
 
 fn room(world: &mut World) -> RoomId {
+    room_with(world, Policy::default())
+}
+
+fn room_with(world: &mut World, policy: Policy) -> RoomId {
     let create = |request| Command::CreateRoom {
         request,
         kind: RoomKind::Group,
         name: "Red bicycle".into(),
-        policy: Policy::default(),
+        policy,
         invite: vec![UserId::parse(&format!("ben@{SUED}")).unwrap()],
     };
     let room = world.command(ANNA, create).unwrap().room.unwrap();
@@ -343,6 +347,20 @@ fn history_that_is_not_handed_over() {
     let other = RoomId::from_bytes([7; 16]);
     let refused = link(&mut world, true, |world| with(history(world, b"h", &[room, other])));
     assert_eq!(code(refused), Code::HistoryStays);
+    // Of a room that does not allow it to its members; an admin may.
+    let mut policy = Policy::default();
+    policy.hand_over = Role::Admin;
+    let strict = room_with(&mut world, policy);
+    let may = |world: &World, phone: usize| {
+        let phone = &world.phones[phone];
+        phone.engine.history_rooms(&phone.store).unwrap().contains(&strict)
+    };
+    assert_eq!((may(&world, ANNA), may(&world, BEN)), (true, false));
+    let ben = UserId::parse(&format!("ben@{SUED}")).unwrap();
+    let make = |request| Command::SetRole { request, room: strict, user: ben, role: Role::Admin };
+    world.command(ANNA, make).unwrap();
+    world.settle().unwrap();
+    assert!(may(&world, BEN));
     // For longer than a week, or for no time; at another agency; another file's hashes.
     let changed = |change: fn(&mut World, &mut History)| {
         let mut world = officers(205);

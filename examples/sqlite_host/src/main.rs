@@ -34,16 +34,19 @@ mod world {
 }
 use world::Error;
 
-/// An app: the engine, the database, and what is still to be sent.
+/// An app: the engine, the database, what is still to be sent, and when the engine wants to be
+/// called if nothing else happens before.
 struct App {
     engine: Client,
     db: Database,
     outgoing: VecDeque<Output>,
+    wake: Option<Timestamp>,
 }
 
 impl App {
     fn enrol(desk: &mut Desk, office: &Office, user: &str, rng: &mut ChaCha20Rng) -> Result<Self, Error> {
-        let mut app = App { engine: Client::new(), db: Database::open()?, outgoing: VecDeque::new() };
+        let (engine, db) = (Client::new(), Database::open()?);
+        let mut app = App { engine, db, outgoing: VecDeque::new(), wake: None };
         // The desk's side of enrolment works on any store; here on a scratch one that is then
         // taken over row by row.
         let mut scratch = MemoryStore::default();
@@ -70,6 +73,7 @@ impl App {
             match transition.commit(&mut self.db) {
                 Ok(done) => {
                     self.outgoing.extend(done.outputs);
+                    self.wake = self.wake.into_iter().chain(done.wake).min();
                     return Ok(done.value);
                 }
                 Err(verbund::store::ApplyError::Conflict) => continue,
@@ -87,8 +91,13 @@ impl App {
         self.call(rng, |engine, ctx| engine.command(ctx, command.clone()))
     }
 
-    /// Sends what is to be sent and takes the replies in, until nothing is left.
+    /// One round of the event loop: does what is due, sends what is to be sent and takes the
+    /// replies in, until nothing is left. Then an app sleeps until the user does something, a
+    /// push notification comes, or it is time to wake.
     fn talk(&mut self, server: &mut (Server, MemoryStore), rng: &mut ChaCha20Rng) -> Result<(), Error> {
+        if self.wake.take_if(|at| *at <= now()).is_some() {
+            self.call(rng, |engine, ctx| engine.tick(ctx))?;
+        }
         while let Some(output) = self.outgoing.pop_front() {
             let Output::Send { bytes, .. } = output else { continue };
             let ctx = Ctx { now: now(), store: &server.1, rng };

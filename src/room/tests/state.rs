@@ -238,8 +238,8 @@ fn any_role() -> impl Strategy<Value = Role> {
 fn any_policy() -> impl Strategy<Value = Policy> {
     let least = || (any_role(), any_role()).prop_map(|(a, b)| Least::new(a.max(b), a.min(b)));
     let scoped = [least(), least(), least(), least(), least()];
-    (scoped, [any_role(), any_role(), any_role()]).prop_map(
-        |([invite, remove, ban, grant, moderate], [send, describe, govern])| Policy {
+    (scoped, [any_role(), any_role(), any_role(), any_role()]).prop_map(
+        |([invite, remove, ban, grant, moderate], [send, describe, govern, hand_over])| Policy {
             invite,
             remove,
             ban,
@@ -248,6 +248,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
             send,
             describe,
             govern,
+            hand_over,
         },
     )
 }

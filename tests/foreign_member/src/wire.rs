@@ -196,6 +196,7 @@ messages! {
         send: u32, [uint32] = 6;
         describe: u32, [uint32] = 7;
         govern: u32, [uint32] = 8;
+        hand_over: u32, [uint32] = 9;
     }
     Least { everywhere: u32, [uint32] = 1; own_agency: u32, [uint32] = 2; }
     RoleGrant { user: String, [string] = 1; role: u32, [uint32] = 2; }
