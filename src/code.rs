@@ -124,6 +124,7 @@ codes! {
     StoreRolledBack = 509, Refused, "device store is older than what it has already sent";
     Quota = 510, Refused, "quota is used up";
     BadStamp = 511, Peer, "stamp runs backwards or too far ahead";
+    NoAnswer = 512, Refused, "the other agency has not answered";
 
     // 6xx: attachments
     BadHeader = 601, Peer, "attachment header is not acceptable";

@@ -77,6 +77,15 @@ impl Error {
         &self.retry
     }
 
+    /// The time before which trying again is of no use, if one is known.
+    #[must_use]
+    pub const fn retry_at(&self) -> Option<Timestamp> {
+        match self.retry {
+            Retry::After(at) => Some(at),
+            _ => None,
+        }
+    }
+
     /// Where it arose, for people who read logs.
     #[must_use]
     pub const fn context(&self) -> &'static str {

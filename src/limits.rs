@@ -204,6 +204,9 @@ pub const DEVICES_PER_USER: usize = 32;
 pub const SYNC_ROOMS: usize = 4_096;
 /// Log entries in one delivery.
 pub const DELIVERY_ENTRIES: usize = 256;
+/// Items of an inbox in one delivery: with whatever is in them, they have fewer fields than a
+/// message may have.
+pub const DELIVERY_ITEMS: usize = 128;
 /// Bytes of log entries after which a delivery ends (one entry always fits).
 pub const DELIVERY_BYTES: usize = 4 << 20;
 /// Rows addressed to one device alone that wait for it.
@@ -219,8 +222,21 @@ pub const RECEIPT_KEPT: Duration = Duration::from_secs(30 * 86_400);
 pub const INVITATION_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long the refusal of a submission is repeated.
 pub const REFUSAL_KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// How long a key package claim is answered in the same way.
+/// How far the clock of a device that claims key packages may be off, the way to their server
+/// included. So long after its time a claim is answered in the same way.
 pub const CLAIM_KEPT: Duration = Duration::from_secs(86_400);
+/// Users of one agency whom a device may claim at once.
+pub const CLAIMS: u64 = 1_024;
+/// After how long it may claim one more.
+pub const CLAIMS_EVERY: Duration = Duration::from_secs(4);
+/// How often in a row a device may claim one user.
+pub const CLAIMS_OF_USER: u64 = 16;
+/// After how long it may claim them once more.
+pub const CLAIMS_OF_USER_EVERY: Duration = Duration::from_secs(600);
+/// Users of one agency whom all devices of another may claim at once.
+pub const CLAIMS_OF_AGENCY: u64 = 16_384;
+/// After how long they may claim one more.
+pub const CLAIMS_OF_AGENCY_EVERY: Duration = Duration::from_secs(1);
 
 /// Invitations that wait for the user's word.
 pub const ASKED: usize = 64;

@@ -149,7 +149,7 @@ impl Call<'_, '_> {
             Some(Answer::Declined) if row.declined_by.is_empty() => Ok(()),
             Some(Answer::Declined) => {
                 let request = RequestId::from_slice(&row.declined_by)?;
-                self.event(&Event::Failed { request, code })
+                self.event(&Event::Failed { request, code, retry_at: None })
             }
             _ => self.event(&Event::InvitationFailed { room, code }),
         }

@@ -54,14 +54,14 @@ impl Call<'_, '_> {
     pub(super) fn change(&mut self, request: RequestId, room: RoomId, work: Work) -> Result<Receipt> {
         let mut session = self.open(&room)?;
         session.has_room()?;
-        let item = self.enqueue(request, &room, work)?;
+        let mut item = self.enqueue(request, &room, work)?;
         if session.row.stalled > 0 && matches!(item.work()?, Work::Leave(_)) {
             self.leave_stalled(session)?;
             return self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"));
         }
         session.row.changes = session.row.changes.saturating_add(1);
         if matches!(item.work()?, Work::Invite(_)) {
-            self.claim(&room, &item)?;
+            self.claim(&room, &mut item)?;
         }
         self.drive(&mut session)?;
         self.close(session)?;
@@ -276,15 +276,7 @@ impl Call<'_, '_> {
         if invite.quiet {
             return Ok(());
         }
-        if !invite.problems.is_empty() {
-            let problem = |p: &super::rows::ProblemRow| {
-                let code =
-                    u16::try_from(p.code).ok().and_then(Code::from_number).unwrap_or(Code::NoKeyPackage);
-                Ok((UserId::parse(&p.user)?, code))
-            };
-            let users = invite.problems.iter().map(problem).collect::<Result<_>>()?;
-            self.event(&Event::NotInvited { request, users })?;
-        }
+        self.tell_not_invited(request, &invite.problems)?;
         self.event(&Event::Done { request })
     }
 
@@ -300,11 +292,7 @@ impl Call<'_, '_> {
             Work::Leave(leave) => leave.quiet,
             _ => false,
         };
-        if quiet {
-            Ok(())
-        } else {
-            self.event(&Event::Failed { request: item.request()?, code: error.code() })
-        }
+        if quiet { Ok(()) } else { self.event(&Event::failed(item.request()?, &error)) }
     }
 
     /// Checks a key package as of now.

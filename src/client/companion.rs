@@ -123,9 +123,9 @@ impl Call<'_, '_> {
         } else {
             let work = Work::Invite(self.invite_work(vec![device.user.clone()], true)?);
             let request = RequestId::random(self.draft.rng());
-            let item = self.enqueue(request, room, work)?;
+            let mut item = self.enqueue(request, room, work)?;
             session.row.changes = session.row.changes.saturating_add(1);
-            self.claim(room, &item)?;
+            self.claim(room, &mut item)?;
             Brought::Invited
         };
         self.close(session)?;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     code::Code,
-    error::Result,
+    error::{Error, Result},
     ids::{Device, RoomId},
 };
 
@@ -26,11 +26,11 @@ impl<'a> Call<'a, '_> {
     }
 
     /// The hub does not take a room that this device wanted to found: it never was.
-    pub(super) fn not_founded(&mut self, session: Session<'a>, item: &Item, code: Code) -> Result<()> {
+    pub(super) fn not_founded(&mut self, session: Session<'a>, item: &Item, why: Error) -> Result<()> {
         for item in self.items(&session.id)? {
             self.drop_item(&session.id, &item)?;
         }
-        self.event(&Event::Failed { request: item.request()?, code })?;
+        self.event(&Event::failed(item.request()?, &why))?;
         self.forget_room(session)
     }
 
@@ -46,7 +46,7 @@ impl<'a> Call<'a, '_> {
                 Work::Leave(leave) if leave.quiet => {}
                 Work::Leave(_) => self.event(&Event::Done { request })?,
                 Work::Invite(invite) if invite.quiet => {}
-                _ => self.event(&Event::Failed { request, code: Code::NotMember })?,
+                _ => self.event(&Event::failed(request, &Error::new(Code::NotMember, "left")))?,
             }
         }
         Ok(())

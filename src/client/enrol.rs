@@ -136,7 +136,8 @@ impl Call<'_, '_> {
 
     /// The server does not take the device: told once for each reason. What it finds wrong
     /// with the enrolment stays wrong; what it does not know or permit may change.
-    pub(super) fn enrolment_refused(&mut self, request: RequestId, code: Code) -> Result<()> {
+    pub(super) fn enrolment_refused(&mut self, request: RequestId, why: &Error) -> Result<()> {
+        let code = why.code();
         let number = u32::from(code.number());
         let may_change = code.kind() == Kind::Refused;
         if !may_change {
@@ -151,7 +152,7 @@ impl Call<'_, '_> {
                 row.enrol.clear();
             }
         })?;
-        self.event(&Event::Failed { request, code })
+        self.event(&Event::failed(request, why))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     attachment::FileRef,
     code::Code,
     content::Content,
+    error::Error,
     identity::{AgencyChange, KeyPurpose},
     ids::{AgencyId, Device, KeyId, MessageId, RequestId, RoomId, UserId},
     room::RoomKind,
@@ -213,6 +214,8 @@ pub enum Event {
         request: RequestId,
         /// Why.
         code: Code,
+        /// When it may succeed, if somebody said so: not to be tried again before.
+        retry_at: Option<Timestamp>,
     },
     /// Some users could not be invited; the others were.
     NotInvited {
@@ -220,6 +223,8 @@ pub enum Event {
         request: RequestId,
         /// Who, and why.
         users: Vec<(UserId, Code)>,
+        /// When inviting all of them may succeed, if somebody said so of one.
+        retry_at: Option<Timestamp>,
     },
     /// An invitation that does not lead anywhere.
     InvitationFailed {
@@ -338,6 +343,13 @@ pub enum Event {
     /// This store is older than what the device has already sent: it was restored from a
     /// backup. The engine sends nothing any more; enrol the device anew.
     StoreRolledBack,
+}
+
+impl Event {
+    /// What is told of a command that could not be carried out.
+    pub(super) fn failed(request: RequestId, error: &Error) -> Self {
+        Event::Failed { request, code: error.code(), retry_at: error.retry_at() }
+    }
 }
 
 /// The confidentiality label under which a message was written, beside that of its room.

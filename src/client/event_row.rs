@@ -73,6 +73,9 @@ struct EventRow {
     verified: bool,
     #[prost(bytes = "vec", repeated, tag = "75")]
     rooms: Vec<Vec<u8>>,
+    /// Milliseconds; absent: nobody said.
+    #[prost(uint64, optional, tag = "80")]
+    retry_at: Option<u64>,
 }
 
 /// An agency's key.
@@ -235,11 +238,13 @@ fn fill(row: &mut EventRow, event: &Event) {
             row.device = Some(by.into());
         }
         Event::Done { request } => (row.kind, row.request) = (11, request.as_bytes().to_vec()),
-        Event::Failed { request, code } => {
+        Event::Failed { request, code, retry_at } => {
             (row.kind, row.request, row.code) = (12, request.as_bytes().to_vec(), code.number().into());
+            row.retry_at = retry_at.map(Timestamp::as_millis);
         }
-        Event::NotInvited { request, users } => {
+        Event::NotInvited { request, users, retry_at } => {
             (row.kind, row.request) = (13, request.as_bytes().to_vec());
+            row.retry_at = retry_at.map(Timestamp::as_millis);
             row.users = users.iter().map(|(u, code)| user(code.number().into())(u)).collect();
         }
         Event::InvitationFailed { room, code } => {
@@ -316,6 +321,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
     let (seq, at) = (row.seq, Timestamp::from_millis(row.at));
     let applies = || row.applies.iter().map(Applied::try_from).collect::<Result<Vec<_>>>();
     let expires_at = row.expires_at.map(Timestamp::from_millis);
+    let retry_at = row.retry_at.map(Timestamp::from_millis);
     Ok(match row.kind {
         1 => Event::Enrolled,
         2 => Event::RoomCreated { room: room()?, name: row.name.clone().unwrap_or_default() },
@@ -359,7 +365,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
         9 => Event::RoomChanged { room: room()?, seq, by: device()?, name: row.name.clone() },
         10 => Event::Left { room: room()?, seq, by: device()? },
         11 => Event::Done { request: request()? },
-        12 => Event::Failed { request: request()?, code: code()? },
+        12 => Event::Failed { request: request()?, code: code()?, retry_at },
         13 => Event::NotInvited {
             request: request()?,
             users: row
@@ -367,6 +373,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
                 .iter()
                 .map(|u| Ok((UserId::parse(&u.user)?, self::code(u.what)?)))
                 .collect::<Result<_>>()?,
+            retry_at,
         },
         14 => Event::InvitationFailed { room: room()?, code: code()? },
         15 => Event::RoomStalled { room: room()?, seq, code: code()? },

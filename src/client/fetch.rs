@@ -93,7 +93,7 @@ impl Call<'_, '_> {
         let checked = Header::parse(&info.header)
             .and_then(|header| Opener::new(&file, &header, ChunkList::parse(&info.chunk_hashes)?));
         if let Err(error) = checked {
-            return self.fetch_failed(&request, error.code());
+            return self.fetch_failed(&request, &error);
         }
         (row.opened, row.attempts) = (true, 0);
         row.chunks = file.geometry()?.chunks();
@@ -132,7 +132,7 @@ impl Call<'_, '_> {
         };
         match checked {
             Err(error) if error.kind() == Kind::Store => return Err(error),
-            Err(error) => return self.fetch_failed(&request, error.code()),
+            Err(error) => return self.fetch_failed(&request, &error),
             Ok(()) => {}
         }
         self.keep = Some(chunk_of(&file, index));
@@ -165,26 +165,26 @@ impl Call<'_, '_> {
     }
 
     /// The own server does not give it. History may still be on its way there.
-    pub(super) fn fetch_refused(&mut self, awaited: &AwaitedRow, code: Code) -> Result<()> {
+    pub(super) fn fetch_refused(&mut self, awaited: &AwaitedRow, refused: &Error) -> Result<()> {
         let request = RequestId::from_slice(&awaited.fetch)?;
         let row: Option<FetchRow> = rows::read(&self.draft, &keys::fetch(&request), "attachment")?;
         let Some(mut row) = row else { return Ok(()) };
-        let later = matches!(code, Code::UnknownBlob | Code::BlobIncomplete);
+        let later = matches!(refused.code(), Code::UnknownBlob | Code::BlobIncomplete);
         if row.history && later && self.now() < file(&row)?.expires_at {
             row.due = self.retry_at(row.attempts).as_millis();
             rows::write(&mut self.draft, keys::fetch(&request), &row);
             return Ok(());
         }
-        self.fetch_failed(&request, code)
+        self.fetch_failed(&request, refused)
     }
 
-    pub(super) fn fetch_failed(&mut self, request: &RequestId, code: Code) -> Result<()> {
+    pub(super) fn fetch_failed(&mut self, request: &RequestId, error: &Error) -> Result<()> {
         let row: Option<FetchRow> = rows::read(&self.draft, &keys::fetch(request), "attachment")?;
         if row.is_some_and(|row| row.history) {
             self.draft.delete(keys::history());
         }
         self.forget_fetch(request)?;
-        self.event(&Event::Failed { request: *request, code })
+        self.event(&Event::failed(*request, error))
     }
 
     /// The app does not need a fetched file any more.

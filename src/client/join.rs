@@ -8,7 +8,7 @@ use super::{
     call::Call,
     keys,
     reach::Admit,
-    rows::{self, AwaitedRow, InvitationRow, InviteWork, Nothing, ProblemRow, RoomRow, Work},
+    rows::{self, AwaitedRow, InvitationRow, Nothing, RoomRow, Work},
 };
 use crate::{
     code::{Code, Kind},
@@ -25,7 +25,7 @@ use crate::{
     },
     wire::{
         self,
-        device::{Claim, GetMaterial, Invitation, RequestBody},
+        device::{GetMaterial, Invitation, RequestBody},
         log::{RoomMaterial, SubmissionKind},
     },
 };
@@ -75,9 +75,9 @@ impl Call<'_, '_> {
         let quiet = invite.is_empty();
         invite.push(account.device.user.clone());
         let work = Work::Invite(self.invite_work(invite, quiet)?);
-        let invitation = self.enqueue(request, &id, work)?;
+        let mut invitation = self.enqueue(request, &id, work)?;
         session.row.changes = 1;
-        self.claim(&id, &invitation)?;
+        self.claim(&id, &mut invitation)?;
         self.close(session)?;
         self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"))
     }
@@ -86,55 +86,6 @@ impl Call<'_, '_> {
     fn room_for_one_more(&self) -> Result<()> {
         let rooms = self.draft.scan(&keys::rooms(), None, limits::SYNC_ROOMS)?;
         ensure(rooms.len() < limits::SYNC_ROOMS, Code::Quota, "rooms")
-    }
-
-    /// An invitation in the making: nobody has answered yet.
-    pub(super) fn invite_work(&mut self, mut users: Vec<UserId>, quiet: bool) -> Result<InviteWork> {
-        users.sort();
-        users.dedup();
-        ensure((1..=limits::CLAIM_USERS).contains(&users.len()), Code::BadArgument, "users to invite")?;
-        let mut awaiting: Vec<String> = users.iter().map(|user| user.agency().to_string()).collect();
-        awaiting.sort();
-        awaiting.dedup();
-        Ok(InviteWork {
-            users: users.iter().map(ToString::to_string).collect(),
-            claim: self.random_id().as_bytes().to_vec(),
-            awaiting,
-            packages: Vec::new(),
-            problems: Vec::new(),
-            quiet,
-        })
-    }
-
-    /// Asks for key packages. Asking again is harmless: a claim is answered once and for all.
-    pub(super) fn claim(&mut self, room: &RoomId, item: &super::outbox::Item) -> Result<()> {
-        let Work::Invite(invite) = item.work()? else { return Ok(()) };
-        let claim_id = RequestId::from_slice(&invite.claim)?;
-        let users = invite.users.iter().map(|user| UserId::parse(user)).collect::<Result<_>>()?;
-        let row = AwaitedRow { room: room.as_bytes().to_vec(), item: item.number, ..Default::default() };
-        self.await_answer(claim_id.as_bytes(), &row);
-        self.ask(claim_id, RequestBody::Claim(Claim { claim_id, users }));
-        Ok(())
-    }
-
-    /// Invites those whose agencies have answered. Whoever keeps silent keeps nobody else out.
-    pub(super) fn invite_others(&mut self, room: &RoomId, mut item: super::outbox::Item) -> Result<()> {
-        if let Some(Work::Invite(invite)) = &mut item.row.work {
-            let silent = core::mem::take(&mut invite.awaiting);
-            for user in &invite.users {
-                if silent
-                    .iter()
-                    .any(|agency| UserId::parse(user).is_ok_and(|u| u.agency().as_str() == agency))
-                {
-                    let code = Code::NoKeyPackage.number().into();
-                    invite.problems.push(ProblemRow { user: user.clone(), code });
-                }
-            }
-        }
-        self.keep(room, &item);
-        let mut session = self.open(room)?;
-        self.drive(&mut session)?;
-        self.close(session)
     }
 
     /// How many more invitations can be taken up now.

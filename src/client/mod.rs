@@ -30,6 +30,7 @@ mod asked;
 mod call;
 mod carry;
 mod change;
+mod claims;
 mod command;
 mod companion;
 mod departure;

@@ -75,7 +75,9 @@ impl Call<'_, '_> {
             self.no_longer_awaited(&id16(&item.row.awaited)?);
         }
         if let Some(Work::Invite(invite)) = &item.row.work {
-            self.no_longer_awaited(&id16(&invite.claim)?);
+            for claim in &invite.awaiting {
+                self.no_longer_awaited(&id16(&claim.id)?);
+            }
         }
         if let Some(Work::Share(share)) = &item.row.work {
             self.draft.delete(keys::share_info(&BlobId::from_slice(&share.blob)?));

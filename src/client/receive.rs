@@ -8,7 +8,7 @@ use super::{
     call::Call,
     keys,
     outbox::id16,
-    rows::{self, AwaitedRow, ProblemRow, RoomRow, Work},
+    rows::{self, AwaitedRow, RoomRow, Work},
     session::Session,
 };
 use crate::{
@@ -16,12 +16,12 @@ use crate::{
     crypto::{self, Verified},
     error::{Error, Result},
     ids::{AgencyId, RequestId, RoomId},
-    limits, room,
+    limits,
     store::corrupt,
     time::Timestamp,
     wire::{
         self, Signed,
-        device::{ClaimAnswer, Delivery, DeviceMessage, InboxBody, Keys, ReplyBody, ServerReply},
+        device::{Delivery, DeviceMessage, Failure, InboxBody, ReplyBody, ServerReply},
         log::{Evidence, Refusal, Stamp},
     },
 };
@@ -50,8 +50,8 @@ impl Call<'_, '_> {
                 self.restock(left)
             }
             (ReplyBody::Failure(failure), awaited) => {
-                let code = failure.reason.code().unwrap_or(Code::Malformed);
-                self.failed(&reply.request_id, awaited, code, failure.retry_at.as_millis())
+                let error = failure.error(Code::Malformed, "refused by the own server");
+                self.failed(&reply.request_id, awaited, error)
             }
             (ReplyBody::Done, _) if self.account.row.enrol == reply.request_id.as_bytes() => self.enrolled(),
             (ReplyBody::Done, Some(awaited)) if !awaited.upload.is_empty() => self.upload_answered(&awaited),
@@ -150,84 +150,6 @@ impl Call<'_, '_> {
         self.tell_changed(before)
     }
 
-    /// Key packages that an invitation waits for.
-    fn claimed(&mut self, answer: ClaimAnswer) -> Result<()> {
-        let Some(awaited) = self.awaited(answer.claim_id.as_bytes())? else { return Ok(()) };
-        let room = RoomId::from_slice(&awaited.room)?;
-        let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
-        if let Some(descriptor) = &answer.descriptor {
-            let accepted = self.directory.accept_descriptor(&mut self.draft, descriptor);
-            self.believed(&answer.agency, accepted.map(|_| ()))?;
-        }
-        let Some(Work::Invite(mut invite)) = item.row.work.take() else { return Ok(()) };
-        let agency = answer.agency.to_string();
-        if !invite.awaiting.contains(&agency) {
-            return Ok(());
-        }
-        invite.awaiting.retain(|waiting| *waiting != agency);
-        for asked in answer.users {
-            if *asked.user.agency() != answer.agency || !invite.users.contains(&asked.user.to_string()) {
-                continue;
-            }
-            let found = match asked.keys {
-                Ok(keys) => self.usable(&asked.user, keys)?,
-                Err(reason) => Err(reason.code().unwrap_or(Code::NoKeyPackage)),
-            };
-            match found {
-                Ok(packages) => invite.packages.extend(packages),
-                Err(_) if asked.user == self.account.device.user => {}
-                Err(code) => invite
-                    .problems
-                    .push(ProblemRow { user: asked.user.to_string(), code: code.number().into() }),
-            }
-        }
-        item.row.work = Some(Work::Invite(invite));
-        self.keep(&room, &item);
-        let mut session = self.open(&room)?;
-        self.drive(&mut session)?;
-        self.close(session)
-    }
-
-    /// The key packages that are good and belong to the user; the code of the first that is
-    /// not if none is.
-    fn usable(&mut self, user: &crate::ids::UserId, keys: Keys) -> Result<Result<Vec<Vec<u8>>, Code>> {
-        let before = self.may_change(&keys.chain)?;
-        let accepted = self.directory.accept_chain(&mut self.draft, &keys.chain);
-        self.tell_changed(before)?;
-        if let Err(error) = accepted {
-            return if matches!(error.kind(), Kind::Store | Kind::Bug) {
-                Err(error)
-            } else {
-                Ok(Err(error.code()))
-            };
-        }
-        match self.directory.check_suite(&self.draft, user.agency(), room::SUITE_NUMBER, self.now()) {
-            Err(error) if error.code() == Code::UnknownSuite => return Ok(Err(error.code())),
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
-            // What is missing here, the key packages lack as well.
-            _ => {}
-        }
-        let mut good = Vec::new();
-        let mut code = Code::NoKeyPackage;
-        for package in keys.packages {
-            match self.check_package(&package) {
-                Ok(checked) if checked.device.device().user == *user => {
-                    let device = checked.device.device();
-                    if *device != self.account.device {
-                        good.push(package.to_vec());
-                    }
-                    if device.user == self.account.device.user {
-                        self.companion_is_there(device)?;
-                    }
-                }
-                Ok(_) => code = Code::CertificateMismatch,
-                Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
-                Err(error) => code = error.code(),
-            }
-        }
-        Ok(if good.is_empty() { Err(code) } else { Ok(good) })
-    }
-
     /// A hub's word that it did not take a submission; without its signature it is nothing.
     fn refused(&mut self, refusal: Signed<Refusal>) -> Result<()> {
         let id = *refusal.claimed().submission_id.as_bytes();
@@ -245,18 +167,20 @@ impl Call<'_, '_> {
             Ok(refusal) => refusal,
         };
         let mut session = self.open(&room)?;
-        let code = refusal.reason.code().unwrap_or(Code::Malformed);
+        let failure = Failure { reason: refusal.reason, retry_at: refusal.retry_at };
+        let error = failure.error(Code::Malformed, "refused by the hub");
+        let code = error.code();
         if !session.row.active
             && let Some(item) = self.item(&room, awaited.item)?
         {
-            return self.not_founded(session, &item, code);
+            return self.not_founded(session, &item, error);
         }
         self.wait_for_log(&mut session, &refusal, awaited.item, code)?;
         self.no_longer_awaited(&id);
         if awaited.item == 0 {
-            self.commit_refused(&mut session, &id, code)?;
+            self.commit_refused(&mut session, &id, error)?;
         } else if let Some(item) = self.item(&room, awaited.item)? {
-            self.item_refused(&mut session, item, code)?;
+            self.item_refused(&mut session, item, error)?;
         }
         self.drive(&mut session)?;
         self.close(session)?;
@@ -330,17 +254,17 @@ impl Call<'_, '_> {
         self.event(&Event::NotServed { code })
     }
 
-    fn commit_refused(&mut self, session: &mut Session<'_>, id: &[u8; 16], code: Code) -> Result<()> {
+    fn commit_refused(&mut self, session: &mut Session<'_>, id: &[u8; 16], refused: Error) -> Result<()> {
         let Some(pending) = session.row.pending.take_if(|pending| pending.submission_id == id) else {
             return Ok(());
         };
         let discarded = session.member.discard_commit(&session.backend.provider());
         session.backend.check(discarded)?;
-        if code == Code::WrongEpoch || pending.item == 0 {
+        if refused.code() == Code::WrongEpoch || pending.item == 0 {
             return Ok(()); // made anew when the log has been read
         }
         match self.item(&session.id, pending.item)? {
-            Some(item) => self.fail_item(session, &item, Error::new(code, "refused by the hub")),
+            Some(item) => self.fail_item(session, &item, refused),
             None => Ok(()),
         }
     }
@@ -349,11 +273,10 @@ impl Call<'_, '_> {
         &mut self,
         session: &mut Session<'_>,
         mut item: super::outbox::Item,
-        code: Code,
+        refused: Error,
     ) -> Result<()> {
-        let refused = Error::new(code, "refused by the hub");
         let message = matches!(item.work()?, Work::Message(_) | Work::Share(_));
-        if code == Code::WrongEpoch {
+        if refused.code() == Code::WrongEpoch {
             self.recall(&session.id, &mut item)?;
             if message {
                 session.row.waiting = session.row.waiting.saturating_add(1);
@@ -367,13 +290,8 @@ impl Call<'_, '_> {
     }
 
     /// The own server did not do something. What may succeed later is tried again then.
-    fn failed(
-        &mut self,
-        request: &RequestId,
-        awaited: Option<AwaitedRow>,
-        code: Code,
-        retry_at: u64,
-    ) -> Result<()> {
+    fn failed(&mut self, request: &RequestId, awaited: Option<AwaitedRow>, refused: Error) -> Result<()> {
+        let code = refused.code();
         if code == Code::StoreRolledBack {
             if !self.rolled_back(request, awaited.is_some())? {
                 return Ok(());
@@ -382,7 +300,7 @@ impl Call<'_, '_> {
             return self.event(&Event::StoreRolledBack);
         }
         if self.account.row.enrol == request.as_bytes() {
-            return self.enrolment_refused(*request, code);
+            return self.enrolment_refused(*request, &refused);
         }
         let Some(awaited) = awaited else {
             self.not_served(code)?;
@@ -395,27 +313,30 @@ impl Call<'_, '_> {
             return self.no_material(awaited.invitation, code);
         }
         if !awaited.fetch.is_empty() {
-            return self.fetch_refused(&awaited, code);
+            return self.fetch_refused(&awaited, &refused);
         }
         if !awaited.upload.is_empty() {
-            return self.upload_refused(&awaited, code, retry_at);
+            return self.upload_refused(&awaited, &refused);
         }
         let room = RoomId::from_slice(&awaited.room)?;
         let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
-        if retry_at > 0 {
+        if let Some(retry_at) = refused.retry_at() {
             let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
-            item.row.due = retry_at.min(furthest);
+            item.row.due = retry_at.as_millis().min(furthest);
             self.keep(&room, &item);
             return Ok(());
         }
+        if matches!(item.work()?, Work::Invite(_)) && item.row.awaited != request.as_bytes() {
+            return self.claim_failed(&room, item, request, &refused);
+        }
         let mut session = self.open(&room)?;
         if matches!(item.work()?, Work::Create(_)) {
-            return self.not_founded(session, &item, code);
+            return self.not_founded(session, &item, refused);
         }
         if item.row.awaited == request.as_bytes() {
             self.no_longer_awaited(&id16(&item.row.awaited)?);
         }
-        self.item_refused(&mut session, item, code)?;
+        self.item_refused(&mut session, item, refused)?;
         self.close(session)
     }
 }

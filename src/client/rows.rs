@@ -274,11 +274,9 @@ pub(super) struct MessageWork {
 pub(super) struct InviteWork {
     #[prost(string, repeated, tag = "1")]
     pub(super) users: Vec<String>,
-    #[prost(bytes = "vec", tag = "2")]
-    pub(super) claim: Vec<u8>,
-    /// Agencies that have not answered the claim.
-    #[prost(string, repeated, tag = "3")]
-    pub(super) awaiting: Vec<String>,
+    /// Claims that are not answered, one of each agency.
+    #[prost(message, repeated, tag = "3")]
+    pub(super) awaiting: Vec<ClaimRow>,
     #[prost(bytes = "vec", repeated, tag = "4")]
     pub(super) packages: Vec<Vec<u8>>,
     #[prost(message, repeated, tag = "5")]
@@ -288,6 +286,20 @@ pub(super) struct InviteWork {
     pub(super) quiet: bool,
 }
 
+/// A claim of key packages.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ClaimRow {
+    /// Whose users are claimed.
+    #[prost(string, tag = "1")]
+    pub(super) agency: String,
+    /// The request that claims them.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) id: Vec<u8>,
+    /// When it was made, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(super) at: u64,
+}
+
 /// A user who cannot be invited.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ProblemRow {
@@ -295,6 +307,9 @@ pub(super) struct ProblemRow {
     pub(super) user: String,
     #[prost(uint32, tag = "2")]
     pub(super) code: u32,
+    /// When they can, in milliseconds; 0: nobody said.
+    #[prost(uint64, tag = "3")]
+    pub(super) retry_at: u64,
 }
 
 /// A leaving.

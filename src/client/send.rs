@@ -171,7 +171,7 @@ impl Call<'_, '_> {
         }
         session.row.messages = session.row.messages.saturating_sub(1);
         self.drop_item(&session.id, item)?;
-        self.event(&Event::Failed { request: item.request()?, code: error.code() })
+        self.event(&Event::failed(item.request()?, error))
     }
 
     /// The app agrees to a held message's readers.

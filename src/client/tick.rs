@@ -85,7 +85,7 @@ impl Call<'_, '_> {
             if claiming && item.row.attempts > CLAIMED {
                 self.invite_others(&room, item)?;
             } else if claiming {
-                self.claim(&room, &item)?;
+                self.claim(&room, &mut item)?;
             } else if let Work::Share(share) = item.work()? {
                 let share = share.clone();
                 self.resend_share(&share, Bytes::from(item.row.submission))?;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     attachment::{ChunkList, FileRef, Header},
     code::Code,
-    error::Result,
+    error::{Error, Result},
     ids::{BlobId, RequestId},
     limits,
     store::corrupt,
@@ -79,19 +79,19 @@ impl Call<'_, '_> {
     }
 
     /// The server has not taken it: later, if it says when, or else never.
-    pub(super) fn upload_refused(&mut self, awaited: &AwaitedRow, code: Code, retry_at: u64) -> Result<()> {
+    pub(super) fn upload_refused(&mut self, awaited: &AwaitedRow, refused: &Error) -> Result<()> {
         let Some((request, mut row)) = self.uploading(awaited)? else { return Ok(()) };
-        if retry_at > 0 {
+        if let Some(retry_at) = refused.retry_at() {
             let id = id16(&row.awaited)?;
             self.await_answer(&id, awaited);
             let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
-            row.due = retry_at.min(furthest);
+            row.due = retry_at.as_millis().min(furthest);
             self.wake(Timestamp::from_millis(row.due));
             rows::write(&mut self.draft, keys::upload(&request), &row);
             return Ok(());
         }
         self.end_upload(&request, &row)?;
-        self.event(&Event::Failed { request, code })
+        self.event(&Event::failed(request, refused))
     }
 
     fn end_upload(&mut self, request: &RequestId, row: &UploadRow) -> Result<()> {
@@ -115,7 +115,7 @@ impl Call<'_, '_> {
             self.no_longer_awaited(&id16(&row.awaited)?);
             if self.passed(row.until) {
                 self.end_upload(&request, &row)?;
-                self.event(&Event::Failed { request, code: Code::Expired })?;
+                self.event(&Event::failed(request, &Error::new(Code::Expired, "upload")))?;
                 continue;
             }
             row.attempts = row.attempts.saturating_add(1);

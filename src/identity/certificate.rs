@@ -56,6 +56,45 @@ pub(crate) fn read_certificate(bytes: &Bytes) -> Result<DeviceCertificate> {
     Ok(Signed::decode(bytes)?.into_claimed())
 }
 
+/// A device for which its agency vouches: its certificate was checked, but not whether the
+/// user's chain endorses it. Only this module makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CertifiedDevice {
+    claims: DeviceCertificate,
+    key: VerifyKey,
+}
+
+impl CertifiedDevice {
+    /// Checks a certificate at a time; the parameters are those of [`VerifiedDevice::verify`].
+    ///
+    /// # Errors
+    /// SPEC V-261 to V-265, V-297, each with its code.
+    pub(super) fn verify(
+        certificate: Signed<DeviceCertificate>,
+        at: Timestamp,
+        list: &TrustList,
+        revoked: impl FnOnce(&DeviceCertificate) -> Result<()>,
+        agency_key: impl FnOnce(&AgencyId, &KeyId) -> Result<VerifyKey>,
+    ) -> Result<Self> {
+        let claims = certificate.claimed();
+        claims.check_at(at, list)?;
+        revoked(claims)?;
+        let key = agency_key(&claims.agency, &signer(&certificate)?)?;
+        let claims = verify(certificate, &key)?.into_inner();
+        Ok(CertifiedDevice { key: VerifyKey::parse(&claims.key)?, claims })
+    }
+
+    /// The device.
+    pub(crate) fn device(&self) -> &Device {
+        &self.claims.device
+    }
+
+    /// The device's signature key.
+    pub(crate) fn key(&self) -> &VerifyKey {
+        &self.key
+    }
+}
+
 /// A device whose certificate was verified at a stamp. Only this module makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedDevice {
@@ -80,19 +119,15 @@ impl VerifiedDevice {
         agency_key: impl FnOnce(&AgencyId, &KeyId) -> Result<VerifyKey>,
         chain: impl FnOnce(&UserId) -> Result<UserChain>,
     ) -> Result<Self> {
-        let claims = certificate.claimed();
-        claims.check_at(at, list)?;
-        revoked(claims)?;
-        let key = agency_key(&claims.agency, &signer(&certificate)?)?;
-        let claims = verify(certificate, &key)?.into_inner();
-
+        let CertifiedDevice { claims, key } =
+            CertifiedDevice::verify(certificate, at, list, revoked, agency_key)?;
         let chain = chain(&claims.device.user)?;
         let same = (claims.identity, claims.kind) == (*chain.identity(), chain.kind());
         ensure(same, Code::CertificateMismatch, "certificate and chain")?;
         ensure((claims.chain_n as usize) < chain.len(), Code::MissingEvidence, "newer chain link")?;
         let named = DeviceKey { id: claims.device.id, key: claims.key };
         ensure(chain.device(claims.chain_n) == Some(&named), Code::UnendorsedDevice, "device")?;
-        Ok(VerifiedDevice { key: VerifyKey::parse(&claims.key)?, claims })
+        Ok(VerifiedDevice { claims, key })
     }
 
     /// The device.

@@ -165,6 +165,10 @@ impl Call<'_, '_> {
                 let Some(row) = self.draft.get(&RoomKeys::of(&room).invitation(row.seq))? else { continue };
                 row.into()
             };
+            if items.len() >= limits::DELIVERY_ITEMS {
+                budget.more = true;
+                break;
+            }
             if !budget.take(bytes.len()) {
                 break;
             }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     code::Code,
     crypto::{VerifyKey, verify},
-    error::{Error, Result, Retry, ensure, fault},
+    error::{Error, Result, ensure, fault},
     ids::{AgencyId, Device, RequestId},
     limits,
     room::submission,
@@ -43,7 +43,7 @@ impl Call<'_, '_> {
             }
             DeviceMessage::Guest(guest) => (guest.request_id, self.attempt(|call| call.link_guest(guest))?),
         };
-        let body = answer.unwrap_or_else(|error| ReplyBody::Failure(failure(&error)));
+        let body = answer.unwrap_or_else(|error| ReplyBody::Failure(Failure::of(&error)));
         let bytes = encode(&ServerReply { request_id, body }).to_vec();
         Ok(Reply { bytes, chunk: self.beside.take() })
     }
@@ -54,20 +54,23 @@ impl Call<'_, '_> {
         if matches!(request.claimed().body, RequestBody::Enrol(_)) {
             return self.enrol(request);
         }
-        let key = self.known_device(&request.claimed().device)?;
+        let (row, key) = self.known_device(&request.claimed().device)?;
         // V-543
-        let DeviceRequest { device, body, .. } = verify(request, &key)?.into_inner();
+        let request = verify(request, &key)?;
+        if matches!(request.body, RequestBody::Claim(_)) {
+            return self.claim(request, row.certificate);
+        }
+        let DeviceRequest { device, body, .. } = request.into_inner();
         match body {
             RequestBody::Publish(publish) => self.publish(&device, &publish),
             RequestBody::Sync(sync) => self.sync(&device, &sync),
-            RequestBody::Claim(claim) => self.claim(&device, claim),
             RequestBody::GetMaterial(wanted) => self.get_material(&device, &wanted),
             RequestBody::BlobBegin(begin) => self.blob_begin(&device, &begin),
             RequestBody::BlobPut(put) => self.blob_put(&device, &put),
             RequestBody::BlobOpen(open) => self.blob_open(open),
             RequestBody::BlobGet(get) => self.blob_get(&get),
             RequestBody::LinkHost(host) => self.link_host(&device, host),
-            RequestBody::Enrol(_) => Err(Error::new(Code::Bug, "enrolment")),
+            RequestBody::Enrol(_) | RequestBody::Claim(_) => Err(Error::new(Code::Bug, "request")),
         }
     }
 
@@ -76,11 +79,12 @@ impl Call<'_, '_> {
         self.read(&keys::enrolled(device))
     }
 
-    /// The key of a device that is enrolled here and whose certificate is valid (SPEC V-542).
-    fn known_device(&mut self, device: &Device) -> Result<VerifyKey> {
+    /// A device that is enrolled here and whose certificate is valid, with its key (SPEC V-542).
+    fn known_device(&mut self, device: &Device) -> Result<(DeviceRow, VerifyKey)> {
         let row = self.enrolled(device)?.ok_or(Error::new(Code::UnknownDevice, "request"))?;
         self.check_current(device, &row)?;
-        self.stored_key(&row.key)
+        let key = self.stored_key(&row.key)?;
+        Ok((row, key))
     }
 
     /// That a device's certificate is valid, and not revoked by the newest list (SPEC V-542,
@@ -100,7 +104,7 @@ impl Call<'_, '_> {
             return answer(&fate);
         }
         // Before anything is noted about the device: it is its own word.
-        let key = self.known_device(&header.sender)?;
+        let (_, key) = self.known_device(&header.sender)?;
         submission::verify(&submission, &key)?;
         match self.room(&header.room)? {
             Some(room) if room.hub != self.own.agency.as_str() => self.pass_to_hub(&room.hub()?, submission),
@@ -199,13 +203,4 @@ fn answer(fate: &Fate) -> Result<ReplyBody> {
         Fate::Accepted => ReplyBody::Done,
         Fate::Refused(refusal) => ReplyBody::Refusal(Box::new(Signed::decode(refusal)?)),
     })
-}
-
-/// What the device is told that it did wrong.
-fn failure(error: &Error) -> Failure {
-    let retry_at = match error.retry() {
-        Retry::After(at) => *at,
-        _ => Timestamp::ZERO,
-    };
-    Failure { reason: error.code().into(), retry_at }
 }

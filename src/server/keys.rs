@@ -6,7 +6,8 @@
 //! device/   user, device, table, ...         what is kept for one device
 //! room/     room, table, ...                 what is kept of one room
 //! link/     peer, table, ...                 what goes to and comes from one agency
-//! claim/    agency, claim                    answers given to other agencies
+//! claim/    agency, device, claim            answers given to other agencies
+//! quota/    table, who                       how much somebody may still ask
 //! blob/     origin, blob, table, ...         attachments
 //! mail/     mailbox                          where devices to be linked meet
 //! due/      time, row                        what `tick` has to look at
@@ -285,9 +286,26 @@ impl LinkKeys {
     }
 }
 
-/// The answer that another agency was given: an encoded `ClaimAnswer`.
-pub(super) fn claim(agency: &AgencyId, claim: &RequestId) -> Key {
-    KeyBuilder::table("claim/").name(agency.as_str().as_bytes()).fixed(claim.as_bytes()).build()
+/// The answer that another agency's device was given: an encoded `ClaimAnswer`.
+pub(super) fn claim(agency: &AgencyId, device: &Device, claim: &RequestId) -> Key {
+    let table = KeyBuilder::table("claim/").name(agency.as_str().as_bytes());
+    with_device(table, device).fixed(claim.as_bytes()).build()
+}
+
+/// How many users a device may still claim.
+pub(super) fn quota_of_device(device: &Device) -> Key {
+    with_device(KeyBuilder::table("quota/").fixed(b"d"), device).build()
+}
+
+/// How often a device may still claim one user.
+pub(super) fn quota_of_user(device: &Device, user: &UserId) -> Key {
+    let table = KeyBuilder::table("quota/").fixed(b"u");
+    with_device(table, device).name(user.as_str().as_bytes()).build()
+}
+
+/// How many users the devices of another agency may still claim.
+pub(super) fn quota_of_agency(agency: &AgencyId) -> Key {
+    KeyBuilder::table("quota/").fixed(b"a").name(agency.as_str().as_bytes()).build()
 }
 
 /// What is kept of one attachment.

@@ -36,6 +36,7 @@
 
 mod blobs;
 mod call;
+mod claims;
 mod deliver;
 mod device;
 mod documents;
@@ -50,6 +51,7 @@ mod mailbox;
 mod members;
 mod packages;
 mod papers;
+mod quota;
 mod rows;
 mod setup;
 #[cfg(test)]

@@ -1,29 +1,23 @@
 //! Key packages: kept for our devices, given to whoever wants to invite them (SPEC "Key packages").
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 
 use super::{
     Output,
     call::Call,
     keys::{self, DeviceKeys},
-    rows::{self, ClaimRow, DeviceRow, DeviceState, PackageRow, Pending},
+    rows::{self, DeviceRow, DeviceState, PackageRow},
 };
 use crate::{
     code::Code,
     crypto::mls::MlsCrypto,
-    error::{Error, Result, ensure},
+    error::{Result, ensure},
     identity::VerifiedDevice,
     ids::{AgencyId, Device, Hash, RoomId, UserId},
     limits,
     room::{CheckedPackage, check_key_package},
     time::Timestamp,
-    wire::{
-        device::{Claim, ClaimAnswer, ClaimedUser, InboxBody, Keys, Publish, ReplyBody},
-        encode_body,
-        link::{LinkClaim, LinkClaimAnswer, LinkItem},
-    },
+    wire::device::{InboxBody, Keys, Publish, ReplyBody},
 };
 
 /// The name of a key package in rows.
@@ -85,113 +79,8 @@ impl Call<'_, '_> {
         Ok(checked)
     }
 
-    /// Asks for key packages on behalf of a device: here and at other agencies. The answers
-    /// come into its inbox, one of each agency.
-    pub(super) fn claim(&mut self, device: &Device, claim: Claim) -> Result<ReplyBody> {
-        let keys = DeviceKeys::of(device);
-        let asked = keys.claim(&claim.claim_id);
-        if self.draft.get(&asked)?.is_some() {
-            return Ok(ReplyBody::Done);
-        }
-        self.draft.guard(keys.guard())?;
-        self.drop_later(self.now().plus(limits::CLAIM_KEPT), &asked);
-
-        // Users are ordered by name, not by agency.
-        let mut by_agency = BTreeMap::<AgencyId, Vec<UserId>>::new();
-        for user in claim.users {
-            by_agency.entry(user.agency().clone()).or_default().push(user);
-        }
-        let mut row = ClaimRow::default();
-        for (agency, users) in by_agency {
-            let part = Claim { claim_id: claim.claim_id, users };
-            if agency == self.own.agency {
-                let answer = self.answer_claim(&part, Some(device))?;
-                self.put_inbox(device, InboxBody::Claimed(answer))?;
-            } else if let Err(error) = self.attempt(|call| call.active(&agency))? {
-                let answer = refused(&part, &agency, error.code());
-                self.put_inbox(device, InboxBody::Claimed(answer))?;
-            } else {
-                row.awaited.push(agency.to_string());
-                let item = LinkItem::Claim(LinkClaim { device: device.clone(), claim: part });
-                let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
-                self.queue(&agency, order, unique, Pending::Item(encode_body(&item)));
-            }
-        }
-        self.write(asked, &row);
-        Ok(ReplyBody::Done)
-    }
-
-    /// Another agency's claim. The same one is answered in the same way (SPEC V-553).
-    pub(super) fn peer_claim(&mut self, from: &AgencyId, asked: LinkClaim) -> Result<()> {
-        ensure(asked.device.user.agency() == from, Code::ForeignAgencyUser, "claim")?;
-        let ours = asked.claim.users.iter().all(|user| *user.agency() == self.own.agency);
-        ensure(ours, Code::NotForUs, "claim")?;
-        let key = keys::claim(from, &asked.claim.claim_id);
-        if let Some(row) = self.draft.get(&key)? {
-            self.send_answer(from, asked.device, rows::read_wire(row)?);
-            return Ok(());
-        }
-        let answered = self.attempt(|call| {
-            let answer = call.answer_claim(&asked.claim, None)?;
-            call.drop_later(call.now().plus(limits::CLAIM_KEPT), &key);
-            call.draft.put(key.clone(), encode_body(&answer).to_vec());
-            call.send_answer(from, asked.device.clone(), answer);
-            // A frame may bring many claims: what is too much is refused by itself.
-            call.draft.check_size()
-        })?;
-        if let Err(error) = answered {
-            let answer = refused(&asked.claim, &self.own.agency, error.code());
-            self.send_answer(from, asked.device, answer);
-        }
-        Ok(())
-    }
-
-    fn send_answer(&mut self, to: &AgencyId, device: Device, answer: ClaimAnswer) {
-        let item = LinkItem::ClaimAnswer(LinkClaimAnswer { device, answer });
-        let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
-        self.queue(to, order, unique, Pending::Item(encode_body(&item)));
-    }
-
-    /// The answer to a claim of one of our devices (SPEC V-554).
-    pub(super) fn peer_claim_answer(&mut self, from: &AgencyId, answered: LinkClaimAnswer) -> Result<()> {
-        let LinkClaimAnswer { device, answer } = answered;
-        ensure(answer.agency == *from, Code::NotForUs, "claim answer")?;
-        // Once, and only what was asked: or any agency could fill any inbox.
-        let key = DeviceKeys::of(&device).claim(&answer.claim_id);
-        let mut row: ClaimRow = self.read(&key)?.unwrap_or_default();
-        let place = row.awaited.iter().position(|awaited| awaited == from.as_str());
-        row.awaited.remove(place.ok_or(Error::new(Code::NotForUs, "claim answer"))?);
-        self.put_inbox(&device, InboxBody::Claimed(answer))?;
-        self.write(key, &row);
-        Ok(())
-    }
-
-    /// Gives out key packages of our users' devices, but those of the device that asks.
-    fn answer_claim(&mut self, claim: &Claim, asking: Option<&Device>) -> Result<ClaimAnswer> {
-        let mut users = Vec::new();
-        let mut size: usize = 0;
-        for user in &claim.users {
-            let keys = self.attempt(|call| {
-                let keys = call.keys_of(user, asking)?;
-                let bytes: usize = keys.chain.iter().chain(&keys.packages).map(Bytes::len).sum();
-                ensure(size.saturating_add(bytes) <= limits::DELIVERY_BYTES, Code::Quota, "claim answer")?;
-                size = size.saturating_add(bytes);
-                Ok(keys)
-            })?;
-            let keys = keys.map_err(|error| error.code().into());
-            users.push(ClaimedUser { user: user.clone(), keys });
-        }
-        let agency = self.own.agency.clone();
-        let descriptor = self.directory.descriptor_at(&self.draft, &agency, self.now())?;
-        Ok(ClaimAnswer {
-            claim_id: claim.claim_id,
-            agency,
-            descriptor: Some(descriptor.bytes().clone()),
-            users,
-        })
-    }
-
-    fn keys_of(&mut self, user: &UserId, asking: Option<&Device>) -> Result<Keys> {
+    /// A user's chain, and key packages of the user's devices but the one that asks.
+    pub(super) fn keys_of(&mut self, user: &UserId, asking: Option<&Device>) -> Result<Keys> {
         let mut packages = Vec::new();
         let prefix = keys::devices_of(user);
         for (key, row) in self.draft.scan(&prefix, None, limits::DEVICES_PER_USER)? {
@@ -263,15 +152,4 @@ pub(super) const NO_ROOM: RoomId = RoomId::from_bytes([0; 16]);
 
 fn is_low(state: &DeviceState) -> bool {
     usize::try_from(state.packages).is_ok_and(|packages| packages < limits::KEY_PACKAGES_LOW)
-}
-
-/// The answer for an agency that cannot be asked.
-fn refused(claim: &Claim, agency: &AgencyId, code: Code) -> ClaimAnswer {
-    let user = |user: &UserId| ClaimedUser { user: user.clone(), keys: Err(code.into()) };
-    ClaimAnswer {
-        claim_id: claim.claim_id,
-        agency: agency.clone(),
-        descriptor: None,
-        users: claim.users.iter().map(user).collect(),
-    }
 }

@@ -81,9 +81,9 @@ pub(super) struct PackageRow {
 /// A claim of a device.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ClaimRow {
-    /// Agencies whose answer has not come yet.
-    #[prost(string, repeated, tag = "1")]
-    pub(super) awaited: Vec<String>,
+    /// The agency whose answer has not come yet; empty if none is to come.
+    #[prost(string, tag = "1")]
+    pub(super) awaited: String,
 }
 
 /// Something for one device alone.
@@ -376,7 +376,7 @@ pub(super) struct BlobRow {
 /// What `tick` does when a time has come.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DueRow {
-    #[prost(oneof = "Due", tags = "1, 2")]
+    #[prost(oneof = "Due", tags = "1, 2, 3")]
     pub(super) what: Option<Due>,
 }
 
@@ -388,6 +388,9 @@ pub(super) enum Due {
     /// Forgets this attachment.
     #[prost(message, tag = "2")]
     Blob(BlobName),
+    /// Forgets the quota in this row, if it is whole.
+    #[prost(bytes = "bytes", tag = "3")]
+    Quota(Bytes),
 }
 
 /// An attachment as rows name it.

@@ -25,6 +25,13 @@ impl Call<'_, '_> {
         self.wake_at(at);
     }
 
+    /// Looks at the row of a quota when it ought to be whole again.
+    pub(super) fn empty_later(&mut self, at: Timestamp, key: &Key) {
+        let row = DueRow { what: Some(Due::Quota(Bytes::copy_from_slice(key))) };
+        self.write(keys::due(at, key), &row);
+        self.wake_at(at);
+    }
+
     /// Forgets an attachment when its time comes.
     pub(super) fn forget_blob_later(
         &mut self,
@@ -49,6 +56,10 @@ impl Call<'_, '_> {
                 Due::Rows(prefix) => {
                     self.draft.delete_prefix(prefix.to_vec());
                     self.draft.delete(key);
+                }
+                Due::Quota(row) => {
+                    self.draft.delete(key);
+                    self.forget_full(&row.to_vec())?;
                 }
                 Due::Blob(name) => {
                     let origin = AgencyId::parse(&name.origin).map_err(unreadable)?;

@@ -10,7 +10,7 @@ use crate::{
     store::Key,
     wire::{
         decode,
-        device::{DeviceMessage, RequestBody},
+        device::{DeviceMessage, DeviceRequest, RequestBody},
         link::{LinkItem, PeerMessage},
         log::SubmissionHeader,
     },
@@ -41,6 +41,10 @@ pub(super) fn device(message: &[u8]) -> Vec<Key> {
                         let keys = RoomKeys::of(&cursor.room);
                         prefixes.extend([keys.tail(), keys.state(), keys.reader(device)]);
                     }
+                }
+                RequestBody::Claim(_) => {
+                    prefixes.push(DeviceKeys::of(device).claim(&request.claimed().request_id));
+                    claim_rows(&mut prefixes, request.claimed());
                 }
                 RequestBody::Publish(_) => prefixes.push(DeviceKeys::of(device).packages()),
                 RequestBody::GetMaterial(wanted) => {
@@ -98,11 +102,18 @@ fn of_item(prefixes: &mut Vec<Key>, item: &LinkItem) {
             welcome.recipients.iter().for_each(|device| of_device(prefixes, device));
         }
         LinkItem::ClaimAnswer(answer) => of_device(prefixes, &answer.device),
-        LinkItem::Claim(_)
-        | LinkItem::BlobOpen(_)
-        | LinkItem::BlobInfo(_)
-        | LinkItem::Documents(_)
-        | LinkItem::Wanted(_) => {}
+        LinkItem::Claim(claim) => claim_rows(prefixes, claim.request.claimed()),
+        LinkItem::BlobOpen(_) | LinkItem::BlobInfo(_) | LinkItem::Documents(_) | LinkItem::Wanted(_) => {}
+    }
+}
+
+/// What says whom a device may claim, and what there is of them.
+fn claim_rows(prefixes: &mut Vec<Key>, request: &DeviceRequest) {
+    let DeviceRequest { device, request_id, body: RequestBody::Claim(claim), .. } = request else { return };
+    prefixes.push(keys::claim(device.user.agency(), device, request_id));
+    prefixes.extend([keys::quota_of_device(device), keys::quota_of_agency(device.user.agency())]);
+    for user in &claim.users {
+        prefixes.extend([keys::quota_of_user(device, user), keys::devices_of(user)]);
     }
 }
 

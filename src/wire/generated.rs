@@ -1393,16 +1393,18 @@ pub struct KnownList {
     #[prost(uint64, tag = "2")]
     pub version: u64,
 }
-/// Asks for one key package of every device of some users, of any agency.
+/// Asks for one key package of every device of some users of one agency. The request's id names the
+/// claim: the same one is answered in the same way. The request goes to the users' server as the device
+/// has signed it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Claim {
-    /// Chosen at random: 16 bytes. The same claim is answered in the same way.
-    #[prost(bytes = "bytes", tag = "1")]
-    pub claim_id: ::prost::bytes::Bytes,
-    /// The users, ordered, each once. 1 to 64. The asking device itself is left out.
-    #[prost(string, repeated, tag = "2")]
+    /// The users, all of one agency, ordered, each once. 1 to 64. The asking device itself is left out.
+    #[prost(string, repeated, tag = "1")]
     pub users: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// When it was made, by the device's clock, in milliseconds since the Unix epoch.
+    #[prost(uint64, tag = "2")]
+    pub at: u64,
 }
 /// Asks for what goes with a Welcome.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1657,7 +1659,7 @@ pub struct Invitation {
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct ClaimAnswer {
-    /// The claim: 16 bytes.
+    /// The claim: the id of the request that made it, 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub claim_id: ::prost::bytes::Bytes,
     /// The agency that answers.
@@ -1686,6 +1688,10 @@ pub struct ClaimedUser {
     /// MLSMessage(KeyPackage), one per device. 1 to 32; none if `code` is not 0.
     #[prost(bytes = "bytes", repeated, tag = "4")]
     pub packages: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Do not claim them again before this time, in milliseconds since the Unix epoch; 0: no advice, as
+    /// where `code` is 0.
+    #[prost(uint64, tag = "5")]
+    pub retry_at: u64,
 }
 /// How an attachment is made.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1962,19 +1968,17 @@ pub struct Recipient {
     #[prost(bytes = "bytes", tag = "2")]
     pub device: ::prost::bytes::Bytes,
 }
-/// A claim on behalf of a device.
+/// A claim of a device of the sending agency, for users of the receiving one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct LinkClaim {
-    /// The asking user.
-    #[prost(string, tag = "1")]
-    pub user: ::prost::alloc::string::String,
-    /// The asking device: 16 bytes.
+    /// A SignedEnvelope of the DeviceRequest, whose request is a Claim, at most 24 KiB: as the device has
+    /// signed it.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub request: ::prost::bytes::Bytes,
+    /// The device's certificate: a SignedEnvelope of a DeviceCertificate, at most 1,200 bytes.
     #[prost(bytes = "bytes", tag = "2")]
-    pub device: ::prost::bytes::Bytes,
-    /// The claim: its users are of the receiving agency.
-    #[prost(message, optional, tag = "3")]
-    pub claim: ::core::option::Option<Claim>,
+    pub certificate: ::prost::bytes::Bytes,
 }
 /// The answer, to be given to the device that asked.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2613,8 +2617,8 @@ impl super::shape::Shaped for KnownList {
 }
 impl super::shape::Shaped for Claim {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Claim", &[
-        super::shape::Field::new(1, "claim_id", super::shape::Kind::Bytes),
-        super::shape::Field::new(2, "users", super::shape::Kind::Bytes),
+        super::shape::Field::new(1, "users", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for GetMaterial {
@@ -2741,6 +2745,7 @@ impl super::shape::Shaped for ClaimedUser {
         super::shape::Field::new(2, "code", super::shape::Kind::Number),
         super::shape::Field::new(3, "chain", super::shape::Kind::Bytes),
         super::shape::Field::new(4, "packages", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "retry_at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for BlobInfo {
@@ -2863,9 +2868,8 @@ impl super::shape::Shaped for Recipient {
 }
 impl super::shape::Shaped for LinkClaim {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkClaim", &[
-        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
-        super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
-        super::shape::Field::new(3, "claim", super::shape::Kind::Message(&Claim::SHAPE)),
+        super::shape::Field::new(1, "request", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "certificate", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkClaimAnswer {

@@ -307,7 +307,7 @@ fn history_that_comes_later_and_history_that_never_comes() {
         }
         assert_eq!(opened(&world, tablet), None);
         let request = said.history.unwrap().request;
-        let failed = Event::Failed { request, code: Code::UnknownBlob };
+        let failed = Event::Failed { request, code: Code::UnknownBlob, retry_at: None };
         assert!(!world.phones[tablet].events.contains(&failed));
         if comes {
             world.phones[ANNA].online = true;

@@ -40,8 +40,8 @@ fn an_agency_that_keeps_silent_keeps_nobody_else_out() {
         net.resume(ANNA); // as often as the officer looks
         net.wait();
     }
-    let users = vec![(user(BEN_ID), Code::NoKeyPackage)];
-    assert!(net.has(ANNA, &Event::NotInvited { request, users }));
+    let users = vec![(user(BEN_ID), Code::NoAnswer)];
+    assert!(net.has(ANNA, &Event::NotInvited { request, users, retry_at: None }));
     assert!(net.is_done(ANNA, request));
     net.agree(room, &[ANNA, EMIL]);
     // What comes too late changes nothing.

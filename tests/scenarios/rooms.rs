@@ -454,7 +454,7 @@ fn users_who_cannot_be_invited_are_named_and_the_others_come() {
     net.wait();
     assert!(net.is_done(ANNA, request));
     let named = net.phones[ANNA].events.iter().find_map(|e| match e {
-        Event::NotInvited { request: r, users } if *r == request => Some(users.clone()),
+        Event::NotInvited { request: r, users, .. } if *r == request => Some(users.clone()),
         _ => None,
     });
     let mut named = named.unwrap();

@@ -314,7 +314,7 @@ fn nobody_is_invited_whose_agency_does_not_support_the_suite() {
     let users = vec![user(bea)];
     let (request, _) = net.command(ANNA, |request| Command::Invite { request, room, users }).unwrap();
     net.wait();
-    let told = Event::NotInvited { request, users: vec![(user(bea), Code::UnknownSuite)] };
+    let told = Event::NotInvited { request, users: vec![(user(bea), Code::UnknownSuite)], retry_at: None };
     assert!(net.has(ANNA, &told));
     // Whoever is there stays.
     net.say(BEN, room, "still here");

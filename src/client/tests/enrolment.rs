@@ -33,7 +33,7 @@ impl Phone {
     fn failures(&self) -> Vec<Code> {
         let events = self.client.events(&self.store, 0, 100).unwrap();
         let code = |event: Event| match event {
-            Event::Failed { request: ENROL, code } => code,
+            Event::Failed { request: ENROL, code, .. } => code,
             other => panic!("{other:?}"),
         };
         events.into_iter().map(|(_, event)| code(event)).collect()

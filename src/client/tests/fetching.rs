@@ -90,7 +90,10 @@ fn a_chunk_of_another_place_or_content_ends_the_fetch() {
         let mut phone = Phone::fetching(&file, &header, &list);
         assert!(phone.rows(&keys::fetch_info(&REQUEST)).len() > 1);
         phone.reply(ReplyBody::BlobChunk(index), Some(chunk));
-        assert_eq!(phone.told(), Some(Event::Failed { request: REQUEST, code: Code::BadChunk }));
+        assert_eq!(
+            phone.told(),
+            Some(Event::Failed { request: REQUEST, code: Code::BadChunk, retry_at: None })
+        );
         assert!(phone.rows(&keys::fetch_info(&REQUEST)).is_empty() && phone.fetch_row().is_none());
     }
 }

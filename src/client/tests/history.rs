@@ -106,7 +106,7 @@ fn an_upload_that_the_server_refuses_has_failed() {
     let mut phone = Phone::new(32);
     phone.uploading();
     phone.step(failure(Code::Quota, Timestamp::ZERO));
-    assert_eq!(phone.told_events(), [Event::Failed { request: REQUEST, code: Code::Quota }]);
+    assert_eq!(phone.told_events(), [Event::Failed { request: REQUEST, code: Code::Quota, retry_at: None }]);
     assert_eq!(phone.upload_row(), None);
     assert_eq!(phone.rows(&b"u/".to_vec()), []);
 }
@@ -117,6 +117,9 @@ fn an_upload_ends_with_its_file() {
     phone.uploading();
     phone.now = phone.now.plus(limits::HISTORY_KEPT);
     assert_eq!(phone.call(|call| call.remind_uploads(false)), [Output::Events]);
-    assert_eq!(phone.told_events(), [Event::Failed { request: REQUEST, code: Code::Expired }]);
+    assert_eq!(
+        phone.told_events(),
+        [Event::Failed { request: REQUEST, code: Code::Expired, retry_at: None }]
+    );
     assert_eq!(phone.upload_row(), None);
 }

@@ -9,7 +9,10 @@ use crate::{
     code::Code,
     crypto::VerifyKey,
     error::{Error, Result, ensure},
-    identity::{Descriptor, KeyPurpose, TrustList, VerifiedDevice, certificate::DeviceCertificate},
+    identity::{
+        Descriptor, KeyPurpose, TrustList, VerifiedDevice,
+        certificate::{CertifiedDevice, DeviceCertificate},
+    },
     ids::{AgencyId, KeyId},
     store::{Draft, Key},
     time::Timestamp,
@@ -81,6 +84,18 @@ impl<'v, 'a> View<'v, 'a> {
         let chain =
             |user: &_| Directory.chain(draft, user)?.ok_or(Error::new(Code::MissingEvidence, "user chain"));
         VerifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key, chain)
+    }
+
+    /// Checks that its agency vouches for a device, whatever the user's chain says.
+    ///
+    /// # Errors
+    /// As [`View::device`], without what the chain decides.
+    pub(crate) fn certified(&mut self, certificate: &Bytes) -> Result<CertifiedDevice> {
+        let View { draft, at, list, revocations, descriptors } = self;
+        let revoked = |claims: &DeviceCertificate| revocations.check(draft, claims);
+        let key =
+            |agency: &AgencyId, id: &KeyId| certificate_key(draft, list, descriptors, (agency, id), *at);
+        CertifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key)
     }
 
     /// Whether what a certificate says stands at this time, under these lists: all that can

@@ -320,7 +320,9 @@ fn fields() -> Vec<Value> {
         fault::<SubmissionHeader>(name, rule, code, "SubmissionHeader", changed(&header(), change))
     };
     let of_frame = |name: &str, rule: &str, code, change: fn(&mut <LinkFrame as Wire>::Proto)| {
-        let frame = frame(TestFederation::new().agencies[0].descriptor());
+        let mut federation = TestFederation::new();
+        let anna = federation.person("anna@a.example", 1);
+        let frame = frame(federation.agencies[0].descriptor(), &anna);
         fault::<LinkFrame>(name, rule, code, "LinkFrame", changed(&frame, change))
     };
     vec![

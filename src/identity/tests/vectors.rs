@@ -17,7 +17,7 @@ use crate::{
         Reason, Signed, Wire, decode_body,
         device::{Claim, DeviceRequest, RequestBody, ShownCapability},
         encode_body,
-        link::{ChunkRequest, LinkAck, LinkFrame, LinkItem},
+        link::{ChunkRequest, LinkAck, LinkClaim, LinkFrame, LinkItem},
         log::{Head, Refusal, SubmissionHeader, SubmissionKind},
     },
 };
@@ -129,7 +129,7 @@ fn envelopes(federation: &TestFederation, anna: &TestDevice) -> Vec<Value> {
         made("DeviceRequest", request(), device),
         made("Head", head(), &agency.server),
         made("Refusal", refusal(), &agency.server),
-        made("LinkFrame", frame(agency.descriptor()), &agency.server),
+        made("LinkFrame", frame(agency.descriptor(), anna), &agency.server),
         made("LinkAck", ack(agency.descriptor()), &agency.server),
         made("ChunkRequest", chunk_request(), &agency.server),
     ]
@@ -220,7 +220,7 @@ pub(super) fn refusal() -> Refusal {
 }
 
 fn claim() -> Claim {
-    Claim { claim_id: RequestId::from_bytes([0xc1; 16]), users: vec![user("bob@b.example")] }
+    Claim { users: vec![user("bob@b.example")], at: now() }
 }
 
 fn request() -> DeviceRequest {
@@ -232,8 +232,9 @@ fn request() -> DeviceRequest {
     }
 }
 
-pub(super) fn frame(descriptor: Bytes) -> LinkFrame {
-    let claim = crate::wire::link::LinkClaim { device: device(), claim: claim() };
+pub(super) fn frame(descriptor: Bytes, anna: &TestDevice) -> LinkFrame {
+    let claim = sign(request(), &[anna.new.key()]).into_signed();
+    let claim = LinkClaim::new(claim, anna.certificate().clone()).unwrap();
     LinkFrame {
         from: agency("a.example"),
         to: agency("b.example"),

@@ -31,6 +31,7 @@ use crate::{
             Claim, ClaimedUser, Cursor, Delivery, DeviceMessage, DeviceRequest, Enrol, GetMaterial,
             InboxBody, Invitation, KnownList, Publish, ReplyBody, RequestBody, ServerReply, Sync,
         },
+        link::LinkClaim,
         log::{Submission, SubmissionKind},
     },
 };
@@ -255,12 +256,26 @@ impl Dev {
         site.device(&wrap(submission)).body
     }
 
+    /// One claim for each agency. The first reply that is not [`ReplyBody::Done`], if any is.
     pub(super) fn claim(&mut self, site: &mut Site, users: &[&UserId]) -> ReplyBody {
         let mut users: Vec<_> = users.iter().copied().cloned().collect();
-        users.sort();
-        let claim = Claim { claim_id: RequestId::random(&mut self.rng), users };
+        users.sort_by(|a, b| (a.agency(), a).cmp(&(b.agency(), b)));
+        let mut body = ReplyBody::Done;
+        for users in users.chunk_by(|a, b| a.agency() == b.agency()) {
+            let claim = Claim { users: users.to_vec(), at: site.now };
+            let request = self.request(RequestBody::Claim(claim));
+            if body == ReplyBody::Done {
+                body = site.device(&request).body;
+            }
+        }
+        body
+    }
+
+    /// A claim as it travels between servers.
+    pub(super) fn link_claim(&mut self, claim: Claim) -> LinkClaim {
         let request = self.request(RequestBody::Claim(claim));
-        site.device(&request).body
+        let DeviceMessage::Request(request) = wire::decode(&request.into()).unwrap() else { panic!() };
+        LinkClaim::new(*request, self.test.certificate().clone()).unwrap()
     }
 
     /// What claims have brought since last time.

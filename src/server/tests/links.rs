@@ -12,7 +12,7 @@ use crate::{
         AgencyStatus,
         fixture::{DAY, agency, now, signed},
     },
-    ids::{Hash, IncarnationId, RequestId, RoomId},
+    ids::{Hash, IncarnationId, RoomId},
     limits,
     server::{Output, keys::LinkKeys, rows},
     store::Store,
@@ -20,7 +20,7 @@ use crate::{
     wire::{
         self, Signed,
         device::{Claim, ReplyBody},
-        link::{LinkAck, LinkClaim, LinkFrame, LinkItem, PeerMessage},
+        link::{LinkAck, LinkFrame, LinkItem, PeerMessage},
     },
 };
 
@@ -316,7 +316,7 @@ fn a_suspended_agency_is_not_listened_to() {
     bert.claim(site, &[&anna.id.user]);
     world.sync(&mut bert);
     let claimed = bert.claimed();
-    let code = claimed[0].keys.as_ref().unwrap_err().code();
+    let code = claimed[0].keys.as_ref().unwrap_err().reason.code();
     assert_eq!(code, Some(Code::SuspendedAgency));
     // V-210: past expiry and grace nobody is.
     let site = world.site("c.example");
@@ -335,14 +335,14 @@ fn an_item_that_cannot_be_taken_stops_nothing() {
     let key = server_key(&world, "a.example");
     let good = frame_of(&frame).claimed().items.clone();
     let [LinkItem::Entries(entries)] = good.as_slice() else { panic!() };
-    let claim = Claim { claim_id: RequestId::from_bytes([1; 16]), users: vec![bert.id.user.clone()] };
-    let foreign = LinkClaim { device: bert.id.clone(), claim: claim.clone() };
-    let not_ours = Claim { users: vec![anna.id.user.clone()], ..claim };
+    let claim = Claim { users: vec![bert.id.user.clone()], at: now() };
+    let foreign = bert.link_claim(claim.clone());
+    let not_ours = anna.link_claim(Claim { users: vec![anna.id.user.clone()], ..claim });
     let mut beyond = entries.as_ref().clone();
     beyond.items.clear();
     let items = vec![
         LinkItem::Claim(foreign),
-        LinkItem::Claim(LinkClaim { device: anna.id.clone(), claim: not_ours }),
+        LinkItem::Claim(not_ours),
         LinkItem::Entries(Box::new(beyond)),
         good[0].clone(),
         good[0].clone(),

@@ -6,6 +6,7 @@ mod world;
 
 mod arbitrary;
 mod blobs;
+mod claims;
 mod cost;
 
 mod follow;

@@ -7,7 +7,6 @@ use super::{
 use crate::{
     code::Code,
     identity::fixture::{DAY, agency, now, user},
-    ids::RequestId,
     room::RoomKind,
     server::keys::DeviceKeys,
     store::MemoryStore,
@@ -47,16 +46,15 @@ fn whatever_a_device_says_twice_has_one_effect() {
     assert_eq!(twice(&mut world, "a.example", &wrap(&create)), ReplyBody::Done);
     world.sync(&mut anna);
 
-    let claim = Claim {
-        claim_id: RequestId::from_bytes([4; 16]),
-        users: vec![anna.id.user.clone(), bert.id.user.clone(), user("x@y.example")],
-    };
-    let claim = anna.request(RequestBody::Claim(claim));
-    assert_eq!(twice(&mut world, "a.example", &claim), ReplyBody::Done);
+    for whom in [anna.id.user.clone(), bert.id.user.clone(), user("x@y.example")] {
+        let claim = anna.request(RequestBody::Claim(Claim { users: vec![whom], at: now() }));
+        assert_eq!(twice(&mut world, "a.example", &claim), ReplyBody::Done);
+    }
     world.settle();
     world.sync(&mut anna);
     let claimed = anna.claimed();
-    let codes: Vec<_> = claimed.iter().map(|user| user.keys.as_ref().err().and_then(|e| e.code())).collect();
+    let codes: Vec<_> =
+        claimed.iter().map(|user| user.keys.as_ref().err().and_then(|e| e.reason.code())).collect();
     // Anna's only device is the one that asks.
     assert_eq!(codes, [Some(Code::NoKeyPackage), Some(Code::UnknownAgency), None]);
 

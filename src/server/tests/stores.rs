@@ -9,7 +9,7 @@ use crate::{
     crypto::SigningKey,
     error::Retry,
     identity::fixture::{DAY, agency, key, now},
-    ids::{RequestId, RoomId},
+    ids::RoomId,
     limits,
     server::{
         Output, Reply, Server,
@@ -21,7 +21,7 @@ use crate::{
     wire::{
         Signed,
         device::{Claim, ReplyBody, RequestBody},
-        link::{LinkClaim, LinkItem},
+        link::LinkItem,
         log::Refusal,
     },
 };
@@ -281,12 +281,9 @@ fn what_is_due_goes() {
 
 #[test]
 fn what_is_too_much_for_a_batch_is_refused_by_itself() {
-    let (mut world, mut anna, bert, room) = room_of_two();
+    let (mut world, mut anna, mut bert, room) = room_of_two();
     let submission = anna.say(&room, &"x".repeat(8_000));
-    let claim = LinkClaim {
-        device: bert.id.clone(),
-        claim: Claim { claim_id: RequestId::from_bytes([1; 16]), users: vec![anna.id.user.clone()] },
-    };
+    let claim = bert.link_claim(Claim { users: vec![anna.id.user.clone()], at: now() });
     let site = world.site("a.example");
     let mut cache = Cache::default();
     let ctx = Ctx { now: site.now, store: &site.store, rng: &mut site.rng };
@@ -309,6 +306,6 @@ fn what_is_too_much_for_a_batch_is_refused_by_itself() {
     }
     let items = super::links::frame_of(&frame).claimed().items.clone();
     let Some(LinkItem::ClaimAnswer(answer)) = items.last() else { panic!("{items:?}") };
-    let code = answer.answer.users[0].keys.as_ref().unwrap_err().code();
+    let code = answer.answer.users[0].keys.as_ref().unwrap_err().reason.code();
     assert_eq!(code, Some(Code::BatchTooLarge));
 }

@@ -2,26 +2,40 @@
 
 use bytes::Bytes;
 
+use super::Failure;
 use crate::{
     code::Code,
-    error::{Result, ensure, fault},
+    error::{Error, Result, ensure, fault},
     ids::{AgencyId, RequestId, UserId},
     limits,
+    time::Timestamp,
     wire::{Reason, Wire, fields, proto, repeated},
 };
 
-/// Asks for one key package of every device of some users.
+/// Asks for one key package of every device of some users of one agency. The id of the
+/// request names it: the same claim is answered in the same way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
-    /// The same claim is answered in the same way.
-    pub(crate) claim_id: RequestId,
-    /// Ordered; 1 to [`limits::CLAIM_USERS`].
+    /// All of one agency. Ordered; 1 to [`limits::CLAIM_USERS`].
     pub(crate) users: Vec<UserId>,
+    /// When it was made, by the device's clock.
+    pub(crate) at: Timestamp,
+}
+
+impl Claim {
+    /// The agency whose users they are.
+    ///
+    /// # Errors
+    /// [`Code::Bug`] for a claim of nobody, which cannot be decoded.
+    pub(crate) fn agency(&self) -> Result<&AgencyId> {
+        self.users.first().map(UserId::agency).ok_or(Error::new(Code::Bug, "claim of nobody"))
+    }
 }
 
 /// The answer of one agency, about its own users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClaimAnswer {
+    /// The request that made the claim.
     pub(crate) claim_id: RequestId,
     pub(crate) agency: AgencyId,
     /// The signed descriptor of that agency; `None` if it cannot be reached.
@@ -34,7 +48,7 @@ pub(crate) struct ClaimAnswer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClaimedUser {
     pub(crate) user: UserId,
-    pub(crate) keys: Result<Keys, Reason>,
+    pub(crate) keys: Result<Keys, Failure>,
 }
 
 /// A user's chain and key packages.
@@ -67,14 +81,14 @@ impl Wire for Claim {
     fn parse(proto: Self::Proto) -> Result<Self> {
         let users = repeated(proto.users, (1, limits::CLAIM_USERS), "users", |u| UserId::parse(&u))?;
         fields::ascending(&users, |user| user, "users are not in order")?;
-        Ok(Claim { claim_id: RequestId::from_slice(&proto.claim_id)?, users })
+        let one = users.iter().all(|user| users.first().is_some_and(|first| user.agency() == first.agency()));
+        ensure(one, Code::BadField, "users of several agencies")?;
+        Ok(Claim { users, at: Timestamp::from_millis(proto.at) })
     }
 
     fn to_proto(&self) -> Self::Proto {
-        proto::Claim {
-            claim_id: fields::raw(self.claim_id.as_bytes()),
-            users: self.users.iter().map(UserId::to_string).collect(),
-        }
+        let users = self.users.iter().map(UserId::to_string).collect();
+        proto::Claim { users, at: self.at.as_millis() }
     }
 }
 
@@ -114,9 +128,11 @@ impl Wire for ClaimedUser {
 
     fn parse(proto: Self::Proto) -> Result<Self> {
         let nothing = proto.chain.is_empty() && proto.packages.is_empty();
+        let retry_at = Timestamp::from_millis(proto.retry_at);
         let keys = match Reason::parse_optional(proto.code)? {
-            Some(reason) if nothing => Err(reason),
+            Some(reason) if nothing => Err(Failure { reason, retry_at }),
             Some(_) => return fault(Code::BadField, "key packages in spite of an error code"),
+            None if proto.retry_at > 0 => return fault(Code::BadField, "advice to try again what is done"),
             None => Ok(Keys {
                 chain: chain(proto.chain)?,
                 packages: packages(proto.packages, (1, limits::DEVICES_PER_USER))?,
@@ -130,9 +146,14 @@ impl Wire for ClaimedUser {
         match &self.keys {
             Ok(keys) => {
                 let (chain, packages) = (keys.chain.clone(), keys.packages.clone());
-                proto::ClaimedUser { user, code: 0, chain, packages }
+                proto::ClaimedUser { user, code: 0, chain, packages, retry_at: 0 }
             }
-            Err(reason) => proto::ClaimedUser { user, code: reason.number().into(), ..Default::default() },
+            Err(Failure { reason, retry_at }) => proto::ClaimedUser {
+                user,
+                code: reason.number().into(),
+                retry_at: retry_at.as_millis(),
+                ..Default::default()
+            },
         }
     }
 }

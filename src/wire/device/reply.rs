@@ -3,7 +3,8 @@
 
 use super::{BlobInfo, Delivery, LinkLetter, blob};
 use crate::{
-    error::Result,
+    code::Code,
+    error::{Error, Result},
     ids::RequestId,
     limits,
     time::Timestamp,
@@ -48,6 +49,20 @@ pub(crate) struct Failure {
     pub(crate) reason: Reason,
     /// Not again before; [`Timestamp::ZERO`]: no advice.
     pub(crate) retry_at: Timestamp,
+}
+
+impl Failure {
+    /// What somebody is told of an error.
+    pub(crate) fn of(error: &Error) -> Self {
+        let retry_at = error.retry_at().unwrap_or(Timestamp::ZERO);
+        Failure { reason: error.code().into(), retry_at }
+    }
+
+    /// The error of which somebody was told; `unknown` stands for a code that is not known here.
+    pub(crate) fn error(&self, unknown: Code, context: &'static str) -> Error {
+        let error = Error::new(self.reason.code().unwrap_or(unknown), context);
+        if self.retry_at > Timestamp::ZERO { error.after(self.retry_at) } else { error }
+    }
 }
 
 impl Wire for ServerReply {

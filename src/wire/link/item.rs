@@ -4,13 +4,15 @@ use bytes::Bytes;
 
 use crate::{
     code::Code,
-    error::{Result, fault},
+    error::{Result, ensure, fault},
     ids::{BlobId, Device, RoomId},
     limits,
     time::Timestamp,
     wire::{
         Reason, Signed, Wire,
-        device::{BlobInfo, BlobOpen, Claim, ClaimAnswer, Invitation, KnownList, room_items},
+        device::{
+            BlobInfo, BlobOpen, ClaimAnswer, DeviceRequest, Invitation, KnownList, RequestBody, room_items,
+        },
         field, fields,
         log::{Head, LogItem, Refusal, RoomMaterial, Submission},
         proto, repeated,
@@ -87,11 +89,23 @@ pub(crate) struct RoomWelcome {
     pub(crate) material: RoomMaterial,
 }
 
-/// A claim on behalf of a device, for users of the receiving agency.
+/// A claim of a device, for users of the receiving agency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LinkClaim {
-    pub(crate) device: Device,
-    pub(crate) claim: Claim,
+    /// As the device has signed it: its body is a claim.
+    pub(crate) request: Box<Signed<DeviceRequest>>,
+    /// The device's signed certificate.
+    pub(crate) certificate: Bytes,
+}
+
+impl LinkClaim {
+    /// # Errors
+    /// [`Code::BadField`] for another request.
+    pub(crate) fn new(request: Signed<DeviceRequest>, certificate: Bytes) -> Result<Self> {
+        let claim = matches!(request.claimed().body, RequestBody::Claim(_));
+        ensure(claim, Code::BadField, "not a claim")?;
+        Ok(LinkClaim { request: Box::new(request), certificate })
+    }
 }
 
 /// The answer, to be given to the device that asked.
@@ -273,20 +287,17 @@ impl Wire for RoomWelcome {
 
 impl Wire for LinkClaim {
     type Proto = proto::LinkClaim;
-    const MAX: usize = limits::CLAIM;
+    const MAX: usize = limits::CLAIM + limits::SMALL;
     const NAME: &'static str = "link claim";
 
     fn parse(proto: Self::Proto) -> Result<Self> {
-        let device = fields::device(&proto.user, &proto.device)?;
-        Ok(LinkClaim { device, claim: Claim::parse(field(proto.claim, "claim")?)? })
+        let request = fields::filled(proto.request, limits::CLAIM, "claim")?;
+        let certificate = fields::filled(proto.certificate, limits::CERTIFICATE, "device certificate")?;
+        LinkClaim::new(Signed::decode(&request)?, certificate)
     }
 
     fn to_proto(&self) -> Self::Proto {
-        proto::LinkClaim {
-            user: self.device.user.to_string(),
-            device: fields::raw(self.device.id.as_bytes()),
-            claim: Some(self.claim.to_proto()),
-        }
+        proto::LinkClaim { request: self.request.bytes().clone(), certificate: self.certificate.clone() }
     }
 }
 

@@ -38,6 +38,13 @@ fn long(length: usize) -> Bytes {
     vec![1; length + 1].into()
 }
 
+/// A signed request that is no claim.
+fn another_request() -> Bytes {
+    let other = |r: &DeviceRequest| matches!(r.body, RequestBody::GetMaterial(_));
+    let request = values::signed(values::device_request().prop_filter("another", other).boxed());
+    request.new_tree(&mut TestRunner::deterministic()).unwrap().current().bytes().clone()
+}
+
 fn swap<T>(list: &mut [T]) {
     assert!(list.len() > 1);
     list.swap(0, 1);
@@ -204,6 +211,7 @@ fn claims() {
         .refused("wrong order", BadField, |p| swap(&mut p.users))
         .refused("one user twice", BadField, |p| twice(&mut p.users))
         .refused("65 users", TooLong, |p| p.users = (0..65).map(|n| format!("a{n:02}@b.de")).collect())
+        .refused("users of two agencies", BadField, |p| p.users.push("zzzzzzzzz@zz.zz".into()))
         .refused("no such user", BadName, |p| p.users[0] = "somebody".into());
     let users = |good: bool| {
         let fitting = move |a: &ClaimAnswer| a.users.len() > 1 && a.users[0].keys.is_ok() == good;
@@ -223,7 +231,8 @@ fn claims() {
         .refused("no package", BadField, |p| p.users[0].packages.clear())
         .refused("empty package", BadField, |p| p.users[0].packages[0].clear())
         .refused("long package", TooLong, |p| p.users[0].packages[0] = long(limits::KEY_PACKAGE))
-        .refused("33 packages", TooLong, |p| p.users[0].packages = vec![long(0); 33]);
+        .refused("33 packages", TooLong, |p| p.users[0].packages = vec![long(0); 33])
+        .refused("keys and advice", BadField, |p| p.users[0].retry_at = 1);
     Changed::of(users(false))
         .refused("neither keys nor code", BadField, |p| p.users[0].code = 0)
         .refused("code past 16 bits", BadField, |p| p.users[0].code = 65_536)
@@ -369,10 +378,16 @@ fn link_items() {
         .refused("10,001 devices", TooLong, |p| p.recipients = (0..10_001).map(recipient).collect());
     let claim = |i: &LinkItem| matches!(i, LinkItem::Claim(_));
     let answer = |i: &LinkItem| matches!(i, LinkItem::ClaimAnswer(_));
-    Changed::of(values::link_item().prop_filter("claim", claim)).refused("no claim", BadField, |p| {
-        let Some(proto::link_item::Item::Claim(claim)) = &mut p.item else { panic!() };
-        claim.claim = None;
-    });
+    fn claim_of(item: &mut proto::LinkItem) -> &mut proto::LinkClaim {
+        let Some(proto::link_item::Item::Claim(claim)) = &mut item.item else { panic!() };
+        claim
+    }
+    Changed::of(values::link_item().prop_filter("claim", claim))
+        .refused("no claim", BadField, |p| claim_of(p).request.clear())
+        .refused("a long claim", TooLong, |p| claim_of(p).request = long(limits::CLAIM))
+        .refused("another request", BadField, |p| claim_of(p).request = another_request())
+        .refused("no certificate", BadField, |p| claim_of(p).certificate.clear())
+        .refused("a long certificate", TooLong, |p| claim_of(p).certificate = long(limits::CERTIFICATE));
     Changed::of(values::link_item().prop_filter("answer", answer)).refused("no answer", BadField, |p| {
         let Some(proto::link_item::Item::ClaimAnswer(answer)) = &mut p.item else { panic!() };
         answer.answer = None;

@@ -218,16 +218,24 @@ pub(crate) fn blob_open() -> BoxedStrategy<BlobOpen> {
         .boxed()
 }
 
+fn failure() -> BoxedStrategy<Failure> {
+    (reason(), time()).prop_map(|(reason, retry_at)| Failure { reason, retry_at }).boxed()
+}
+
 pub(crate) fn claim() -> BoxedStrategy<Claim> {
-    (request_id(), btree_set(user(), 1..5))
-        .prop_map(|(claim_id, users)| Claim { claim_id, users: users.into_iter().collect() })
+    (agency(), btree_set("[a-z0-9]{1,8}", 1..5), time())
+        .prop_map(|(agency, users, at)| {
+            let mut users: Vec<_> = users.iter().map(|local| user_of(local, &agency)).collect();
+            users.sort();
+            Claim { users, at }
+        })
         .boxed()
 }
 
 pub(crate) fn claim_answer() -> BoxedStrategy<ClaimAnswer> {
     let keys =
         (vec(bytes(), 1..3), vec(bytes(), 1..3)).prop_map(|(chain, packages)| Keys { chain, packages });
-    let keys = prop_oneof![keys.prop_map(Ok), reason().prop_map(Err)];
+    let keys = prop_oneof![keys.prop_map(Ok), failure().prop_map(Err)];
     let users = btree_map("[a-z0-9]{1,8}", keys, 1..4);
     (request_id(), agency(), option::of(bytes()), users)
         .prop_map(|(claim_id, agency, descriptor, users)| {
@@ -346,7 +354,7 @@ pub(crate) fn delivery() -> BoxedStrategy<Delivery> {
 }
 
 pub(crate) fn server_reply() -> BoxedStrategy<ServerReply> {
-    let failure = (reason(), time()).prop_map(|(reason, retry_at)| Failure { reason, retry_at });
+    let failure = failure();
     let body = prop_oneof![
         failure.prop_map(ReplyBody::Failure),
         Just(ReplyBody::Done),
@@ -395,7 +403,11 @@ pub(crate) fn link_item() -> BoxedStrategy<LinkItem> {
         room_entries().prop_map(|e| LinkItem::Entries(e.into())),
         signed(refusal()).prop_map(|r| LinkItem::Refusal(r.into())),
         room_welcome().prop_map(|w| LinkItem::Welcome(w.into())),
-        (device(), claim()).prop_map(|(device, claim)| LinkItem::Claim(LinkClaim { device, claim })),
+        (device_request(), claim(), bytes()).prop_flat_map(|(request, claim, certificate)| {
+            let request = DeviceRequest { body: RequestBody::Claim(claim), ..request };
+            signed(Just(request).boxed())
+                .prop_map(move |r| LinkItem::Claim(LinkClaim::new(r, certificate.clone()).unwrap()))
+        }),
         (device(), claim_answer())
             .prop_map(|(device, answer)| LinkItem::ClaimAnswer(LinkClaimAnswer { device, answer })),
         blob_open().prop_map(LinkItem::BlobOpen),

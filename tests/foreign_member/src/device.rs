@@ -250,8 +250,8 @@ impl<C: MlsConfig> Device<C> {
     }
 
     /// Asks for key packages of a user's devices; they come with a later delivery.
-    pub fn claim(&mut self, user: &str, post: Post<'_>) {
-        let claim = Claim { claim_id: self.random_id(), users: vec![user.into()] };
+    pub fn claim(&mut self, user: &str, at: u64, post: Post<'_>) {
+        let claim = Claim { users: vec![user.into()], at };
         let reply = self.ask(DeviceRequest { claim: Some(claim), ..Default::default() }, post);
         assert!(reply.done.is_some(), "{reply:?}");
     }

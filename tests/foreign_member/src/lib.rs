@@ -112,7 +112,7 @@ fn takes_part_in_a_room() {
 
     // It invites somebody itself, from key packages that it asks for.
     let dora = world.enrol(DORA).unwrap();
-    fritz.claim(DORA, &mut post(&mut world, &west));
+    fritz.claim(DORA, now.as_millis(), &mut post(&mut world, &west));
     settle(&mut world);
     assert_eq!(fritz.sync(&mut post(&mut world, &west)), []);
     fritz.invite(&mut post(&mut world, &west));

@@ -116,7 +116,7 @@ messages! {
     }
     Cursor { room: Bytes, [bytes = "vec"] = 1; seq: u64, [uint64] = 2; }
     KnownDescriptor { agency: String, [string] = 1; version: u64, [uint64] = 2; }
-    Claim { claim_id: Bytes, [bytes = "vec"] = 1; users: Many<String>, [string, repeated] = 2; }
+    Claim { users: Many<String>, [string, repeated] = 1; at: u64, [uint64] = 2; }
     GetMaterial { room: Bytes, [bytes = "vec"] = 1; seq: u64, [uint64] = 2; }
 
     // device.proto, what its server answers
@@ -167,6 +167,7 @@ messages! {
         code: u32, [uint32] = 2;
         chain: Many<Bytes>, [bytes = "vec", repeated] = 3;
         packages: Many<Bytes>, [bytes = "vec", repeated] = 4;
+        retry_at: u64, [uint64] = 5;
     }
 
     // room.proto

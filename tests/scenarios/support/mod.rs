@@ -671,7 +671,7 @@ impl Net {
     /// The code with which a request failed.
     pub fn failure(&self, phone: usize, wanted: RequestId) -> Option<Code> {
         self.phones[phone].events.iter().find_map(|event| match event {
-            Event::Failed { request, code } if *request == wanted => Some(*code),
+            Event::Failed { request, code, .. } if *request == wanted => Some(*code),
             _ => None,
         })
     }

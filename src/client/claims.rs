@@ -1,0 +1,209 @@
+//! Key packages for invitations: claimed at the users' agencies, one claim for each, and
+//! checked when they come.
+
+use core::time::Duration;
+
+use super::{
+    Event,
+    call::Call,
+    outbox::{Item, id16},
+    rows::{AwaitedRow, ClaimRow, InviteWork, ProblemRow, Work},
+};
+use crate::{
+    code::{Code, Kind},
+    error::{Error, Result, ensure},
+    ids::{RequestId, RoomId, UserId},
+    limits, room,
+    time::Timestamp,
+    wire::device::{Claim, ClaimAnswer, Keys, RequestBody},
+};
+
+/// How old a claim may grow before another takes its place: servers do not take one of yesterday.
+const RENEWED: Duration = Duration::from_secs(12 * 3_600);
+
+impl Call<'_, '_> {
+    /// An invitation in the making: nobody has answered yet.
+    pub(super) fn invite_work(&mut self, mut users: Vec<UserId>, quiet: bool) -> Result<InviteWork> {
+        users.sort();
+        users.dedup();
+        ensure((1..=limits::CLAIM_USERS).contains(&users.len()), Code::BadArgument, "users to invite")?;
+        let mut agencies: Vec<String> = users.iter().map(|user| user.agency().to_string()).collect();
+        agencies.sort();
+        agencies.dedup();
+        let awaiting = agencies.into_iter().map(|agency| self.new_claim(agency)).collect();
+        let users = users.iter().map(ToString::to_string).collect();
+        Ok(InviteWork { users, awaiting, packages: Vec::new(), problems: Vec::new(), quiet })
+    }
+
+    fn new_claim(&mut self, agency: String) -> ClaimRow {
+        let id = self.random_id().as_bytes().to_vec();
+        ClaimRow { agency, id, at: self.now().as_millis() }
+    }
+
+    /// Asks for key packages. Asking again is harmless: a claim is answered once and for all.
+    pub(super) fn claim(&mut self, room: &RoomId, item: &mut Item) -> Result<()> {
+        let Some(Work::Invite(mut invite)) = item.row.work.take() else { return Ok(()) };
+        let row = AwaitedRow { room: room.as_bytes().to_vec(), item: item.number, ..Default::default() };
+        for claim in &mut invite.awaiting {
+            if self.is_stale(claim) {
+                self.no_longer_awaited(&id16(&claim.id)?);
+                *claim = self.new_claim(claim.agency.clone());
+            }
+            let id = RequestId::from_slice(&claim.id)?;
+            let users = invite.users.iter().map(|user| UserId::parse(user)).collect::<Result<Vec<_>>>()?;
+            let users = users.into_iter().filter(|user| user.agency().as_str() == claim.agency).collect();
+            self.await_answer(id.as_bytes(), &row);
+            self.ask(id, RequestBody::Claim(Claim { users, at: Timestamp::from_millis(claim.at) }));
+        }
+        item.row.work = Some(Work::Invite(invite));
+        self.keep(room, item);
+        Ok(())
+    }
+
+    /// Whether a claim is old, or from a clock that was put back since.
+    fn is_stale(&self, claim: &ClaimRow) -> bool {
+        let (now, at) = (self.now(), Timestamp::from_millis(claim.at));
+        now.since(at) > RENEWED || at.since(now) > RENEWED
+    }
+
+    /// Invites those whose agencies have answered. Whoever keeps silent keeps nobody else out.
+    pub(super) fn invite_others(&mut self, room: &RoomId, mut item: Item) -> Result<()> {
+        let Some(Work::Invite(mut invite)) = item.row.work.take() else { return Ok(()) };
+        for claim in core::mem::take(&mut invite.awaiting) {
+            self.no_longer_awaited(&id16(&claim.id)?);
+            let silent = Error::new(Code::NoAnswer, "no answer to a claim");
+            none_of(&mut invite, &claim.agency, &silent)?;
+        }
+        self.go_on(room, item, invite)
+    }
+
+    /// The own server does not take a claim, for good. The others may be answered.
+    pub(super) fn claim_failed(
+        &mut self,
+        room: &RoomId,
+        mut item: Item,
+        request: &RequestId,
+        error: &Error,
+    ) -> Result<()> {
+        let Some(Work::Invite(mut invite)) = item.row.work.take() else { return Ok(()) };
+        let Some(place) = invite.awaiting.iter().position(|claim| claim.id == request.as_bytes()) else {
+            return Ok(());
+        };
+        let claim = invite.awaiting.remove(place);
+        self.no_longer_awaited(request.as_bytes());
+        none_of(&mut invite, &claim.agency, error)?;
+        self.go_on(room, item, invite)
+    }
+
+    /// Key packages that an invitation waits for.
+    pub(super) fn claimed(&mut self, answer: ClaimAnswer) -> Result<()> {
+        let Some(awaited) = self.awaited(answer.claim_id.as_bytes())? else { return Ok(()) };
+        let room = RoomId::from_slice(&awaited.room)?;
+        let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
+        if let Some(descriptor) = &answer.descriptor {
+            let accepted = self.directory.accept_descriptor(&mut self.draft, descriptor);
+            self.believed(&answer.agency, accepted.map(|_| ()))?;
+        }
+        let Some(Work::Invite(mut invite)) = item.row.work.take() else { return Ok(()) };
+        let asked = |claim: &ClaimRow| {
+            claim.agency == answer.agency.as_str() && claim.id == answer.claim_id.as_bytes()
+        };
+        let Some(place) = invite.awaiting.iter().position(asked) else { return Ok(()) };
+        invite.awaiting.remove(place);
+        self.no_longer_awaited(answer.claim_id.as_bytes());
+        for asked in answer.users {
+            if *asked.user.agency() != answer.agency || !invite.users.contains(&asked.user.to_string()) {
+                continue;
+            }
+            let found = match asked.keys {
+                Ok(keys) => self.usable(&asked.user, keys)?,
+                Err(failure) => Err(failure.error(Code::NoKeyPackage, "claim")),
+            };
+            match found {
+                Ok(packages) => invite.packages.extend(packages),
+                Err(_) if asked.user == self.account.device.user => {}
+                Err(error) => invite.problems.push(problem(&asked.user, &error)),
+            }
+        }
+        self.go_on(&room, item, invite)
+    }
+
+    fn go_on(&mut self, room: &RoomId, mut item: Item, invite: InviteWork) -> Result<()> {
+        item.row.work = Some(Work::Invite(invite));
+        self.keep(room, &item);
+        let mut session = self.open(room)?;
+        self.drive(&mut session)?;
+        self.close(session)
+    }
+
+    /// The key packages that are good and belong to the user; what is wrong with the first that
+    /// is not if none is.
+    fn usable(&mut self, user: &UserId, keys: Keys) -> Result<Result<Vec<Vec<u8>>>> {
+        let before = self.may_change(&keys.chain)?;
+        let accepted = self.directory.accept_chain(&mut self.draft, &keys.chain);
+        self.tell_changed(before)?;
+        if let Err(error) = accepted {
+            return fails_the_call(error).map(Err);
+        }
+        match self.directory.check_suite(&self.draft, user.agency(), room::SUITE_NUMBER, self.now()) {
+            Err(error) if error.code() == Code::UnknownSuite => return Ok(Err(error)),
+            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+            // What is missing here, the key packages lack as well.
+            _ => {}
+        }
+        let mut good = Vec::new();
+        let mut wrong = Error::new(Code::NoKeyPackage, "no key package");
+        for package in keys.packages {
+            match self.check_package(&package) {
+                Ok(checked) if checked.device.device().user == *user => {
+                    let device = checked.device.device();
+                    if *device != self.account.device {
+                        good.push(package.to_vec());
+                    }
+                    if device.user == self.account.device.user {
+                        self.companion_is_there(device)?;
+                    }
+                }
+                Ok(_) => wrong = Error::new(Code::CertificateMismatch, "another user's key package"),
+                Err(error) => wrong = fails_the_call(error)?,
+            }
+        }
+        Ok(if good.is_empty() { Err(wrong) } else { Ok(good) })
+    }
+
+    /// Tells the app who could not be invited, and from when on it may be tried again.
+    pub(super) fn tell_not_invited(&mut self, request: RequestId, problems: &[ProblemRow]) -> Result<()> {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let who = |p: &ProblemRow| {
+            let code = u16::try_from(p.code).ok().and_then(Code::from_number).unwrap_or(Code::NoKeyPackage);
+            Ok((UserId::parse(&p.user)?, code))
+        };
+        let users = problems.iter().map(who).collect::<Result<_>>()?;
+        let latest = problems.iter().map(|p| p.retry_at).max().filter(|at| *at > 0);
+        let retry_at = latest.map(Timestamp::from_millis);
+        self.event(&Event::NotInvited { request, users, retry_at })
+    }
+}
+
+/// Nobody of an agency can be invited.
+fn none_of(invite: &mut InviteWork, agency: &str, error: &Error) -> Result<()> {
+    for user in &invite.users {
+        let user = UserId::parse(user)?;
+        if user.agency().as_str() == agency {
+            invite.problems.push(problem(&user, error));
+        }
+    }
+    Ok(())
+}
+
+fn problem(user: &UserId, error: &Error) -> ProblemRow {
+    let retry_at = error.retry_at().map(Timestamp::as_millis).unwrap_or_default();
+    ProblemRow { user: user.to_string(), code: error.code().number().into(), retry_at }
+}
+
+/// Gives back what is wrong with what somebody sent; what is wrong here fails the call.
+fn fails_the_call(error: Error) -> Result<Error> {
+    if matches!(error.kind(), Kind::Store | Kind::Bug) { Err(error) } else { Ok(error) }
+}
