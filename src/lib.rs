@@ -72,7 +72,10 @@ pub mod server;
 // Floor 6: the public face.
 pub mod inspect;
 
-pub use room::{Authority, DeviceChange, Due, JoinRule, Least, Listing, Policy, Right, Role, RoomKind};
+pub use room::{
+    Authority, Changed, DeviceChange, Due, JoinRule, Least, Listing, Policy, Right, Role, RoomChange,
+    RoomKind,
+};
 
 /// The programs in the README compile.
 #[cfg(doctest)]

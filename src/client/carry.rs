@@ -4,6 +4,7 @@ use super::{
     Command, Receipt,
     asked::Answer,
     call::Call,
+    govern::Part,
     keys,
     rows::{DescribeWork, LeaveWork, RoleWork, UsersWork, Work},
 };
@@ -11,7 +12,8 @@ use crate::{
     code::Code,
     error::{Result, ensure},
     limits,
-    room::Role,
+    room::RoomKind,
+    time::Timestamp,
 };
 
 impl Call<'_, '_> {
@@ -27,9 +29,13 @@ impl Call<'_, '_> {
         }
         match command {
             Command::CreateRoom { request, kind, name, policy, invite } => {
-                self.create_room(request, (kind, policy), name, invite)
+                self.create_room(request, (kind, policy, None), name, invite)
+            }
+            Command::CreateOperation { request, name, policy, ends_at, invite } => {
+                self.create_room(request, (RoomKind::Operation, policy, Some(ends_at)), name, invite)
             }
             Command::Invite { request, room, users } => {
+                self.may_invite(&room, &users)?;
                 let work = Work::Invite(self.invite_work(users, false)?);
                 self.change(request, room, work)
             }
@@ -46,8 +52,34 @@ impl Call<'_, '_> {
                 self.change(request, room, Work::Describe(DescribeWork { name, topic, label }))
             }
             Command::SetRole { request, room, user, role } => {
-                let work = RoleWork { user: user.to_string(), admin: role == Role::Admin };
+                let work = RoleWork { user: user.to_string(), role: role.number() };
                 self.change(request, room, Work::SetRole(work))
+            }
+            Command::Ban { request, room, users } => {
+                let users = users.iter().map(ToString::to_string).collect();
+                self.change(request, room, Work::Ban(UsersWork { users }))
+            }
+            Command::Unban { request, room, users } => {
+                let users = users.iter().map(ToString::to_string).collect();
+                self.change(request, room, Work::Unban(UsersWork { users }))
+            }
+            Command::SetPolicy { request, room, policy } => {
+                self.govern(request, room, Part::Policy, |state| state.policy = policy)
+            }
+            Command::SetJoinRule { request, room, join } => {
+                self.govern(request, room, Part::Join, |state| state.join = join)
+            }
+            Command::SetListing { request, room, listing } => {
+                self.govern(request, room, Part::Listing, |state| state.listing = listing)
+            }
+            Command::SetRetention { request, room, retention } => {
+                let millis = retention.map_or(0, |kept| u64::try_from(kept.as_millis()).unwrap_or(u64::MAX));
+                ensure(retention.is_none() || millis > 0, Code::BadArgument, "retention")?;
+                self.govern(request, room, Part::Retention, |state| state.retention = millis)
+            }
+            Command::SetEnd { request, room, ends_at } => {
+                let end = ends_at.unwrap_or(Timestamp::ZERO);
+                self.govern(request, room, Part::End, |state| state.ends_at = end)
             }
             Command::Send { request, room, content, lifetime } => {
                 self.send(request, room, &content, lifetime)

@@ -9,8 +9,9 @@ use openmls::prelude::LeafNodeIndex;
 use super::{
     Event, Output, Receipt,
     call::Call,
+    govern,
     outbox::Item,
-    rows::{AwaitedRow, DescribeWork, PendingRow, RoleWork, Work},
+    rows::{AwaitedRow, DescribeWork, PendingRow, Work},
     session::Session,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     ids::{RequestId, RoomId, UserId},
     limits,
     room::{
-        self, PrivateState, Role, RoomState, Roster,
+        self, PrivateState, RoomState,
         member::{Outgoing, Plan},
         submission::Parts,
     },
@@ -162,7 +163,19 @@ impl Call<'_, '_> {
             // V-415: first whoever leaves is gone.
             Work::Describe(_) if session.member.has_proposals() => return Ok(Prepared::Wait),
             Work::Describe(describe) => self.plan_description(session, describe, &mut change.plan)?,
-            Work::SetRole(role) => plan_role(session.member.state(), &roster, role, &mut change.plan)?,
+            Work::SetRole(_) | Work::Ban(_) | Work::Unban(_) | Work::Govern(_) => {
+                let (state, plan) = (session.member.state(), &mut change.plan);
+                let news = match item.work()? {
+                    Work::SetRole(role) => govern::plan_role(state, &roster, role, plan)?,
+                    Work::Ban(users) => govern::plan_bans(state, &roster, users, plan)?,
+                    Work::Unban(users) => govern::plan_unbans(state, users, plan)?,
+                    Work::Govern(part) => govern::plan_part(state, part, plan)?,
+                    _ => false,
+                };
+                if !news {
+                    return Ok(Prepared::Done);
+                }
+            }
             Work::Leave(_) | Work::Message(_) | Work::Create(_) | Work::Share(_) => {
                 return Ok(Prepared::Wait);
             }
@@ -303,19 +316,6 @@ impl Call<'_, '_> {
         let crypto = backend.provider().crypto;
         room::check_key_package(package, crypto, now, &mut |cert| view.device(cert))
     }
-}
-
-fn plan_role(state: &RoomState, roster: &Roster, work: &RoleWork, plan: &mut Plan) -> Result<()> {
-    let user = UserId::parse(&work.user)?;
-    ensure(roster.has_user(&user), Code::NotMember, "role")?;
-    let mut state = state.clone();
-    match work.admin {
-        true => state.roles.insert(user, Role::Admin),
-        false => state.roles.remove(&user),
-    };
-    ensure(state.roles.len() <= limits::ROLE_GRANTS, Code::Quota, "roles")?;
-    plan.state = Some(state);
-    Ok(())
 }
 
 /// Nobody keeps a role in a room that they leave: whoever comes back comes back as a member.

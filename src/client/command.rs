@@ -8,7 +8,8 @@ use crate::{
     content::{Attachment, Content},
     identity::SafetyNumber,
     ids::{MessageId, RequestId, RoomId, UserId},
-    room::{Policy, Role, RoomKind},
+    room::{JoinRule, Listing, Policy, Role, RoomKind},
+    time::Timestamp,
 };
 
 /// Something to do. Each carries a request id that the app chooses at random: the same
@@ -21,12 +22,26 @@ pub enum Command {
     CreateRoom {
         /// The request.
         request: RequestId,
-        /// What sort of room.
+        /// What sort of room; for an operation there is [`Command::CreateOperation`].
         kind: RoomKind,
         /// Its name; known to members alone. At most [`crate::limits::ROOM_NAME`] bytes.
         name: String,
         /// Who may do what.
         policy: Policy,
+        /// Whom to invite; may be empty.
+        invite: Vec<UserId>,
+    },
+    /// Begin an operation: a room with an end, of which this device's agency has the lead and
+    /// provides the admins. From the end on nothing is said in it, and people only go.
+    CreateOperation {
+        /// The request.
+        request: RequestId,
+        /// Its name; known to members alone. At most [`crate::limits::ROOM_NAME`] bytes.
+        name: String,
+        /// Who may do what.
+        policy: Policy,
+        /// When it ends. Whoever may govern it may change that until then.
+        ends_at: Timestamp,
         /// Whom to invite; may be empty.
         invite: Vec<UserId>,
     },
@@ -36,7 +51,9 @@ pub enum Command {
         request: RequestId,
         /// The room.
         room: RoomId,
-        /// Whom, at most [`crate::limits::CLAIM_USERS`].
+        /// Whom, at most [`crate::limits::CLAIM_USERS`]. Refused at once if one of them may not be
+        /// invited by this device's user: [`Code::NotPermitted`](crate::code::Code::NotPermitted),
+        /// [`Code::Banned`](crate::code::Code::Banned), [`Code::RoomEnded`](crate::code::Code::RoomEnded).
         users: Vec<UserId>,
     },
     /// Remove users with all their devices.
@@ -68,6 +85,71 @@ pub enum Command {
         /// The label from now on, empty for none; `None` leaves it. Whoever writes meanwhile is
         /// asked before what they have written goes out under another label.
         label: Option<String>,
+    },
+    /// Ban users: they are removed with all their devices, and nobody adds them until the ban is
+    /// taken back. At most [`crate::limits::BANS`] are banned at a time.
+    Ban {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// Whom; they need not be there.
+        users: Vec<UserId>,
+    },
+    /// Take bans back.
+    Unban {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// Of whom.
+        users: Vec<UserId>,
+    },
+    /// Change who may do what in a room.
+    SetPolicy {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// The policy from now on.
+        policy: Policy,
+    },
+    /// Change who may join a room without an invitation.
+    SetJoinRule {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// The rule from now on.
+        join: JoinRule,
+    },
+    /// Change what servers may show of a room to those who are not in it.
+    SetListing {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// The listing from now on; `None`: nothing is shown.
+        listing: Option<Listing>,
+    },
+    /// Change how long a room keeps messages, also those that were sent before.
+    SetRetention {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// From now on; `None`: without bound.
+        retention: Option<Duration>,
+    },
+    /// Change when a room ends. From then on nothing is sent in it, and people only go.
+    SetEnd {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// The end from now on; a time that has passed ends it at once. `None`, not for operations: it
+        /// has none.
+        ends_at: Option<Timestamp>,
     },
     /// Give a user a role.
     SetRole {
@@ -206,6 +288,14 @@ impl Command {
             | Command::Leave { request, .. }
             | Command::Describe { request, .. }
             | Command::SetRole { request, .. }
+            | Command::CreateOperation { request, .. }
+            | Command::Ban { request, .. }
+            | Command::Unban { request, .. }
+            | Command::SetPolicy { request, .. }
+            | Command::SetJoinRule { request, .. }
+            | Command::SetListing { request, .. }
+            | Command::SetRetention { request, .. }
+            | Command::SetEnd { request, .. }
             | Command::Send { request, .. }
             | Command::Share { request, .. }
             | Command::Fetch { request, .. }

@@ -8,7 +8,7 @@ use crate::{
     error::Error,
     identity::{AgencyChange, KeyPurpose},
     ids::{AgencyId, Device, KeyId, MessageId, RequestId, RoomId, UserId},
-    room::RoomKind,
+    room::{Changed, DeviceChange, RoomKind},
     time::Timestamp,
 };
 
@@ -166,6 +166,8 @@ pub enum Event {
         devices_added: Vec<Device>,
         /// Devices that are gone.
         devices_removed: Vec<Device>,
+        /// By what authority each of these devices came or went: those that came first.
+        reasons: Vec<DeviceChange>,
     },
     /// A device in a room counts no more. Nothing is encrypted to it; whoever is online
     /// removes it, and until then nothing is sent to the room.
@@ -177,13 +179,13 @@ pub enum Event {
         /// Its agency.
         agency: AgencyId,
         /// The version of the agency's revocation list, or of the trust list, that says so;
-        /// 0 where its certificate has come to an end by itself.
+        /// 0 where its certificate has come to an end by itself, or the room bans its user.
         list: u64,
-        /// Why: [`Code::Revoked`], [`Code::Expired`], [`Code::SuspendedAgency`] or
-        /// [`Code::UnknownAgency`].
+        /// Why: [`Code::Revoked`], [`Code::Expired`], [`Code::SuspendedAgency`],
+        /// [`Code::UnknownAgency`] or [`Code::Banned`].
         code: Code,
     },
-    /// A room's name, topic, roles or policy has changed.
+    /// Something about a room has changed, other than who takes part.
     RoomChanged {
         /// The room.
         room: RoomId,
@@ -193,6 +195,15 @@ pub enum Event {
         by: Device,
         /// The name from now on, if it is known.
         name: Option<String>,
+        /// What has changed, from what to what, and by what authority.
+        changes: Vec<Changed>,
+    },
+    /// A room's end has come: nothing is sent in it any more, and people only go.
+    RoomEnded {
+        /// The room.
+        room: RoomId,
+        /// The end.
+        at: Timestamp,
     },
     /// This device no longer takes part in a room.
     Left {

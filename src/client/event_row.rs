@@ -3,14 +3,18 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::{Applied, By, Event, Marking, rows};
+use super::{
+    Applied, By, Event, Marking,
+    change_row::{ChangedRow, ReasonRow},
+    rows,
+};
 use crate::{
     code::Code,
     content::Content,
     error::Result,
     identity::{AgencyChange, KeyPurpose},
     ids::{AgencyId, Device, DeviceId, KeyId, MessageId, RequestId, RoomId, UserId},
-    room::{kind_number, room_kind},
+    room::{Changed, DeviceChange, kind_number, room_kind},
     store::corrupt,
     time::Timestamp,
     wire,
@@ -69,6 +73,10 @@ struct EventRow {
     change: u32,
     #[prost(message, repeated, tag = "52")]
     keys: Vec<KeyRow>,
+    #[prost(message, repeated, tag = "60")]
+    reasons: Vec<ReasonRow>,
+    #[prost(message, repeated, tag = "61")]
+    changes: Vec<ChangedRow>,
     #[prost(bool, tag = "70")]
     verified: bool,
     #[prost(bytes = "vec", repeated, tag = "75")]
@@ -152,7 +160,7 @@ const MODERATOR: u32 = 2;
 const ANYBODY: u32 = 3;
 
 #[derive(Clone, PartialEq, Message)]
-struct DeviceRow {
+pub(super) struct DeviceRow {
     #[prost(string, tag = "1")]
     user: String,
     #[prost(bytes = "vec", tag = "2")]
@@ -217,7 +225,18 @@ fn fill(row: &mut EventRow, event: &Event) {
             (row.kind, row.room, row.seq) = (7, room.as_bytes().to_vec(), *seq);
             (row.device, row.code) = (Some(sender.into()), code.number().into());
         }
-        Event::MembersChanged { room, seq, by, joined, left, removed, devices_added, devices_removed } => {
+        Event::MembersChanged {
+            room,
+            seq,
+            by,
+            joined,
+            left,
+            removed,
+            devices_added,
+            devices_removed,
+            reasons,
+        } => {
+            row.reasons = reasons.iter().map(Into::into).collect();
             (row.kind, row.room, row.seq) = (8, room.as_bytes().to_vec(), *seq);
             row.device = Some(by.into());
             row.users = joined.iter().map(user(JOINED)).collect();
@@ -229,7 +248,11 @@ fn fill(row: &mut EventRow, event: &Event) {
         Event::IdentityChanged { user: who, verified } => {
             (row.kind, row.users, row.verified) = (70, vec![user(JOINED)(who)], *verified);
         }
-        Event::RoomChanged { room, seq, by, name } => {
+        Event::RoomEnded { room, at } => {
+            (row.kind, row.room, row.at) = (60, room.as_bytes().to_vec(), at.as_millis());
+        }
+        Event::RoomChanged { room, seq, by, name, changes } => {
+            row.changes = changes.iter().map(Into::into).collect();
             (row.kind, row.room, row.seq) = (9, room.as_bytes().to_vec(), *seq);
             (row.device, row.name) = (Some(by.into()), name.clone());
         }
@@ -361,8 +384,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             removed: said(REMOVED)?,
             devices_added: devices(&row.added)?,
             devices_removed: devices(&row.removed)?,
+            reasons: row.reasons.iter().map(DeviceChange::try_from).collect::<Result<_>>()?,
         },
-        9 => Event::RoomChanged { room: room()?, seq, by: device()?, name: row.name.clone() },
+        9 => Event::RoomChanged {
+            room: room()?,
+            seq,
+            by: device()?,
+            name: row.name.clone(),
+            changes: row.changes.iter().map(Changed::try_from).collect::<Result<_>>()?,
+        },
+        60 => Event::RoomEnded { room: room()?, at },
         10 => Event::Left { room: room()?, seq, by: device()? },
         11 => Event::Done { request: request()? },
         12 => Event::Failed { request: request()?, code: code()?, retry_at },

@@ -23,7 +23,7 @@ use crate::{
     ids::{AgencyId, Device, MessageId, UserId},
     limits,
     room::{
-        self, Authority, Witness,
+        self, Authority, Changed, PrivateState, RoomChange, RoomState, Witness,
         log::{Chained, Tail},
         member::{Incoming, ReceivedCommit},
     },
@@ -121,6 +121,7 @@ impl<'a> Call<'a, '_> {
             }
         }
         self.reschedule(&mut session)?;
+        self.tell_end(&mut session)?;
         self.drive(&mut session)?;
         let after = session.row.seq;
         self.forget_messages(&session.id, before, after)?;
@@ -329,7 +330,8 @@ impl<'a> Call<'a, '_> {
         won: Option<PendingRow>,
     ) -> Result<After> {
         let before = session.member.state().clone();
-        let label = session.private().map(|p| p.label);
+        let known = session.private();
+        let label = known.as_ref().map(|p| p.label.clone());
         let private = match &won {
             Some(pending) if !pending.private.is_empty() => Some(pending.private.clone()),
             Some(_) => None,
@@ -339,7 +341,7 @@ impl<'a> Call<'a, '_> {
         let change = session.backend.check(applied)?;
         session.row.commit_due = 0;
         if change.removes(&self.account.device) {
-            self.tell(session, chained.entry.seq, &change)?;
+            self.tell(session, chained.entry.seq, (&before, known), &change)?;
             return Ok(After::Gone(change.committer));
         }
         if change.state.private_hash != before.private_hash {
@@ -350,7 +352,7 @@ impl<'a> Call<'a, '_> {
         }
         let rules = change.state.policy != before.policy || session.private().map(|p| p.label) != label;
         self.note_readers(session, rules, &change)?;
-        self.tell(session, chained.entry.seq, &change)?;
+        self.tell(session, chained.entry.seq, (&before, known), &change)?;
         if let Some(item) = won.filter(|won| won.item > 0)
             && let Some(item) = self.item(&session.id, item.item)?
         {
@@ -393,7 +395,13 @@ impl<'a> Call<'a, '_> {
         Ok(())
     }
 
-    fn tell(&mut self, session: &Session<'_>, seq: u64, change: &room::Change) -> Result<()> {
+    fn tell(
+        &mut self,
+        session: &Session<'_>,
+        seq: u64,
+        (before, known): (&RoomState, Option<PrivateState>),
+        change: &room::Change,
+    ) -> Result<()> {
         let (room, by) = (session.id, change.committer.clone());
         if !change.added.is_empty() || !change.removed.is_empty() {
             let gone = |own: bool| -> Vec<UserId> {
@@ -409,12 +417,46 @@ impl<'a> Call<'a, '_> {
                 removed: gone(false),
                 devices_added: change.added.iter().map(|came| came.device.clone()).collect(),
                 devices_removed: change.removed.iter().map(|gone| gone.device.clone()).collect(),
+                reasons: change.added.iter().chain(&change.removed).cloned().collect(),
             })?;
         }
         if change.governed {
-            let name = session.private().map(|p| p.name);
-            self.event(&Event::RoomChanged { room, seq, by, name })?;
+            let private = session.private();
+            let gone = change.departed.iter().map(|(user, _)| user.clone()).collect();
+            let mut changes = room::between(before, &change.state, &by.user, &gone);
+            if before.private_hash != change.state.private_hash {
+                changes.extend(described(before, &by.user, known.as_ref(), private.as_ref()));
+            }
+            let name = private.map(|p| p.name);
+            if !changes.is_empty() {
+                self.event(&Event::RoomChanged { room, seq, by, name, changes })?;
+            }
         }
         Ok(())
     }
+}
+
+/// What a room is about from now on, where the device was told.
+fn described(
+    state: &RoomState,
+    by: &UserId,
+    before: Option<&PrivateState>,
+    after: Option<&PrivateState>,
+) -> Vec<Changed> {
+    let authority = room::describing(state, by);
+    let of = |what: fn(&PrivateState) -> &String| (before.map(what).cloned(), after.map(what).cloned());
+    if after.is_none() {
+        return vec![Changed { what: RoomChange::Hidden, authority }];
+    }
+    let (name, topic, label) = (of(|p| &p.name), of(|p| &p.topic), of(|p| &p.label));
+    let mut changes = Vec::new();
+    let mut say = |(was, is): (Option<String>, Option<String>), what: fn(_, _) -> RoomChange| {
+        if was != is {
+            changes.push(Changed { what: what(was, is), authority });
+        }
+    };
+    say(name, RoomChange::Name);
+    say(topic, RoomChange::Topic);
+    say(label, RoomChange::Label);
+    changes
 }

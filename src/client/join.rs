@@ -23,6 +23,7 @@ use crate::{
         mls_store::Known,
         submission::Parts,
     },
+    time::Timestamp,
     wire::{
         self,
         device::{GetMaterial, Invitation, RequestBody},
@@ -39,17 +40,22 @@ impl Call<'_, '_> {
     pub(super) fn create_room(
         &mut self,
         request: RequestId,
-        (kind, policy): (RoomKind, Policy),
+        (kind, policy, ends_at): (RoomKind, Policy, Option<Timestamp>),
         name: String,
         mut invite: Vec<UserId>,
     ) -> Result<Receipt> {
         ensure(name.len() <= limits::ROOM_NAME, Code::BadArgument, "name")?;
+        ensure(policy.check().is_ok(), Code::BadArgument, "policy")?;
+        let lasts = kind != RoomKind::Operation || ends_at.is_some_and(|end| end > self.now());
+        ensure(lasts, Code::BadArgument, "an operation ends in the future")?;
         self.room_for_one_more()?;
         let account = self.account.clone();
         let id = RoomId::random(self.draft.rng());
         let private = PrivateState::new(self.draft.rng(), name);
         let hub = account.device.user.agency().clone();
-        let state = RoomState::begin((id, kind), &account.device.user, policy, private.hash());
+        let begun = RoomState::begin((id, kind), &account.device.user, policy, private.hash());
+        let state = RoomState { ends_at: ends_at.unwrap_or(Timestamp::ZERO), ..begun };
+        ensure(self.governs(&state), Code::LastGovernor, "policy")?;
         let backend = self.backend(&id, Known::default())?;
         let credential = room::credential(&account.certificate, account.key.verify_key().as_bytes());
         let founded = MemberRoom::found(&backend.provider(), &MlsSigner(&account.key), credential, state);
@@ -80,6 +86,11 @@ impl Call<'_, '_> {
         self.claim(&id, &mut invitation)?;
         self.close(session)?;
         self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"))
+    }
+
+    /// Whether the founder may govern the room, which nobody need in a direct one.
+    fn governs(&self, state: &RoomState) -> bool {
+        state.kind == RoomKind::Direct || state.role(&self.account.device.user) >= state.policy.govern
     }
 
     /// As many rooms as one synchronisation names; of others the device would hear nothing.
@@ -197,8 +208,7 @@ impl Call<'_, '_> {
         let session = self.open(&entry.room)?;
         let state = session.member.state();
         let roster = session.member.roster()?;
-        let may = room::may_invite(state, &roster, inviter, &self.account.device.user);
-        ensure(may, Code::NotPermitted, "invitation")?;
+        room::may_invite(state, &roster, inviter, &self.account.device.user)?;
         let by = self.account.device.clone();
         self.event(&Event::Left { room: entry.room, seq: here.seq, by })?;
         self.fail_outbox(&entry.room, here)

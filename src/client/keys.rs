@@ -73,6 +73,16 @@ pub(super) fn room(room: &RoomId) -> Key {
     KeyBuilder::table("r/").fixed(room.as_bytes()).build()
 }
 
+/// What is public of a room.
+pub(super) fn public(room: &RoomId) -> Key {
+    KeyBuilder::table("d/").fixed(room.as_bytes()).build()
+}
+
+/// Prefix of [`public`].
+pub(super) fn all_public() -> Key {
+    KeyBuilder::table("d/").build()
+}
+
 /// A room's guard.
 pub(super) fn room_guard(room: &RoomId) -> Key {
     KeyBuilder::table("g/").fixed(room.as_bytes()).build()

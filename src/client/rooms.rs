@@ -1,17 +1,19 @@
 //! What an app can ask about its rooms.
 
 use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     keys,
-    rows::{self, RoomRow},
+    rows::{self, PublicRow, RoomRow},
 };
 use crate::{
     error::Result,
-    ids::{AgencyId, Hash, RoomId},
+    ids::{AgencyId, Hash, RoomId, UserId},
     limits,
-    room::PrivateState,
+    room::{JoinRule, Listing, Policy, PrivateState, Role, RoomKind, RoomState},
     store::{Key, Row, Store, corrupt},
+    time::Timestamp,
 };
 
 /// A room as this device has it.
@@ -26,6 +28,24 @@ pub struct Room {
     pub topic: Option<String>,
     /// Its confidentiality label, if the device was told; empty if it has none.
     pub label: Option<String>,
+    /// What sort of room it is.
+    pub kind: RoomKind,
+    /// Who may do what.
+    pub policy: Policy,
+    /// Users with another role than member.
+    pub roles: BTreeMap<UserId, Role>,
+    /// Users who may not take part.
+    pub bans: BTreeSet<UserId>,
+    /// Archives that take part: what is said here is kept by them.
+    pub archives: BTreeSet<UserId>,
+    /// Who may join without an invitation.
+    pub join: JoinRule,
+    /// What servers may show to those who are not in it.
+    pub listing: Option<Listing>,
+    /// When it ends, if it does.
+    pub ends_at: Option<Timestamp>,
+    /// Whether somebody who takes part may govern it. Without, its rules stay as they are.
+    pub governed: bool,
     /// How long it keeps messages; `None`: no bound.
     pub retention: Option<Duration>,
     /// The agency whose server orders its log.
@@ -43,7 +63,7 @@ pub struct Room {
 pub(super) fn all(store: &dyn Store) -> Result<Vec<Room>> {
     let prefix = keys::rooms();
     let stored = store.scan(&prefix, None, limits::SYNC_ROOMS)?;
-    let one = |(key, row): &Row| room(key.get(prefix.len()..).ok_or(corrupt("room key"))?, row);
+    let one = |(key, row): &Row| room(store, key.get(prefix.len()..).ok_or(corrupt("room key"))?, row);
     stored.iter().filter_map(|row| one(row).transpose()).collect()
 }
 
@@ -61,14 +81,27 @@ pub(super) fn taken_part_in(store: &dyn Store, like: impl Fn(&RoomRow) -> bool) 
 }
 
 /// A room, unless the device is there only to leave.
-fn room(id: &[u8], row: &[u8]) -> Result<Option<Room>> {
+fn room(store: &dyn Store, id: &[u8], row: &[u8]) -> Result<Option<Room>> {
     let row: RoomRow = rows::parse(row, "room")?;
     if row.declined {
         return Ok(None);
     }
     let private = (!row.private.is_empty()).then(|| PrivateState::stored(&row.private)).transpose()?;
+    let id = RoomId::from_slice(id)?;
+    let public = store.get(&keys::public(&id))?.ok_or(corrupt("room without public row"))?;
+    let public: PublicRow = rows::parse(&public, "public room")?;
+    let state = RoomState::decode(&public.state).map_err(|_| corrupt("room state"))?;
     Ok(Some(Room {
-        id: RoomId::from_slice(id)?,
+        id,
+        kind: state.kind,
+        policy: state.policy,
+        ends_at: state.end(),
+        roles: state.roles,
+        bans: state.bans,
+        archives: public.archives.iter().map(|user| UserId::parse(user)).collect::<Result<_>>()?,
+        join: state.join,
+        listing: state.listing,
+        governed: !public.ungoverned,
         name: private.as_ref().map(|p| p.name.clone()),
         topic: private.as_ref().map(|p| p.topic.clone()),
         label: private.map(|p| p.label),
@@ -86,6 +119,7 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::DEVICE.to_vec(),
         keys::device_mls(),
         keys::rooms(),
+        keys::all_public(),
         keys::outbox(),
         keys::invitations(),
         keys::all_asked(),

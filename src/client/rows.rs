@@ -133,6 +133,15 @@ pub(super) struct RoomRow {
     /// What was said here may be handed to the user's next device.
     #[prost(bool, tag = "75")]
     pub(super) hands_over: bool,
+    /// The epoch, plus one, of which the room's public row tells.
+    #[prost(uint64, tag = "60")]
+    pub(super) shown: u64,
+    /// When the room ends, in milliseconds; 0: it does not.
+    #[prost(uint64, tag = "61")]
+    pub(super) ends_at: u64,
+    /// The end of which the app was told that it has come.
+    #[prost(uint64, tag = "62")]
+    pub(super) end_told: u64,
 }
 
 /// A message that was read or sent, as later ones may speak of it.
@@ -215,7 +224,7 @@ pub(super) struct OutboxRow {
     /// For a message under way: how many were encrypted before it.
     #[prost(uint64, tag = "14")]
     pub(super) order: u64,
-    #[prost(oneof = "Work", tags = "6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "Work", tags = "6, 7, 8, 9, 10, 11, 12, 13, 20, 21, 22")]
     pub(super) work: Option<Work>,
 }
 
@@ -238,6 +247,12 @@ pub(super) enum Work {
     SetRole(RoleWork),
     #[prost(message, tag = "13")]
     Share(ShareWork),
+    #[prost(message, tag = "20")]
+    Ban(UsersWork),
+    #[prost(message, tag = "21")]
+    Unban(UsersWork),
+    #[prost(message, tag = "22")]
+    Govern(GovernWork),
 }
 
 /// Nothing to say.
@@ -344,8 +359,33 @@ pub(super) struct DescribeWork {
 pub(super) struct RoleWork {
     #[prost(string, tag = "1")]
     pub(super) user: String,
-    #[prost(bool, tag = "2")]
-    pub(super) admin: bool,
+    #[prost(int32, tag = "2")]
+    pub(super) role: i32,
+}
+
+/// Another policy, join rule, listing, retention or end.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct GovernWork {
+    /// Which part of the state.
+    #[prost(uint32, tag = "1")]
+    pub(super) part: u32,
+    /// An encoded room state of which this part counts.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) state: Vec<u8>,
+}
+
+/// What servers and members enforce in a room, as apps ask for it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PublicRow {
+    /// The encoded room state.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) state: Vec<u8>,
+    /// Archives that take part.
+    #[prost(string, repeated, tag = "2")]
+    pub(super) archives: Vec<String>,
+    /// Nobody who takes part may govern.
+    #[prost(bool, tag = "3")]
+    pub(super) ungoverned: bool,
 }
 
 /// A file on its way to the server, and then the message that shares it.

@@ -97,6 +97,7 @@ impl Call<'_, '_> {
 
     /// Encrypts a message and submits it.
     fn transmit(&mut self, session: &mut Session<'_>, item: &mut Item) -> Result<()> {
+        self.may_send(session)?;
         let Work::Message(work) = item.work()? else { return Err(corrupt("not a message")) };
         let nonce = work.nonce.as_slice().try_into().map_err(|_| corrupt("nonce"))?;
         let content = Bytes::copy_from_slice(&work.content);

@@ -140,6 +140,12 @@ impl<'a> Call<'a, '_> {
         let Session { id, mut row, member, backend, standing, stamp, .. } = session;
         row.retention = member.state().retention;
         row.hands_over = may_hand_over(member.state(), &self.account.device.user);
+        row.ends_at = member.state().ends_at.as_millis();
+        let epoch = member.epoch().saturating_add(1);
+        if row.shown != epoch {
+            row.shown = epoch;
+            self.show(&id, &member)?;
+        }
         rows::write(&mut self.draft, keys::room(&id), &row);
         let (batch, known) = backend.storage.finish()?;
         self.draft.absorb(batch);
@@ -158,6 +164,7 @@ impl<'a> Call<'a, '_> {
         self.draft.delete_prefix(keys::joined_in(&id));
         self.draft.delete_prefix(keys::messages(&id));
         self.draft.delete(keys::room(&id));
+        self.draft.delete(keys::public(&id));
         self.cache.rooms.remove(&id);
         Ok(())
     }

@@ -66,7 +66,10 @@ impl Call<'_, '_> {
             }
             self.look(session, under)?;
         }
-        Ok(session.standing.due.iter().map(|(leaf, _)| *leaf).collect())
+        // Who is banned removes nobody; they can only go.
+        let banned = session.member.state().bans.contains(&self.account.device.user);
+        let due = session.standing.due.iter().filter(|_| !banned);
+        Ok(due.map(|(leaf, _)| *leaf).collect())
     }
 
     fn look(&mut self, session: &mut Session<'_>, under: Under) -> Result<()> {
@@ -75,6 +78,10 @@ impl Call<'_, '_> {
         let view = self.directory.newest_at(&self.draft, session.latest(self.now())?)?;
         for (leaf, claims) in &session.standing.leaves {
             if claims.device == self.account.device {
+                continue;
+            }
+            if session.member.state().bans.contains(&claims.device.user) {
+                due.push((*leaf, Code::Banned));
                 continue;
             }
             match why_not(self.directory.check_current(&view, claims))? {
@@ -103,7 +110,7 @@ impl Call<'_, '_> {
                         let all = u64::MAX;
                         self.directory.revoked_since(&self.draft, &device, claims.serial, all)?.unwrap_or(0)
                     }
-                    Code::Expired => 0,
+                    Code::Expired | Code::Banned => 0,
                     _ => self.directory.trust_version(&self.draft)?,
                 };
                 self.event(&Event::DeviceDue { room: session.id, device, agency, list, code: *code })?;

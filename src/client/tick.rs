@@ -124,7 +124,12 @@ impl Call<'_, '_> {
                 self.wake(Timestamp::from_millis(row.wait_until));
             }
             let stays = row.declined && row.pending.is_none() && (row.changes == 0 || row.stalled > 0);
-            if !resend && !leaving && !waited && !stays && row.reschedule.is_none() {
+            let ends = row.ends_at > 0 && row.end_told != row.ends_at;
+            if ends && !self.passed(row.ends_at) {
+                self.wake(Timestamp::from_millis(row.ends_at));
+            }
+            let ended = ends && self.passed(row.ends_at);
+            if !resend && !leaving && !waited && !stays && !ended && row.reschedule.is_none() {
                 if let Some(pending) = row.pending {
                     self.wake(Timestamp::from_millis(pending.due));
                 }
@@ -138,6 +143,7 @@ impl Call<'_, '_> {
                 continue;
             }
             self.reschedule(&mut session)?;
+            self.tell_end(&mut session)?;
             if waited {
                 (session.row.wait_for, session.row.wait_until) = (0, 0);
             }

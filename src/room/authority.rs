@@ -182,11 +182,23 @@ fn may_add(actor: &Actor<'_>, after: &RoomState, new: &VerifiedDevice) -> Result
     actor.over(Right::Invite, new.user())
 }
 
-/// Whether somebody may add a user who is there, or was, and is no archive.
-pub(crate) fn may_invite(state: &RoomState, roster: &Roster, by: &UserId, user: &UserId) -> bool {
-    let archive = roster.leaves_of(by).next().map(Leaf::is_archive);
-    let right = |archive| Actor::new(state, by, archive).over(Right::Invite, user).is_ok();
-    archive.is_some_and(right)
+/// Whether somebody may add a user of whom nothing but the name is known (V-433, V-447). That
+/// those who govern may add an archive is for [`judge`], which knows what the user is.
+///
+/// # Errors
+/// [`Code::NotMember`], [`Code::Banned`], [`Code::NotPermitted`].
+pub(crate) fn may_invite(state: &RoomState, roster: &Roster, by: &UserId, user: &UserId) -> Result<()> {
+    let leaf = roster.leaves_of(by).next().ok_or(Error::new(Code::NotMember, "invite"))?;
+    let banned = state.bans.contains(by) || state.bans.contains(user);
+    ensure(!banned, Code::Banned, "invite")?;
+    let actor = Actor::new(state, by, leaf.is_archive());
+    match by == user && !leaf.is_archive() {
+        true => Ok(()),
+        false => actor
+            .over(Right::Invite, user)
+            .or_else(|refused| actor.holds(Right::Govern).map_err(|_| refused))
+            .map(drop),
+    }
 }
 
 /// Who no longer takes part. Of several devices' authorities the strongest tells why.

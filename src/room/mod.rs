@@ -4,6 +4,7 @@
 mod actor;
 mod authority;
 mod commit;
+mod difference;
 mod framing;
 mod governing;
 pub(crate) mod hub;
@@ -27,6 +28,8 @@ mod witness;
 pub use actor::{Authority, Due};
 pub use authority::DeviceChange;
 pub(crate) use authority::{Change, may_hand_over, may_invite, may_send};
+pub use difference::{Changed, RoomChange};
+pub(crate) use difference::{between, describing};
 pub(crate) use framing::epoch_of;
 pub(crate) use key_package::{
     CheckedPackage, check as check_key_package, create as create_key_package, credential,

@@ -49,18 +49,18 @@ impl Listing {
         Ok(Listing { name, summary })
     }
 
-    pub(super) fn parse(p: proto::Listing) -> Result<Self> {
+    pub(crate) fn parse(p: proto::Listing) -> Result<Self> {
         Self::new(p.name, p.summary)
     }
 
-    pub(super) fn to_proto(&self) -> proto::Listing {
+    pub(crate) fn to_proto(&self) -> proto::Listing {
         proto::Listing { name: self.name.clone(), summary: self.summary.clone() }
     }
 }
 
 impl JoinRule {
     /// V-413
-    pub(super) fn parse(rule: i32, agencies: Vec<String>) -> Result<Self> {
+    pub(crate) fn parse(rule: i32, agencies: Vec<String>) -> Result<Self> {
         let least = usize::from(rule == i32::from(proto::JoinRule::Agencies));
         let agencies =
             wire::repeated(agencies, (least, limits::JOIN_AGENCIES), "agencies", |a| AgencyId::parse(&a))?;
@@ -77,7 +77,7 @@ impl JoinRule {
         Ok(rule)
     }
 
-    pub(super) fn to_proto(&self) -> (i32, Vec<String>) {
+    pub(crate) fn to_proto(&self) -> (i32, Vec<String>) {
         let (rule, agencies) = match self {
             JoinRule::Invitation => (proto::JoinRule::Invitation, Vec::new()),
             JoinRule::Agencies(agencies) => {

@@ -179,7 +179,7 @@ impl Policy {
         ensure(widens, Code::BadField, "less is had over the own agency")
     }
 
-    pub(super) fn parse(p: &proto::Policy) -> Result<Self> {
+    pub(crate) fn parse(p: &proto::Policy) -> Result<Self> {
         let least = |least: &Option<proto::Least>| {
             let least = field(*least, "least roles")?;
             Ok(Least { everywhere: role(least.everywhere)?, own_agency: role(least.own_agency)? })
@@ -198,7 +198,7 @@ impl Policy {
         policy.check().map(|()| policy)
     }
 
-    pub(super) fn to_proto(self) -> proto::Policy {
+    pub(crate) fn to_proto(self) -> proto::Policy {
         let least = |least: Least| {
             Some(proto::Least { everywhere: number(least.everywhere), own_agency: number(least.own_agency) })
         };
@@ -229,6 +229,18 @@ impl Right {
         Right::Govern,
         Right::HandOver,
     ];
+}
+
+impl Role {
+    /// Its number in the state.
+    pub(crate) fn number(self) -> i32 {
+        number(self)
+    }
+
+    /// The role of a number.
+    pub(crate) fn from_number(n: i32) -> Result<Self> {
+        role(n)
+    }
 }
 
 fn role(n: i32) -> Result<Role> {

@@ -94,6 +94,11 @@ impl RoomState {
         self.ends_at != Timestamp::ZERO && self.ends_at <= at
     }
 
+    /// When the room ends, if it does.
+    pub(crate) fn end(&self) -> Option<Timestamp> {
+        Some(self.ends_at).filter(|end| *end != Timestamp::ZERO)
+    }
+
     /// That a room can be like this: what V-413, V-473 and V-474 say beyond the fields themselves.
     pub(crate) fn check(&self) -> Result<()> {
         let bad = |holds, what| ensure(holds, Code::BadRoomState, what);

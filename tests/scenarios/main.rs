@@ -9,6 +9,7 @@ mod support;
 #[path = "../../examples/three_agencies/world/mod.rs"]
 mod world;
 
+mod authority;
 mod content;
 mod engine;
 mod ghosts;
