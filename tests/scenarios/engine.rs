@@ -182,7 +182,9 @@ fn touches_names_what_a_call_reads_so_that_one_round_is_enough() {
         Command::Leave { request, room },
         Command::Describe { request, room, name: None, topic, label: None },
         Command::Remove { request, room, users: vec![user("anna@police.nord.example")] },
-        Command::Invite { request, room, users: vec![user("anna@police.nord.example")] },
+        Command::Ban { request, room, users: vec![user("anna@police.nord.example")] },
+        Command::SetRetention { request, room, retention: None },
+        Command::Invite { request, room, users: vec![net.phones[BEN].device.user.clone()] },
     ] {
         let ctx = Ctx { now, store: &loaded, rng: &mut net.rng };
         let _ = Client::new().command(ctx, command).unwrap();

@@ -10,6 +10,7 @@ mod key_packages;
 mod life;
 mod log;
 mod log_faults;
+mod matrix;
 mod races;
 mod rights;
 mod state;

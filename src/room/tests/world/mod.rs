@@ -45,19 +45,21 @@ pub(super) struct Mls<'m> {
 
 pub(super) const ROOM: RoomId = RoomId::from_bytes([0x0c; 16]);
 
-/// Devices by name; a user's second one has a 2 behind it. anna, carl, fred and gina are agency
+/// Devices by name; a user's second one has a 2 behind it, a third a 3. anna, carl, fred and gina are agency
 /// a's, bert, dora and eva agency b's; akte is an archive of agency a.
-pub(super) const PEOPLE: [(&str, &str); 13] = [
+pub(super) const PEOPLE: [(&str, &str); 15] = [
     ("anna", "anna@a.example"),
     ("anna2", "anna@a.example"),
     ("bert", "bert@b.example"),
     ("bert2", "bert@b.example"),
     ("carl", "carl@a.example"),
     ("carl2", "carl@a.example"),
+    ("carl3", "carl@a.example"),
     ("dora", "dora@b.example"),
     ("dora2", "dora@b.example"),
     ("eva", "eva@b.example"),
     ("fred", "fred@a.example"),
+    ("fred2", "fred@a.example"),
     ("gina", "gina@a.example"),
     ("akte", "akte@a.example"),
     ("akte2", "akte@a.example"),
@@ -119,7 +121,7 @@ static ENROLLED: LazyLock<World> = LazyLock::new(|| {
     let mut federation = TestFederation::new();
     let mut devices: BTreeMap<&str, Arc<TestDevice>> = BTreeMap::new();
     for ((name, user), seed) in PEOPLE.iter().zip(50..) {
-        let device = match devices.get(name.trim_end_matches('2')) {
+        let device = match devices.get(name.trim_end_matches(char::is_numeric)) {
             Some(first) => federation.further(first, seed),
             None if *name == "akte" => federation.archive(user, seed),
             None => federation.person(user, seed),
