@@ -92,6 +92,9 @@ codes! {
     LinkOver = 327, Refused, "the link code was used";
     UnknownMailbox = 328, Refused, "no such mailbox here";
     HistoryStays = 329, Refused, "the room's history is not handed over";
+    RemovedDevice = 330, Refused, "device was removed from its user's chain";
+    BeyondDelegation = 331, Peer, "more than was delegated";
+    ReplacedIdentity = 332, Refused, "the user has begun anew since";
 
     // 4xx: rooms
     UnknownRoom = 401, Refused, "no such room here";

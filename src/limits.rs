@@ -30,6 +30,14 @@ pub const DESCRIPTOR_DUE: Duration = Duration::from_secs(7 * 86_400);
 pub const CHAIN_LINK: usize = 2_048;
 /// Links in one user chain.
 pub const CHAIN_LINKS: usize = 1_024;
+/// How long a role's delegation lasts: at most.
+pub const DELEGATION: Duration = Duration::from_secs(7 * 86_400);
+/// Identities of one user of which the chains are kept: the newest, and those that it replaced.
+pub const IDENTITIES_KEPT: usize = 8;
+/// Links that tell of one user: the whole chain, and entry 0 of those that it replaced.
+pub const CHAIN_HISTORY: usize = CHAIN_LINKS + IDENTITIES_KEPT;
+/// Two links for one place, as evidence.
+pub const CHAIN_FORK: usize = 2 * CHAIN_LINK + 64;
 /// A device certificate with its signature; it is the MLS credential, so small.
 pub const CERTIFICATE: usize = 1_200;
 /// The longest validity of a device certificate.

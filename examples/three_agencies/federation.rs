@@ -49,8 +49,8 @@ pub struct Keys {
 
 /// The desk: its store keeps what it has countersigned.
 pub struct Desk {
-    registrar: Registrar,
-    store: MemoryStore,
+    pub registrar: Registrar,
+    pub store: MemoryStore,
 }
 
 impl Authority {

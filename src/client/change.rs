@@ -1,7 +1,7 @@
 //! Changing rooms: what the app asks for becomes commits, one at a time. A commit counts
 //! when the log shows it; whoever loses a race makes it anew (SPEC "Commit rule").
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use openmls::prelude::LeafNodeIndex;
@@ -138,18 +138,21 @@ impl Call<'_, '_> {
         match item.work()? {
             Work::Invite(invite) if !invite.awaiting.is_empty() => return Ok(Prepared::Wait),
             Work::Invite(invite) => {
-                let mut users = BTreeSet::new();
+                let mut users = BTreeMap::new();
                 for package in &invite.packages {
                     let checked = self.check_package(&package.clone().into())?;
                     if roster.find(checked.device.device()).is_none() {
-                        users.insert(checked.device.device().user.clone());
+                        users.insert(checked.device.user().clone(), *checked.device.identity());
                         change.plan.add.push(checked.package);
                     }
                 }
                 if change.plan.add.is_empty() {
                     return Ok(Prepared::Done);
                 }
-                change.evidence = self.directory.evidence_for(&self.draft, users.iter(), self.now())?;
+                // Whoever is there has the chain as far as the user's other devices show it.
+                let wanted =
+                    users.iter().map(|(user, identity)| (user, identity, roster.chain_links(user, identity)));
+                change.evidence = self.directory.evidence_for(&self.draft, wanted, self.now())?;
             }
             Work::Remove(remove) => {
                 for user in &remove.users {

@@ -139,9 +139,14 @@ impl Call<'_, '_> {
     /// The key packages that are good and belong to the user; what is wrong with the first that
     /// is not if none is.
     fn usable(&mut self, user: &UserId, keys: Keys) -> Result<Result<Vec<Vec<u8>>>> {
-        let before = self.may_change(&keys.chain)?;
-        let accepted = self.directory.accept_chain(&mut self.draft, &keys.chain);
-        self.tell_changed(before)?;
+        let accepted = match self.directory.accept_chain(&mut self.draft, &keys.chain) {
+            Ok(taken) => {
+                let whole = taken.without_fork();
+                self.took_links(taken)?;
+                whole
+            }
+            Err(error) => Err(error),
+        };
         if let Err(error) = accepted {
             return fails_the_call(error).map(Err);
         }

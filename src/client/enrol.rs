@@ -8,14 +8,14 @@ use zeroize::Zeroizing;
 use super::{
     Client, Event, Output,
     call::Call,
-    keys,
+    chains, keys,
     rows::{self, AccountRow, AwaitedRow},
 };
 use crate::{
     code::{Code, Kind},
     crypto::SigningKey,
     error::{Error, Result, ensure},
-    identity::{Directory, Enrolment, Federation, NewDevice, RecoveryKey, UserKind},
+    identity::{Enrolment, Federation, NewDevice, RecoveryKey, UserKind},
     ids::{Device, DeviceId, RequestId, UserId},
     store::{Ctx, Draft, Store, Transition, corrupt},
     time::Timestamp,
@@ -64,11 +64,8 @@ impl Client {
     /// # Errors
     /// [`Code::NotReady`] before enrolment, and whatever is wrong with the offer.
     pub fn endorse(&self, ctx: Ctx<'_>, offer: &[u8]) -> Result<Vec<u8>> {
-        let draft = Draft::new(ctx);
-        let device = stored(draft.snapshot())?;
-        let chain = Directory.chain(&draft, &device.device().user)?;
-        let chain = chain.ok_or(Error::new(Code::NotReady, "device is not enrolled"))?;
-        chain.endorse(offer, device.key(), draft.now())
+        let (chain, device, now) = chains::own(ctx)?;
+        chain.endorse(offer, device.key(), now)
     }
 
     /// Takes the registrar's enrolment over and makes the device known to its server. If that
@@ -185,7 +182,7 @@ pub(super) fn device(store: &dyn Store) -> Result<Device> {
 }
 
 /// The device that a store holds, with its key.
-fn stored(store: &dyn Store) -> Result<NewDevice> {
+pub(super) fn stored(store: &dyn Store) -> Result<NewDevice> {
     let row = store.get(&keys::account())?.ok_or(Error::new(Code::NotReady, "no device"))?;
     let row: AccountRow = rows::parse(&row, "account")?;
     let seed: [u8; 32] = row.seed.as_slice().try_into().map_err(|_| corrupt("account"))?;

@@ -6,8 +6,8 @@ use crate::{
     code::Code,
     content::Content,
     error::Error,
-    identity::{AgencyChange, KeyPurpose},
-    ids::{AgencyId, Device, KeyId, MessageId, RequestId, RoomId, UserId},
+    identity::{AgencyChange, ChainFork, Endorsement, KeyPurpose},
+    ids::{AgencyId, Device, Hash, KeyId, MessageId, RequestId, RoomId, UserId},
     room::{Changed, DeviceChange, RoomKind},
     time::Timestamp,
 };
@@ -179,10 +179,12 @@ pub enum Event {
         /// Its agency.
         agency: AgencyId,
         /// The version of the agency's revocation list, or of the trust list, that says so;
-        /// 0 where its certificate has come to an end by itself, or the room bans its user.
+        /// 0 where its certificate has come to an end by itself, or the room bans its user, or the
+        /// user's chain says so.
         list: u64,
         /// Why: [`Code::Revoked`], [`Code::Expired`], [`Code::SuspendedAgency`],
-        /// [`Code::UnknownAgency`] or [`Code::Banned`].
+        /// [`Code::UnknownAgency`] or [`Code::Banned`]; of the own user's devices also
+        /// [`Code::RemovedDevice`].
         code: Code,
     },
     /// Something about a room has changed, other than who takes part.
@@ -348,8 +350,29 @@ pub enum Event {
     IdentityChanged {
         /// Who.
         user: UserId,
+        /// The identity of before.
+        before: Hash,
+        /// The identity from now on.
+        now: Hash,
         /// Whether the number of before had been compared. It counts no longer.
         verified: bool,
+    },
+    /// An agency has filled one place in a user's chain twice: it has shown two histories of who
+    /// speaks for the user. What this device has known so far stays. Told once for each user.
+    ChainForked {
+        /// The evidence. Anybody who has the agency's descriptors can verify it.
+        fork: Box<ChainFork>,
+    },
+    /// By what authority devices speak for their users that a commit has brought into a room: a role's
+    /// shift handover shows here, and a device that a recovery key has endorsed. Follows
+    /// [`Event::MembersChanged`].
+    DevicesEndorsed {
+        /// The room.
+        room: RoomId,
+        /// The place of the commit.
+        seq: u64,
+        /// Each device that is new, with its user.
+        devices: Vec<(UserId, Endorsement)>,
     },
     /// This store is older than what the device has already sent: it was restored from a
     /// backup. The engine sends nothing any more; enrol the device anew.

@@ -12,8 +12,8 @@ use crate::{
     code::Code,
     content::Content,
     error::Result,
-    identity::{AgencyChange, KeyPurpose},
-    ids::{AgencyId, Device, DeviceId, KeyId, MessageId, RequestId, RoomId, UserId},
+    identity::{AgencyChange, ChainFork, Endorsement, Endorser, KeyPurpose},
+    ids::{AgencyId, Device, DeviceId, Hash, KeyId, MessageId, RequestId, RoomId, UserId},
     room::{Changed, DeviceChange, kind_number, room_kind},
     store::corrupt,
     time::Timestamp,
@@ -82,8 +82,78 @@ struct EventRow {
     #[prost(bytes = "vec", repeated, tag = "75")]
     rooms: Vec<Vec<u8>>,
     /// Milliseconds; absent: nobody said.
-    #[prost(uint64, optional, tag = "80")]
+    #[prost(uint64, optional, tag = "90")]
     retry_at: Option<u64>,
+    #[prost(bytes = "vec", repeated, tag = "80")]
+    identities: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", tag = "81")]
+    fork: Vec<u8>,
+    #[prost(message, repeated, tag = "82")]
+    endorsed: Vec<EndorsementRow>,
+}
+
+/// By what authority a device speaks for its user.
+#[derive(Clone, PartialEq, Message)]
+struct EndorsementRow {
+    #[prost(message, optional, tag = "1")]
+    device: Option<DeviceRow>,
+    /// Who vouches for it: [`FOUNDER`] and those after it.
+    #[prost(uint32, tag = "2")]
+    by: u32,
+    /// Of the endorsing device, or of the identity of before.
+    #[prost(bytes = "vec", tag = "3")]
+    id: Vec<u8>,
+    #[prost(string, tag = "4")]
+    owner: String,
+    #[prost(uint64, tag = "5")]
+    at: u64,
+    #[prost(uint64, optional, tag = "6")]
+    until: Option<u64>,
+    #[prost(uint64, optional, tag = "7")]
+    removed_at: Option<u64>,
+}
+
+const FOUNDER: u32 = 1;
+const RESET: u32 = 2;
+const DEVICE: u32 = 3;
+const RECOVERY: u32 = 4;
+
+impl EndorsementRow {
+    fn of((user, endorsement): &(UserId, Endorsement)) -> Self {
+        let mut row = EndorsementRow {
+            device: Some((&Device { user: user.clone(), id: endorsement.device }).into()),
+            at: endorsement.at.as_millis(),
+            until: endorsement.until.map(Timestamp::as_millis),
+            removed_at: endorsement.removed_at.map(Timestamp::as_millis),
+            ..Default::default()
+        };
+        match &endorsement.by {
+            Endorser::Founder => row.by = FOUNDER,
+            Endorser::Reset { replaced } => (row.by, row.id) = (RESET, replaced.as_bytes().to_vec()),
+            Endorser::Device(id) => (row.by, row.id) = (DEVICE, id.as_bytes().to_vec()),
+            Endorser::Recovery { owner } => (row.by, row.owner) = (RECOVERY, owner.clone()),
+        }
+        row
+    }
+
+    fn read(&self) -> Result<(UserId, Endorsement)> {
+        let device: Device = self.device.as_ref().ok_or(corrupt("event")).and_then(Device::try_from)?;
+        let by = match self.by {
+            FOUNDER => Endorser::Founder,
+            RESET => Endorser::Reset { replaced: Hash::from_slice(&self.id)? },
+            DEVICE => Endorser::Device(DeviceId::from_slice(&self.id)?),
+            RECOVERY => Endorser::Recovery { owner: self.owner.clone() },
+            _ => return Err(corrupt("event endorser")),
+        };
+        let endorsement = Endorsement {
+            device: device.id,
+            by,
+            at: Timestamp::from_millis(self.at),
+            until: self.until.map(Timestamp::from_millis),
+            removed_at: self.removed_at.map(Timestamp::from_millis),
+        };
+        Ok((device.user, endorsement))
+    }
 }
 
 /// An agency's key.
@@ -245,8 +315,14 @@ fn fill(row: &mut EventRow, event: &Event) {
             row.added = devices_added.iter().map(Into::into).collect();
             row.removed = devices_removed.iter().map(Into::into).collect();
         }
-        Event::IdentityChanged { user: who, verified } => {
+        Event::IdentityChanged { user: who, before, now, verified } => {
             (row.kind, row.users, row.verified) = (70, vec![user(JOINED)(who)], *verified);
+            row.identities = [before, now].map(|identity| identity.as_bytes().to_vec()).into();
+        }
+        Event::ChainForked { fork } => (row.kind, row.fork) = (80, fork.to_bytes()),
+        Event::DevicesEndorsed { room, seq, devices } => {
+            (row.kind, row.room, row.seq) = (81, room.as_bytes().to_vec(), *seq);
+            row.endorsed = devices.iter().map(EndorsementRow::of).collect();
         }
         Event::RoomEnded { room, at } => {
             (row.kind, row.room, row.at) = (60, room.as_bytes().to_vec(), at.as_millis());
@@ -458,7 +534,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
         },
         70 => Event::IdentityChanged {
             user: said(JOINED)?.pop().ok_or(corrupt("event user"))?,
+            before: Hash::from_slice(row.identities.first().ok_or(corrupt("event identity"))?)?,
+            now: Hash::from_slice(row.identities.get(1).ok_or(corrupt("event identity"))?)?,
             verified: row.verified,
+        },
+        80 => Event::ChainForked { fork: Box::new(ChainFork::from_bytes(&row.fork)?) },
+        81 => Event::DevicesEndorsed {
+            room: room()?,
+            seq,
+            devices: row.endorsed.iter().map(EndorsementRow::read).collect::<Result<_>>()?,
         },
         30 => Event::Invited {
             invitation: seq,

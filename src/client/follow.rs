@@ -65,8 +65,8 @@ impl<'v, 'a, F: Fn() -> Result<View<'v, 'a>>> Lazy<'v, 'a, F> {
 }
 
 impl<'v, 'a, F: Fn() -> Result<View<'v, 'a>>> Witness for Lazy<'v, 'a, F> {
-    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
-        self.view()?.device(certificate)
+    fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice> {
+        self.view()?.device_from(certificate, shown)
     }
 
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
@@ -419,6 +419,7 @@ impl<'a> Call<'a, '_> {
                 devices_removed: change.removed.iter().map(|gone| gone.device.clone()).collect(),
                 reasons: change.added.iter().chain(&change.removed).cloned().collect(),
             })?;
+            self.tell_endorsed(room, seq, change.added.iter().map(|came| &came.device))?;
         }
         if change.governed {
             let private = session.private();

@@ -29,6 +29,7 @@
 mod asked;
 mod call;
 mod carry;
+mod chains;
 mod change;
 mod claims;
 mod change_row;

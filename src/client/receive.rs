@@ -86,6 +86,7 @@ impl Call<'_, '_> {
         for list in &delivery.revocations {
             self.take_revocations(list)?;
         }
+        self.take_own_chain(&delivery.chain)?;
         let done = self.inbox_done()?;
         // One further ahead than an inbox holds would have the next ones passed over.
         let ahead = |number: u64| number.checked_sub(done).and_then(|ahead| usize::try_from(ahead).ok());
@@ -144,10 +145,11 @@ impl Call<'_, '_> {
             Evidence::ChainLink(bytes) => Some(bytes),
             Evidence::Descriptor(_) => None,
         });
-        let before = self.may_change(links)?;
-        let accepted = self.directory.accept_evidence(&mut self.draft, evidence);
-        self.believed(&own, accepted.map(|_| ()))?;
-        self.tell_changed(before)
+        let links: Vec<_> = links.cloned().collect();
+        match self.directory.accept_chain(&mut self.draft, &links) {
+            Ok(taken) => self.took_links(taken),
+            Err(error) => self.believed(&own, Err(error)),
+        }
     }
 
     /// A hub's word that it did not take a submission; without its signature it is nothing.

@@ -6,11 +6,10 @@ use super::{Client, Event, Receipt, call::Call, enrol, keys};
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
-    identity::{ChainLink, Directory, SafetyNumber},
+    identity::{Directory, SafetyNumber},
     ids::{Hash, UserId},
     limits,
     store::{Row, Store, corrupt},
-    wire::decode_body,
 };
 
 impl Client {
@@ -73,39 +72,13 @@ impl Call<'_, '_> {
         Ok(Receipt::default())
     }
 
-    /// Users whom these links, if they are good, give another identity than is known.
-    pub(super) fn may_change<'l>(
-        &self,
-        links: impl IntoIterator<Item = &'l Bytes>,
-    ) -> Result<Vec<(UserId, Hash)>> {
-        let mut users = Vec::new();
-        for link in links.into_iter().filter_map(|bytes| decode_body::<ChainLink>(bytes).ok()) {
-            let (entry, identity) = (link.entry(), link.statement().identity());
-            if entry.n != 0 {
-                continue;
-            }
-            if let Some(known) = self.directory.identity(&self.draft, &entry.user)?
-                && known != identity
-            {
-                users.push((entry.user.clone(), known));
-            }
+    /// A user has another identity from now on: ends what was verified, and tells (SPEC V-283).
+    pub(super) fn identity_changed(&mut self, user: UserId, before: Hash, now: Hash) -> Result<()> {
+        let verified = self.draft.get(&keys::verified(&user))?.is_some();
+        self.draft.delete(keys::verified(&user));
+        if user == self.account.device.user {
+            self.draft.delete_prefix(keys::all_verified());
         }
-        Ok(users)
-    }
-
-    /// Tells of those whose identity has changed indeed, and ends what was verified (SPEC V-283).
-    pub(super) fn tell_changed(&mut self, before: Vec<(UserId, Hash)>) -> Result<()> {
-        for (user, known) in before {
-            if self.directory.identity(&self.draft, &user)? == Some(known) {
-                continue;
-            }
-            let verified = self.draft.get(&keys::verified(&user))?.is_some();
-            self.draft.delete(keys::verified(&user));
-            if user == self.account.device.user {
-                self.draft.delete_prefix(keys::all_verified());
-            }
-            self.event(&Event::IdentityChanged { user, verified })?;
-        }
-        Ok(())
+        self.event(&Event::IdentityChanged { user, before, now, verified })
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     limits,
     room::log::Chained,
     time::Timestamp,
-    wire::log::RevocationVersion,
+    wire::{device::KnownChain, log::RevocationVersion},
 };
 
 /// What was found out about a room's devices: kept in memory as long as it holds.
@@ -36,6 +36,8 @@ pub(super) struct Standing {
 #[derive(PartialEq, Eq)]
 struct Under {
     epoch: u64,
+    /// How much of the own user's chain.
+    chain: Option<KnownChain>,
     trust_version: u64,
     revocations: Vec<(AgencyId, u64)>,
 }
@@ -54,6 +56,7 @@ impl Call<'_, '_> {
     pub(super) fn due_leaves(&mut self, session: &mut Session<'_>) -> Result<Vec<LeafNodeIndex>> {
         let under = Under {
             epoch: session.member.epoch(),
+            chain: self.known_chain()?,
             trust_version: self.directory.trust_version(&self.draft)?,
             revocations: self.directory.revocation_versions(&self.draft)?,
         };
@@ -76,6 +79,7 @@ impl Call<'_, '_> {
         let mut due = Vec::new();
         let mut until = Timestamp::from_millis(u64::MAX);
         let view = self.directory.newest_at(&self.draft, session.latest(self.now())?)?;
+        let own = self.account.device.user.clone();
         for (leaf, claims) in &session.standing.leaves {
             if claims.device == self.account.device {
                 continue;
@@ -84,7 +88,13 @@ impl Call<'_, '_> {
                 due.push((*leaf, Code::Banned));
                 continue;
             }
-            match why_not(self.directory.check_current(&view, claims))? {
+            let stands = self.directory.check_current(&view, claims);
+            // V-313: who is the user's no more is removed by the user's others, without any right.
+            let stands = stands.and_then(|()| match own == claims.device.user {
+                true => self.directory.check_not_removed(&self.draft, &claims.device),
+                false => Ok(()),
+            });
+            match why_not(stands)? {
                 Some(code) => due.push((*leaf, code)),
                 None => until = until.min(claims.not_after),
             }
@@ -110,7 +120,7 @@ impl Call<'_, '_> {
                         let all = u64::MAX;
                         self.directory.revoked_since(&self.draft, &device, claims.serial, all)?.unwrap_or(0)
                     }
-                    Code::Expired | Code::Banned => 0,
+                    Code::Expired | Code::Banned | Code::RemovedDevice => 0,
                     _ => self.directory.trust_version(&self.draft)?,
                 };
                 self.event(&Event::DeviceDue { room: session.id, device, agency, list, code: *code })?;

@@ -201,6 +201,7 @@ impl Call<'_, '_> {
             descriptors,
             counter,
             revocations: self.known_lists()?,
+            chain: self.known_chain()?,
         };
         let request_id = self.random_id();
         let missed = !last.answered && last.due > 0 && self.passed(last.due);

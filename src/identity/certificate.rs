@@ -1,5 +1,7 @@
 //! Device certificates: the content of a device's MLS credential.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{
@@ -28,7 +30,7 @@ pub(crate) struct DeviceCertificate {
     /// The device's Ed25519 public key.
     pub(crate) key: [u8; 32],
     pub(crate) identity: Hash,
-    /// The chain entry that endorses the device.
+    /// The last entry of the user's chain when it was made.
     pub(crate) chain_n: u32,
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
@@ -95,6 +97,16 @@ impl CertifiedDevice {
     }
 }
 
+/// How much of a user's chain a device is held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Upto {
+    /// The entries up to the one that the certificate names, or up to this one if it comes later:
+    /// what everybody has who has judged the devices of the user that are in a room (SPEC V-268).
+    Entry(u32),
+    /// All that are known: for whoever sends, invites or answers, and nobody else.
+    All,
+}
+
 /// A device whose certificate was verified at a stamp. Only this module makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedDevice {
@@ -102,31 +114,44 @@ pub struct VerifiedDevice {
     key: VerifyKey,
 }
 
+impl Upto {
+    fn last(self, chain: &UserChain, named: u32) -> u32 {
+        match self {
+            Upto::Entry(n) => named.max(n),
+            Upto::All => chain.last().max(named),
+        }
+    }
+}
+
 impl VerifiedDevice {
     /// Checks a certificate at a time.
     ///
     /// `revoked` says whether a revocation list names it; `agency_key` finds a certificate key
-    /// of the agency, on the same list and at the same time; `chain` finds the user's chain.
+    /// of the agency, on the same list and at the same time; `chain` finds the user's chain under
+    /// an identity, of which it is held against what `upto` says.
     /// What its own words decide comes first: it is final, whatever else may be missing.
     ///
     /// # Errors
-    /// SPEC V-261 to V-267, V-297, each with its code.
+    /// SPEC V-261 to V-269, V-297, each with its code.
     pub(super) fn verify(
         certificate: Signed<DeviceCertificate>,
         at: Timestamp,
         list: &TrustList,
         revoked: impl FnOnce(&DeviceCertificate) -> Result<()>,
         agency_key: impl FnOnce(&AgencyId, &KeyId) -> Result<VerifyKey>,
-        chain: impl FnOnce(&UserId) -> Result<UserChain>,
+        chain: impl FnOnce(&UserId, &Hash) -> Result<Arc<UserChain>>,
+        upto: Upto,
     ) -> Result<Self> {
         let CertifiedDevice { claims, key } =
             CertifiedDevice::verify(certificate, at, list, revoked, agency_key)?;
-        let chain = chain(&claims.device.user)?;
+        let chain = chain(&claims.device.user, &claims.identity)?;
         let same = (claims.identity, claims.kind) == (*chain.identity(), chain.kind());
         ensure(same, Code::CertificateMismatch, "certificate and chain")?;
-        ensure((claims.chain_n as usize) < chain.len(), Code::MissingEvidence, "newer chain link")?;
         let named = DeviceKey { id: claims.device.id, key: claims.key };
-        ensure(chain.device(claims.chain_n) == Some(&named), Code::UnendorsedDevice, "device")?;
+        let until = chain.speaks(&named, claims.chain_n)?;
+        chain.speaks(&named, upto.last(&chain, claims.chain_n))?;
+        let within = until.is_none_or(|until| claims.not_after <= until);
+        ensure(within, Code::BeyondDelegation, "certificate outlasts the delegation")?;
         Ok(VerifiedDevice { claims, key })
     }
 
@@ -166,7 +191,7 @@ impl VerifiedDevice {
         self.claims.serial
     }
 
-    /// The chain entry that endorses the device.
+    /// The last entry of the user's chain when the certificate was made.
     #[must_use]
     pub fn chain_n(&self) -> u32 {
         self.claims.chain_n
@@ -278,8 +303,9 @@ mod tests {
                 let known = *home == agency("a.example") && *id == certificate_key.id();
                 if known { Ok(certificate_key.clone()) } else { fault(Code::MissingEvidence, "agency key") }
             };
-            let (certificate, chain) = (Signed::decode(certificate)?, |_: &_| Ok(self.chain.clone()));
-            VerifiedDevice::verify(certificate, at, &list, |_| Ok(()), agency_key, chain)
+            let certificate = Signed::decode(certificate)?;
+            let chain = |_: &_, _: &_| Ok(Arc::new(self.chain.clone()));
+            VerifiedDevice::verify(certificate, at, &list, |_| Ok(()), agency_key, chain, Upto::Entry(0))
         }
     }
 
@@ -384,12 +410,12 @@ mod tests {
     #[test]
     fn unendorsed_device() {
         let anna = Anna::new();
-        // A device that the agency made up; one with a key of its own; one at another's place.
+        // A device that the agency made up; one with a key of its own.
         let ghost = DeviceId::random(&mut rng(9));
         refused(anna.verify(&anna.changed(|c| c.device.id = ghost)), Code::UnendorsedDevice);
         let other_key = *key(9).verify_key().as_bytes();
         refused(anna.verify(&anna.changed(|c| c.key = other_key)), Code::UnendorsedDevice);
-        refused(anna.verify(&anna.changed(|c| c.chain_n = 1)), Code::UnendorsedDevice);
+        assert!(anna.verify(&anna.changed(|c| c.chain_n = 1)).is_ok(), "also past its own entry");
         refused(anna.verify(&anna.changed(|c| c.chain_n = 2)), Code::MissingEvidence);
     }
 

@@ -96,6 +96,19 @@
 //! let (device, chain) = enrolled.enrolment.verify(&federation, now)?;
 //! assert_eq!((device.device(), device.chain_n()), (tablet.device(), 1));
 //! assert_eq!((device.identity(), chain.len()), (chain.identity(), 2));
+//!
+//! // The tablet is stolen. The phone removes it; the agency countersigns, and revokes its certificates.
+//! let request = chain.remove(&tablet.device().id, phone.key(), now)?;
+//! let changed = registrar.change(ctx!(), &request)?.commit(&mut store)?.value;
+//! assert_eq!(changed.revoked, Some((chain.user().clone(), Some(tablet.device().id), 2)));
+//!
+//! // The phone falls into a river. With the paper, Anna is herself on a new one.
+//! let record = registrar.record(ctx!(), chain.user())?;
+//! let chain = record.verify(&federation, chain.user(), now)?;
+//! let spare = NewDevice::generate(chain.user().clone(), &mut rng);
+//! let request = chain.endorse(&spare.offer(now), &paper, now)?;
+//! let enrolled = registrar.enrol(ctx!(), &request, 365 * day)?.commit(&mut store)?.value;
+//! assert_eq!((enrolled.device.identity(), enrolled.device.chain_n()), (chain.identity(), 3));
 //! # Ok(())
 //! # }
 //! ```
@@ -121,11 +134,13 @@ mod trust_list;
 pub use certificate::VerifiedDevice;
 pub(crate) use certificate::{DeviceCertificate, read_certificate};
 pub(crate) use chain::ChainLink;
-pub use chain::{RecoveryKey, UserChain, UserKind};
+pub use chain::{ChainFork, Endorsement, Endorser, RecoveryKey, UserChain, UserKind};
 pub use descriptor::{AgencyDescriptor, Descriptor};
-pub(crate) use directory::{Directory, View};
+pub(crate) use directory::{Directory, NewLinks, View};
 pub(crate) use enrolment::DeviceOffer;
-pub use enrolment::{Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar};
+pub use enrolment::{
+    ChainChange, Changed, Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar, Reset, UserRecord,
+};
 pub use federation::{Federation, RootKey};
 pub use linking::{Asking, Candidate, LinkCode, LinkDigits, Newcomer, Sponsor};
 pub(crate) use linking::{HandedHistory, Handover, LinkReply, LinkRequest};

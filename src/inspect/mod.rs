@@ -126,6 +126,12 @@ documents! {
     LinkReply: enclosed::<identity::LinkReply>;
     /// What is in the answer, decrypted.
     LinkWelcome: bare::<identity::Handover>;
+    /// What is asked of a registrar that makes no device.
+    ChainChange: enclosed::<identity::ChainChange>;
+    /// What an agency knows of one of its users.
+    UserRecord: enclosed::<identity::UserRecord>;
+    /// Two links for one place.
+    ChainFork: enclosed::<identity::ChainFork>;
 }
 
 /// A document in an `Envelope`.

@@ -19,11 +19,12 @@ use crate::{
         Attachment, Content, Delete, Edit, Frame, Location, Reaction, ReceiptKind, Receipts, Seen, Text,
     },
     identity::{
-        HandedHistory, Handover, NewDevice, Newcomer, RecoveryKey, Sponsor, UserKind,
-        fixture::{TestDevice, TestFederation, key, now, rng},
+        Directory, HandedHistory, Handover, NewDevice, Newcomer, RecoveryKey, Sponsor, UserKind,
+        fixture::{TestDevice, TestFederation, apply, key, now, rng},
     },
     ids::{AgencyId, BlobId, Hash, MessageId, RequestId, RoomId, UserId},
     room::{JoinRule, Listing, Policy, PrivateState, RoomKind, RoomState},
+    store::Ctx,
     wire::{
         Wire,
         device::{ReplyBody, ServerReply},
@@ -90,6 +91,22 @@ fn content() -> [Content; 7] {
     ]
 }
 
+/// A removal, the agency's word about the user, and two links for one place.
+fn changes() -> (Bytes, Bytes, Bytes) {
+    let [mut federation, mut other] = [TestFederation::new(), TestFederation::new()];
+    let anna = federation.person("anna@a.example", 1);
+    let chain = federation.chain(&anna);
+    let removal = chain.remove(&anna.new.device().id, anna.new.key(), now()).unwrap();
+    let a = &federation.agencies[0];
+    let ctx = Ctx { now: now(), store: &a.store, rng: &mut rng(1) };
+    let record = a.registrar.record(ctx, &anna.new.device().user).unwrap();
+    let rival = other.person("anna@a.example", 9);
+    let taken =
+        apply(&mut federation.agencies[0].store, |draft| Directory.accept_chain(draft, rival.chain()));
+    let fork = taken.unwrap().forks.remove(0);
+    (removal.into(), record.to_bytes().into(), fork.to_bytes().into())
+}
+
 /// A request, its reply, and what is in that.
 fn link_messages() -> (Bytes, Bytes, Bytes) {
     let (anna, new) = (person(), NewDevice::generate(UserId::parse("anna@a.example").unwrap(), &mut rng(8)));
@@ -154,6 +171,9 @@ fn documents(document: Document) -> Vec<Bytes> {
         Document::LinkRequest => vec![link_messages().0],
         Document::LinkReply => vec![link_messages().1],
         Document::LinkWelcome => vec![link_messages().2],
+        Document::ChainChange => vec![changes().0],
+        Document::UserRecord => vec![changes().1],
+        Document::ChainFork => vec![changes().2],
     }
 }
 

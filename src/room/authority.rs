@@ -100,8 +100,10 @@ pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> 
     let mut identities: BTreeMap<&UserId, &Hash> = BTreeMap::new();
     for new in &added {
         let authority = may_add(&actor, &after, new)?;
-        // V-434: a user has one identity in the room, and keeps it as long as they are there.
-        let there = roster.leaves_of(new.user()).next().map(|leaf| &leaf.claims.identity);
+        // V-434: a user has one identity in the room, and keeps it as long as they are there. Who
+        // begins anew comes when the devices of before have gone, with the same commit at the latest.
+        let stays = |leaf: &&Leaf| devices.contains(&leaf.claims.device);
+        let there = roster.leaves_of(new.user()).find(stays).map(|leaf| &leaf.claims.identity);
         let identity = identities.entry(new.user()).or_insert(there.unwrap_or(new.identity()));
         ensure(*identity == new.identity(), Code::NotPermitted, "another identity")?;
         // V-435: a device has one leaf.

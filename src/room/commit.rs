@@ -16,6 +16,7 @@ use super::{
 use crate::{
     code::Code,
     error::{Error, Result, ensure, fault},
+    identity::{VerifiedDevice, read_certificate},
     ids::Device,
     time::Timestamp,
 };
@@ -46,7 +47,7 @@ pub(super) fn judge(
     }
     if let Some(leaf) = staged.update_path_leaf_node() {
         // V-430: a path may renew the certificate, never change who the leaf is.
-        let device = key_package::check_leaf(leaf, &mut |c| witness.verify(c))?;
+        let device = key_package::check_leaf(leaf, &mut |c| verify(c, roster, witness))?;
         let same =
             *device.device() == committer.claims.device && *device.identity() == committer.claims.identity;
         ensure(same, Code::BadCommit, "path leaf is somebody else")?;
@@ -56,6 +57,13 @@ pub(super) fn judge(
     let unchanged = proposed.state.is_some() || after == *before;
     ensure(unchanged, Code::BadRoomState, "state changed without a proposal")?;
     authority::judge(before, roster, proposed)
+}
+
+/// V-268: a device that enters or changes is held against as much of its user's chain as those show
+/// who are there: whoever has judged them has it.
+fn verify(certificate: &Bytes, roster: &Roster, witness: &mut dyn Witness) -> Result<VerifiedDevice> {
+    let claims = read_certificate(certificate)?;
+    witness.verify(certificate, roster.chain_n(&claims.device.user, &claims.identity))
 }
 
 /// Reads one proposal of a commit.
@@ -68,7 +76,7 @@ fn read(
     let inline = queued.proposal_or_ref_type() == ProposalOrRefType::Proposal;
     match (queued.proposal(), inline) {
         (Proposal::Add(add), true) => {
-            let verify = &mut |certificate: &Bytes| witness.verify(certificate);
+            let verify = &mut |certificate: &Bytes| verify(certificate, roster, witness);
             proposed.added.push(key_package::check_parsed(add.key_package(), proposed.at, verify)?);
         }
         (Proposal::Remove(remove), true) => {

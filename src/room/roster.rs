@@ -9,7 +9,7 @@ use super::suite;
 use crate::{
     error::Result,
     identity::{self, DeviceCertificate, UserKind},
-    ids::{Device, UserId},
+    ids::{Device, Hash, UserId},
 };
 
 /// A leaf and whose it is.
@@ -74,6 +74,24 @@ impl Roster {
     /// A user takes part if and only if one of their devices has a leaf.
     pub(crate) fn has_user(&self, user: &UserId) -> bool {
         self.leaves_of(user).next().is_some()
+    }
+
+    /// How far the user's chain under an identity is shown by those who are there: whoever judged
+    /// them has it up to this entry (SPEC V-268).
+    pub(crate) fn chain_n(&self, user: &UserId, identity: &Hash) -> u32 {
+        let shown = self.leaves_of(user).filter(|leaf| leaf.claims.identity == *identity);
+        shown.map(|leaf| leaf.claims.chain_n).max().unwrap_or(0)
+    }
+
+    /// How many links of that chain everybody has who is there; 0 if nobody shows it.
+    pub(crate) fn chain_links(&self, user: &UserId, identity: &Hash) -> u32 {
+        let shows = self.leaves_of(user).any(|leaf| leaf.claims.identity == *identity);
+        if shows { self.chain_n(user, identity).saturating_add(1) } else { 0 }
+    }
+
+    /// Each user with each identity, once.
+    pub(crate) fn identities(&self) -> BTreeSet<(&UserId, &Hash)> {
+        self.leaves.iter().map(|leaf| (&leaf.claims.device.user, &leaf.claims.identity)).collect()
     }
 
     pub(crate) fn leaves_of<'a>(&'a self, user: &'a UserId) -> impl Iterator<Item = &'a Leaf> {

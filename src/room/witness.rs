@@ -10,16 +10,17 @@ use crate::{
 /// Answers what a commit asks about certificates: alike at the hub and at every member, for
 /// both answer by the entry's stamp.
 pub(crate) trait Witness {
-    /// Verifies the certificate of a leaf that enters or changes (V-422).
-    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice>;
+    /// Verifies the certificate of a leaf that enters or changes (V-422), against its user's chain up
+    /// to entry `shown` at least (V-268).
+    fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice>;
 
     /// Whether the certificate of a leaf that is there still stands (V-448).
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()>;
 }
 
 impl Witness for View<'_, '_> {
-    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
-        self.device(certificate)
+    fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice> {
+        self.device_from(certificate, shown)
     }
 
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use prost::Message;
 
 use super::{Output, hub::CachedRoom, rows, setup};
@@ -13,10 +14,11 @@ use crate::{
     code::Kind,
     crypto::{SigningKey, VerifyKey},
     error::{Error, Result},
-    identity::Directory,
+    identity::{ChainFork, Directory, NewLinks},
     ids::{AgencyId, IncarnationId, RoomId},
     store::{Ctx, Draft, Key, Transition, Value, corrupt},
     time::Timestamp,
+    wire::log::Evidence,
 };
 
 /// What the engine keeps between calls. All of it could be read again.
@@ -51,6 +53,8 @@ pub(super) struct Call<'a, 'c> {
     pub(super) keep: Option<ChunkRef>,
     /// The chunk that goes beside the reply.
     pub(super) beside: Option<ChunkRef>,
+    /// Evidence against agencies: it is kept even if what it came with is refused.
+    forks: Vec<ChainFork>,
     outputs: BTreeSet<Output>,
     wake: Option<Timestamp>,
 }
@@ -69,6 +73,7 @@ impl<'a, 'c> Call<'a, 'c> {
             chunk: None,
             keep: None,
             beside: None,
+            forks: Vec::new(),
             outputs: BTreeSet::new(),
             wake: None,
         })
@@ -79,9 +84,30 @@ impl<'a, 'c> Call<'a, 'c> {
         Ok(Call { chunk: Some(chunk), ..Self::begin(ctx, cache)? })
     }
 
-    pub(super) fn finish<T>(self, value: T) -> Result<Transition<T, Output>> {
+    pub(super) fn finish<T>(mut self, value: T) -> Result<Transition<T, Output>> {
+        for fork in core::mem::take(&mut self.forks) {
+            self.directory.keep_fork(&mut self.draft, &fork)?;
+        }
         let transition = self.draft.finish(value)?;
         Ok(transition.with_outputs(self.outputs.into_iter().collect()).with_wake(self.wake))
+    }
+
+    /// What links have brought; good ones in the place of known ones are evidence, and refused.
+    pub(super) fn took_links(&mut self, taken: &NewLinks) -> Result<()> {
+        self.forks.extend_from_slice(&taken.forks);
+        taken.without_fork()
+    }
+
+    /// Takes links of user chains.
+    pub(super) fn take_chain(&mut self, links: &[Bytes]) -> Result<()> {
+        let taken = self.directory.accept_chain(&mut self.draft, links)?;
+        self.took_links(&taken)
+    }
+
+    /// Takes documents that bear a submission out.
+    pub(super) fn take_evidence(&mut self, evidence: &[Evidence]) -> Result<()> {
+        let taken = self.directory.accept_evidence(&mut self.draft, evidence)?;
+        self.took_links(&taken)
     }
 
     /// Runs a part of the call that may be refused: then nothing of it remains. What is not

@@ -82,8 +82,9 @@ impl Call<'_, '_> {
         let (listed, revocations) = self.newer_revocations(sync, &inbox, &mut budget)?;
         let mut descriptors = self.newer_descriptors(&sync.descriptors, listed, &rooms, &mut budget)?;
         descriptors.extend(self.former_descriptors(&sync.descriptors, &rooms)?);
+        let chain = self.newer_links(&device.user, sync)?;
         let more = budget.more;
-        Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, revocations, more }))
+        Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, revocations, chain, more }))
     }
 
     /// Entries that a device may read after its cursor, up to one for which there is a head

@@ -81,16 +81,20 @@ impl Call<'_, '_> {
 
     /// A device that is enrolled here and whose certificate is valid, with its key (SPEC V-542).
     fn known_device(&mut self, device: &Device) -> Result<(DeviceRow, VerifyKey)> {
-        let row = self.enrolled(device)?.ok_or(Error::new(Code::UnknownDevice, "request"))?;
+        let Some(row) = self.enrolled(device)? else {
+            self.directory.check_not_removed(&self.draft, device)?;
+            return fault(Code::UnknownDevice, "request");
+        };
         self.check_current(device, &row)?;
         let key = self.stored_key(&row.key)?;
         Ok((row, key))
     }
 
-    /// That a device's certificate is valid, and not revoked by the newest list (SPEC V-542,
-    /// V-566).
+    /// That a device's certificate is valid, not revoked by the newest list, and the device not
+    /// removed from its user's chain (SPEC V-542, V-566, V-307).
     pub(super) fn check_current(&self, device: &Device, row: &DeviceRow) -> Result<()> {
         ensure(self.now() < Timestamp::from_millis(row.not_after), Code::Expired, "device certificate")?;
+        self.directory.check_not_removed(&self.draft, device)?;
         self.directory.check_not_revoked(&self.draft, device, row.serial)
     }
 

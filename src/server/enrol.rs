@@ -21,7 +21,7 @@ impl Call<'_, '_> {
         let DeviceRequest { device, body: RequestBody::Enrol(enrol), .. } = request.claimed().clone() else {
             return Err(Error::new(Code::Bug, "not an enrolment"));
         };
-        self.directory.accept_chain(&mut self.draft, &enrol.chain)?;
+        self.take_chain(&enrol.chain)?;
         let verified = self.directory.verify_device(&self.draft, &enrol.certificate)?;
         ensure(*verified.device() == device, Code::CertificateMismatch, "another device's certificate")?;
         verify(request, verified.key())?;
@@ -38,6 +38,7 @@ impl Call<'_, '_> {
             return Ok(ReplyBody::Done);
         }
         if before.is_none() {
+            self.forget_gone(&device.user)?;
             let others = self.draft.scan(&keys::devices_of(&device.user), None, limits::DEVICES_PER_USER)?;
             ensure(others.len() < limits::DEVICES_PER_USER, Code::Quota, "devices of a user")?;
         }

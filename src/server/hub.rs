@@ -202,13 +202,14 @@ impl Call<'_, '_> {
         row.ok_or(Error::new(Code::NotMember, "submission"))
     }
 
-    /// That the sender's certificate stands at the stamp, as every member will find
-    /// (SPEC V-518).
+    /// That the sender's certificate stands at the stamp, as every member will find (SPEC V-518), and
+    /// that the device is still one of its user's (V-307).
     fn check_sender(&self, room: &RoomId, sender: &Device, stamp: &Stamp) -> Result<()> {
         let member = self.member(room, sender)?;
         self.active_at(sender.user.agency(), stamp.at)?;
         let valid = stamp.at < Timestamp::from_millis(member.not_after);
         ensure(valid, Code::Expired, "device certificate")?;
+        self.directory.check_not_removed(&self.draft, sender)?;
         self.directory.check_not_revoked(&self.draft, sender, member.serial)
     }
 

@@ -37,6 +37,7 @@
 mod blobs;
 mod call;
 mod claims;
+mod chains;
 mod deliver;
 mod device;
 mod documents;
@@ -64,11 +65,14 @@ pub use setup::Setup;
 
 use call::{Cache, Call};
 
+use bytes::Bytes;
+
 use crate::{
     attachment::ChunkRef,
     error::Result,
-    ids::{AgencyId, BlobId, Device, RoomId},
-    store::{Ctx, Key, Store, Transition},
+    identity::{ChainFork, Directory},
+    ids::{AgencyId, BlobId, Device, RoomId, UserId},
+    store::{Ctx, Draft, Key, Store, Transition},
 };
 
 /// The engine. It holds nothing but what it can read again from the store.
@@ -194,6 +198,29 @@ impl Server {
     /// Those of the store.
     pub fn papers(&mut self, ctx: Ctx<'_>) -> Result<Papers> {
         Call::begin(ctx, &mut self.cache)?.papers()
+    }
+
+    /// Takes what the registrar has countersigned for one of the agency's users: a device that is
+    /// removed, other recovery keys, a user who begins anew. Devices that are not the user's any more
+    /// are given nothing from then on; the user's others are told.
+    ///
+    /// # Errors
+    /// [`Code::NotForUs`](crate::code::Code::NotForUs) for another agency's user;
+    /// [`Code::Equivocation`](crate::code::Code::Equivocation) for a link in the place of a known one;
+    /// those of the links (SPEC V-241 to V-258).
+    pub fn user_chain(&mut self, ctx: Ctx<'_>, links: &[Bytes]) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.own_chain(links)?;
+        call.finish(())
+    }
+
+    /// Evidence that a user's agency has filled one place of the user's chain twice, if this server
+    /// has been shown such.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn chain_fork(ctx: Ctx<'_>, user: &UserId) -> Result<Option<ChainFork>> {
+        Directory.fork(&Draft::new(ctx), user)
     }
 
     /// Answers a message of a device.

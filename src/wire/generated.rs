@@ -353,7 +353,7 @@ pub struct OperationalKey {
     #[prost(uint64, tag = "4")]
     pub not_after: u64,
 }
-/// One link of a user chain: an entry, signed by a device or recovery key of the user,
+/// One link of a user chain: an entry, signed by a device or recovery key of the user or by the agency,
 /// and countersigned by the agency.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
@@ -370,9 +370,14 @@ pub struct ChainLink {
     /// The id of the certificate key of the user's agency that countersigns: 32 bytes.
     #[prost(bytes = "bytes", tag = "4")]
     pub agency_key_id: ::prost::bytes::Bytes,
-    /// Ed25519 by that key over version, entry and `signature`, label "chain countersignature": 64 bytes.
+    /// Ed25519 by that key over version, entry, `signature` and, if it is there, `second_signature`, label
+    /// "chain countersignature": 64 bytes.
     #[prost(bytes = "bytes", tag = "5")]
     pub countersignature: ::prost::bytes::Bytes,
+    /// The other owner's recovery key over version and entry, label "chain entry": 64 bytes. There exactly with a
+    /// `set_recovery` of a role, service or archive.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub second_signature: ::prost::bytes::Bytes,
 }
 /// What a link says.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -394,7 +399,7 @@ pub struct ChainEntry {
     #[prost(bytes = "bytes", tag = "5")]
     pub signer: ::prost::bytes::Bytes,
     /// What it does.
-    #[prost(oneof = "chain_entry::Op", tags = "6, 7")]
+    #[prost(oneof = "chain_entry::Op", tags = "6, 7, 8, 9, 10")]
     pub op: ::core::option::Option<chain_entry::Op>,
 }
 /// Nested message and enum types in `ChainEntry`.
@@ -409,6 +414,15 @@ pub mod chain_entry {
         /// A further device.
         #[prost(message, tag = "7")]
         AddDevice(super::AddDevice),
+        /// A device that is one no more.
+        #[prost(message, tag = "8")]
+        RemoveDevice(super::RemoveDevice),
+        /// A device for the time of a shift.
+        #[prost(message, tag = "9")]
+        Delegate(super::Delegate),
+        /// Other recovery keys.
+        #[prost(message, tag = "10")]
+        SetRecovery(super::SetRecovery),
     }
 }
 /// The beginning of a user.
@@ -425,6 +439,9 @@ pub struct Genesis {
     /// All keys of a chain are distinct.
     #[prost(message, repeated, tag = "3")]
     pub recovery: ::prost::alloc::vec::Vec<RecoveryKey>,
+    /// The identity of before, for a user who begins anew because everything was lost: 32 bytes; absent else.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub replaces: ::prost::bytes::Bytes,
 }
 /// A device and its signature key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -456,6 +473,33 @@ pub struct AddDevice {
     #[prost(message, optional, tag = "1")]
     pub device: ::core::option::Option<DeviceKey>,
 }
+/// Removes a device.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RemoveDevice {
+    /// The device, which is live in the chain before this entry: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub device: ::prost::bytes::Bytes,
+}
+/// Hands a role over: its device speaks for the user until a time.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Delegate {
+    /// The device, a new one.
+    #[prost(message, optional, tag = "1")]
+    pub device: ::core::option::Option<DeviceKey>,
+    /// Until when (exclusive), in milliseconds since the Unix epoch; after the entry's `at`, by 7 days at most.
+    #[prost(uint64, tag = "2")]
+    pub until: u64,
+}
+/// Replaces the recovery keys.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct SetRecovery {
+    /// The recovery keys from now on, as in Genesis. A key is new to the chain, or stays with its owner.
+    #[prost(message, repeated, tag = "1")]
+    pub recovery: ::prost::alloc::vec::Vec<RecoveryKey>,
+}
 /// A device certificate, the content of the MLS credential. SignedEnvelope, label "device certificate",
 /// by a certificate key of `agency`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -479,7 +523,7 @@ pub struct DeviceCertificate {
     /// The user's identity, the hash of chain entry 0: 32 bytes.
     #[prost(bytes = "bytes", tag = "6")]
     pub identity: ::prost::bytes::Bytes,
-    /// The chain entry that endorses the device.
+    /// The last entry of the user's chain when the certificate was made: in the chain up to there the device is live.
     #[prost(uint32, tag = "7")]
     pub chain_n: u32,
     /// From when it is valid, in milliseconds since the Unix epoch.
@@ -564,6 +608,50 @@ pub struct EnrolmentRequest {
     /// with entry 0, which the new device signs itself.
     #[prost(bytes = "bytes", tag = "4")]
     pub offer: ::prost::bytes::Bytes,
+}
+/// What is brought to the registrar that makes no device, in an Envelope: a chain link with `remove_device` or
+/// `set_recovery` that still lacks the agency's countersignature.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ChainChange {
+    /// The schema version of `entry`.
+    #[prost(uint32, tag = "1")]
+    pub entry_version: u32,
+    /// An encoded ChainEntry.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub entry: ::prost::bytes::Bytes,
+    /// By the entry's signer, as in ChainLink: 64 bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub signature: ::prost::bytes::Bytes,
+    /// By the other owner, as in ChainLink: 64 bytes; absent if it is not wanted, or not there yet.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub second_signature: ::prost::bytes::Bytes,
+}
+/// What an agency knows of one of its users, in an Envelope: for a device that recovers the user with a recovery
+/// key, or begins the user anew.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct UserRecord {
+    /// The user's chain from entry 0: encoded ChainLinks. 1 to 1,024.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub chain: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// As in Enrolment.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub descriptor: ::prost::bytes::Bytes,
+    /// As in Enrolment.
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub trust_lists: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// Two links for one place in a user's chain, both countersigned by the agency, in an Envelope: evidence against it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ChainFork {
+    /// An encoded ChainLink, at most 2,048 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub one: ::prost::bytes::Bytes,
+    /// Another one; its entry comes after that of `one` in the order of bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub other: ::prost::bytes::Bytes,
 }
 /// What the registrar gives back, in an Envelope: everything that a device begins with.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1321,7 +1409,8 @@ pub struct Enrol {
     /// A SignedEnvelope of a DeviceCertificate, at most 1,200 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub certificate: ::prost::bytes::Bytes,
-    /// The user's chain from entry 0: encoded ChainLinks. 1 to 1,024.
+    /// The user's chain from entry 0: encoded ChainLinks; before it, entry 0 of those that it replaced, oldest first.
+    /// 1 to 1,032.
     #[prost(bytes = "bytes", repeated, tag = "2")]
     pub chain: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
@@ -1359,6 +1448,20 @@ pub struct Sync {
     /// The revocation lists that the device has or wants, ordered by agency, each once. At most 2,000.
     #[prost(message, repeated, tag = "6")]
     pub revocations: ::prost::alloc::vec::Vec<KnownList>,
+    /// How much the device has of its own user's chain; absent: it wants no news of that.
+    #[prost(message, optional, tag = "7")]
+    pub chain: ::core::option::Option<KnownChain>,
+}
+/// How much somebody has of a user's chain.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct KnownChain {
+    /// The identity: 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub identity: ::prost::bytes::Bytes,
+    /// How many links, from entry 0 on. 1 to 1,024.
+    #[prost(uint32, tag = "2")]
+    pub links: u32,
 }
 /// How far a device has processed a room's log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1592,6 +1695,9 @@ pub struct Delivery {
     /// Newer revocation lists: each a SignedEnvelope of a RevocationList. At most 2,000.
     #[prost(bytes = "bytes", repeated, tag = "6")]
     pub revocations: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// What is new of the own user's chain, where the device has said what it has: encoded ChainLinks. At most 1,032.
+    #[prost(bytes = "bytes", repeated, tag = "7")]
+    pub chain: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// New entries of one room, without gaps from the device's cursor.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1682,7 +1788,7 @@ pub struct ClaimedUser {
     /// Why there is nothing: a number of the registry of error codes, at most 65,535; 0 if there is.
     #[prost(uint32, tag = "2")]
     pub code: u32,
-    /// The user's chain from entry 0: encoded ChainLinks. 1 to 1,024; none if `code` is not 0.
+    /// The user's chain as in Enrol: encoded ChainLinks. 1 to 1,032; none if `code` is not 0.
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub chain: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     /// MLSMessage(KeyPackage), one per device. 1 to 32; none if `code` is not 0.
@@ -2295,6 +2401,7 @@ impl super::shape::Shaped for ChainLink {
         super::shape::Field::new(3, "signature", super::shape::Kind::Bytes),
         super::shape::Field::new(4, "agency_key_id", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "countersignature", super::shape::Kind::Bytes),
+        super::shape::Field::new(6, "second_signature", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for ChainEntry {
@@ -2306,6 +2413,9 @@ impl super::shape::Shaped for ChainEntry {
         super::shape::Field::new(5, "signer", super::shape::Kind::Bytes),
         super::shape::Field::new(6, "genesis", super::shape::Kind::Message(&Genesis::SHAPE)),
         super::shape::Field::new(7, "add_device", super::shape::Kind::Message(&AddDevice::SHAPE)),
+        super::shape::Field::new(8, "remove_device", super::shape::Kind::Message(&RemoveDevice::SHAPE)),
+        super::shape::Field::new(9, "delegate", super::shape::Kind::Message(&Delegate::SHAPE)),
+        super::shape::Field::new(10, "set_recovery", super::shape::Kind::Message(&SetRecovery::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Genesis {
@@ -2313,6 +2423,7 @@ impl super::shape::Shaped for Genesis {
         super::shape::Field::new(1, "kind", super::shape::Kind::Number),
         super::shape::Field::new(2, "device", super::shape::Kind::Message(&DeviceKey::SHAPE)),
         super::shape::Field::new(3, "recovery", super::shape::Kind::Message(&RecoveryKey::SHAPE)),
+        super::shape::Field::new(4, "replaces", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for DeviceKey {
@@ -2330,6 +2441,22 @@ impl super::shape::Shaped for RecoveryKey {
 impl super::shape::Shaped for AddDevice {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("AddDevice", &[
         super::shape::Field::new(1, "device", super::shape::Kind::Message(&DeviceKey::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for RemoveDevice {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RemoveDevice", &[
+        super::shape::Field::new(1, "device", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for Delegate {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Delegate", &[
+        super::shape::Field::new(1, "device", super::shape::Kind::Message(&DeviceKey::SHAPE)),
+        super::shape::Field::new(2, "until", super::shape::Kind::Number),
+    ]);
+}
+impl super::shape::Shaped for SetRecovery {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("SetRecovery", &[
+        super::shape::Field::new(1, "recovery", super::shape::Kind::Message(&RecoveryKey::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for DeviceCertificate {
@@ -2376,6 +2503,27 @@ impl super::shape::Shaped for EnrolmentRequest {
         super::shape::Field::new(2, "entry", super::shape::Kind::Bytes),
         super::shape::Field::new(3, "signature", super::shape::Kind::Bytes),
         super::shape::Field::new(4, "offer", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for ChainChange {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ChainChange", &[
+        super::shape::Field::new(1, "entry_version", super::shape::Kind::Number),
+        super::shape::Field::new(2, "entry", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "signature", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "second_signature", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for UserRecord {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("UserRecord", &[
+        super::shape::Field::new(1, "chain", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "descriptor", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "trust_lists", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for ChainFork {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ChainFork", &[
+        super::shape::Field::new(1, "one", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "other", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Enrolment {
@@ -2595,6 +2743,13 @@ impl super::shape::Shaped for Sync {
         super::shape::Field::new(4, "descriptors", super::shape::Kind::Message(&KnownDescriptor::SHAPE)),
         super::shape::Field::new(5, "counter", super::shape::Kind::Number),
         super::shape::Field::new(6, "revocations", super::shape::Kind::Message(&KnownList::SHAPE)),
+        super::shape::Field::new(7, "chain", super::shape::Kind::Message(&KnownChain::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for KnownChain {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("KnownChain", &[
+        super::shape::Field::new(1, "identity", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "links", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Cursor {
@@ -2705,6 +2860,7 @@ impl super::shape::Shaped for Delivery {
         super::shape::Field::new(4, "descriptors", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "more", super::shape::Kind::Number),
         super::shape::Field::new(6, "revocations", super::shape::Kind::Bytes),
+        super::shape::Field::new(7, "chain", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for RoomDelivery {

@@ -10,6 +10,7 @@ mod support;
 mod world;
 
 mod authority;
+mod chains;
 mod content;
 mod engine;
 mod ghosts;

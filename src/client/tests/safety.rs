@@ -12,6 +12,9 @@ use crate::{
     ids::{Hash, UserId},
 };
 
+/// Of before, and from now on.
+const IDENTITIES: [Hash; 2] = [Hash::from_bytes([9; 32]), Hash::from_bytes([8; 32])];
+
 impl Phone {
     /// A phone of `police.nord.example` that knows itself under the name of the fixture's Anna.
     fn acquainted(federation: &mut TestFederation) -> Self {
@@ -41,8 +44,8 @@ impl Phone {
 
     /// As if these users had been known under another identity.
     fn learns_of_another_identity(&mut self, of: &UserId) {
-        let before = vec![(of.clone(), Hash::from_bytes([9; 32]))];
-        self.call(|call| call.tell_changed(before));
+        let [before, now] = IDENTITIES;
+        self.call(|call| call.identity_changed(of.clone(), before, now));
     }
 
     fn identities_told(&self) -> Vec<Event> {
@@ -65,7 +68,9 @@ fn a_mark_ends_with_the_identity_and_the_user_is_told() {
     assert!(phone.rows(&keys::all_verified()).is_empty());
     // Nobody is verified any more, but the change is told all the same.
     phone.learns_of_another_identity(&ben);
-    let told = [true, false].map(|verified| Event::IdentityChanged { user: ben.clone(), verified });
+    let [before, now] = IDENTITIES;
+    let told =
+        [true, false].map(|verified| Event::IdentityChanged { user: ben.clone(), before, now, verified });
     assert_eq!(phone.identities_told(), told);
 }
 
@@ -89,20 +94,23 @@ fn what_is_no_change() {
     // Another identity, but not one that takes the place of the one that is known.
     let rival = other.person("ben@b.example", 7).chain().to_vec();
     phone.call(|call| {
-        let before = call.may_change(&rival)?;
-        assert_eq!(before.len(), 1);
-        assert!(Directory.accept_chain(&mut call.draft, &rival).is_err());
-        call.tell_changed(before)
+        let taken = Directory.accept_chain(&mut call.draft, &rival)?;
+        assert_eq!((taken.resets.len(), taken.forks.len()), (0, 1));
+        call.took_links(taken)
     });
     assert_eq!(phone.is_verified(&user("ben@b.example")), Ok(true));
-    assert_eq!(phone.identities_told(), []);
+    let told = phone.identities_told();
+    assert!(matches!(&told[..], [Event::ChainForked { fork }] if fork.user() == &user("ben@b.example")));
     let known = federation.person("carl@c.example", 3).chain().to_vec();
     phone.call(|call| {
-        assert!(call.may_change(&known)?.is_empty(), "first contact");
-        Directory.accept_chain(&mut call.draft, &known)?;
-        assert!(call.may_change(&known)?.is_empty());
+        for _ in ["first contact", "again"] {
+            let taken = Directory.accept_chain(&mut call.draft, &known)?;
+            assert!(taken.resets.is_empty());
+            call.took_links(taken)?;
+        }
         Ok(())
     });
+    assert_eq!(phone.identities_told(), told);
 }
 
 #[test]

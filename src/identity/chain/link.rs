@@ -18,6 +18,8 @@ pub(crate) struct Statement {
     entry: ChainEntry,
     body: Bytes,
     signature: Signature,
+    /// The other owner's.
+    second: Option<Signature>,
 }
 
 impl Statement {
@@ -26,13 +28,22 @@ impl Statement {
         entry.signer = key.verify_key().id();
         let body = encode_body(&entry);
         let signature = key.sign(Label::CHAIN_ENTRY, &[&VERSION.to_be_bytes(), &body]);
-        Ok(Statement { entry: decode_body(&body)?, body, signature })
+        Ok(Statement { entry: decode_body(&body)?, body, signature, second: None })
     }
 
-    pub(crate) fn parse(version: u32, body: Bytes, signature: &[u8]) -> Result<Self> {
+    /// Adds the other owner's signature.
+    #[must_use]
+    pub(crate) fn signed_also(self, key: &SigningKey) -> Self {
+        let second = key.sign(Label::CHAIN_ENTRY, &[&VERSION.to_be_bytes(), &self.body]);
+        Statement { second: Some(second), ..self }
+    }
+
+    /// An empty second signature is none.
+    pub(crate) fn parse(version: u32, body: Bytes, signature: &[u8], second: &[u8]) -> Result<Self> {
         ensure(version == VERSION, Code::UnknownVersion, "chain entry")?;
         let entry = decode_body(&body)?;
-        Ok(Statement { entry, body, signature: Signature::from_slice(signature)? })
+        let second = fields::optional_id(second, Signature::from_slice)?;
+        Ok(Statement { entry, body, signature: Signature::from_slice(signature)?, second })
     }
 
     pub(crate) fn entry(&self) -> &ChainEntry {
@@ -47,6 +58,15 @@ impl Statement {
         &self.signature
     }
 
+    pub(crate) fn second(&self) -> Option<&Signature> {
+        self.second.as_ref()
+    }
+
+    /// The second signature as a field.
+    pub(crate) fn second_field(&self) -> Bytes {
+        self.second.as_ref().map(|second| fields::raw(second.as_bytes())).unwrap_or_default()
+    }
+
     /// What the next entry holds of this one.
     pub(crate) fn hash(&self) -> Hash {
         hash(Label::CHAIN_HASH, &[&VERSION.to_be_bytes(), &self.body])
@@ -59,7 +79,20 @@ impl Statement {
 
     /// SPEC V-249.
     pub(crate) fn verify(&self, key: &VerifyKey) -> Result<()> {
-        key.verify(Label::CHAIN_ENTRY, &[&VERSION.to_be_bytes(), &self.body], &self.signature)
+        self.verify_as(key, &self.signature)
+    }
+
+    /// A signature over the entry.
+    pub(crate) fn verify_as(&self, key: &VerifyKey, signature: &Signature) -> Result<()> {
+        key.verify(Label::CHAIN_ENTRY, &[&VERSION.to_be_bytes(), &self.body], signature)
+    }
+
+    /// What the agency signs.
+    fn countersigned<T>(&self, f: impl FnOnce(&[&[u8]]) -> T) -> T {
+        let version = VERSION.to_be_bytes();
+        let mut parts: Vec<&[u8]> = vec![&version, &self.body, self.signature.as_bytes()];
+        parts.extend(self.second.as_ref().map(|second| second.as_bytes().as_slice()));
+        f(&parts)
     }
 }
 
@@ -74,8 +107,7 @@ pub(crate) struct ChainLink {
 impl ChainLink {
     /// Countersigns a statement that has been checked.
     pub(crate) fn countersign(statement: Statement, key: &SigningKey) -> Self {
-        let parts: [&[u8]; 3] = [&VERSION.to_be_bytes(), &statement.body, statement.signature.as_bytes()];
-        let countersignature = key.sign(Label::CHAIN_COUNTERSIGN, &parts);
+        let countersignature = statement.countersigned(|parts| key.sign(Label::CHAIN_COUNTERSIGN, parts));
         ChainLink { agency_key: key.verify_key().id(), countersignature, statement }
     }
 
@@ -94,9 +126,8 @@ impl ChainLink {
 
     /// SPEC V-251.
     pub(crate) fn verify_countersignature(&self, key: &VerifyKey) -> Result<()> {
-        let parts: [&[u8]; 3] =
-            [&VERSION.to_be_bytes(), &self.statement.body, self.statement.signature.as_bytes()];
-        key.verify(Label::CHAIN_COUNTERSIGN, &parts, &self.countersignature)
+        let verify = |parts: &[&[u8]]| key.verify(Label::CHAIN_COUNTERSIGN, parts, &self.countersignature);
+        self.statement.countersigned(verify)
     }
 }
 
@@ -107,7 +138,12 @@ impl Wire for ChainLink {
 
     fn parse(proto: Self::Proto) -> Result<Self> {
         Ok(ChainLink {
-            statement: Statement::parse(proto.version, proto.entry, &proto.signature)?,
+            statement: Statement::parse(
+                proto.version,
+                proto.entry,
+                &proto.signature,
+                &proto.second_signature,
+            )?,
             agency_key: KeyId::from_slice(&proto.agency_key_id)?,
             countersignature: Signature::from_slice(&proto.countersignature)?,
         })
@@ -120,6 +156,7 @@ impl Wire for ChainLink {
             signature: fields::raw(self.statement.signature.as_bytes()),
             agency_key_id: fields::raw(self.agency_key.as_bytes()),
             countersignature: fields::raw(self.countersignature.as_bytes()),
+            second_signature: self.statement.second_field(),
         }
     }
 }

@@ -1,26 +1,35 @@
 //! User chains: who speaks for a user.
 //!
-//! A chain begins with the user's first device; every further device is added by one
-//! that is there, and the agency countersigns. So nobody alone adds a device: not the
-//! agency, not a thief of one of its keys, not a server.
+//! A chain begins with the user's first device; every further device is added by one that is
+//! there, or by a recovery key, and the agency countersigns. So nobody alone adds a device: not
+//! the agency, not a thief of one of its keys, not a server. Taking one away needs either.
+//! A role's device may be one until the end of a shift.
 
+mod endorsement;
 mod entry;
+mod fork;
+mod keys;
 mod link;
+mod roll;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
-pub(crate) use entry::{ChainEntry, DeviceKey, Op};
-pub use entry::{RecoveryKey, UserKind};
+pub use endorsement::{Endorsement, Endorser};
+pub(crate) use entry::{ChainEntry, Op};
+pub use fork::ChainFork;
+pub(crate) use keys::DeviceKey;
+pub use keys::{RecoveryKey, UserKind};
 pub(crate) use link::{ChainLink, Statement};
+
+use roll::{Entered, Roll};
 
 use crate::{
     code::Code,
     crypto::VerifyKey,
     error::{Error, Result, ensure, fault},
-    ids::{Hash, KeyId, UserId},
-    limits,
+    ids::{DeviceId, Hash, KeyId, UserId},
     store::corrupt,
     time::Timestamp,
     wire::{decode_body, encode_body},
@@ -36,6 +45,7 @@ pub struct UserChain {
     kind: UserKind,
     identity: Hash,
     links: Vec<ChainLink>,
+    roll: Roll,
 }
 
 impl UserChain {
@@ -45,7 +55,7 @@ impl UserChain {
     /// [`Code::MissingEvidence`] for a later entry; as [`UserChain::accept`].
     pub(crate) fn begin(link: ChainLink, keys: &mut Countersigner<'_>) -> Result<Self> {
         ensure(link.entry().n == 0, Code::MissingEvidence, "chain does not begin at entry 0")?;
-        verify_link(&[], &link, keys)?;
+        verify_link(&[], &Roll::default(), &link, keys)?;
         Self::unverified(link)
     }
 
@@ -53,7 +63,7 @@ impl UserChain {
     ///
     /// # Errors
     /// [`Code::MissingEvidence`] past a gap; [`Code::BrokenChain`], [`Code::BadSignature`],
-    /// [`Code::BadKey`], [`Code::TooLong`] (SPEC V-244 to V-252), those of the key lookup;
+    /// [`Code::BadKey`], [`Code::TooLong`] (SPEC V-244 to V-258), those of the key lookup;
     /// [`Code::Equivocation`] if it is a good link, but another one than is there (V-253).
     pub(crate) fn accept(&mut self, link: ChainLink, keys: &mut Countersigner<'_>) -> Result<bool> {
         let n = link.entry().n as usize;
@@ -62,10 +72,19 @@ impl UserChain {
         if known.is_some_and(|k| k.statement().body() == link.statement().body()) {
             return Ok(false);
         }
-        verify_link(self.links.get(..n).unwrap_or_default(), &link, keys)?;
-        ensure(known.is_none(), Code::Equivocation, "user chain")?;
-        self.links.push(link);
+        if known.is_some() {
+            let before = self.links.get(..n).unwrap_or_default();
+            verify_link(before, &Roll::of(before), &link, keys)?;
+            return fault(Code::Equivocation, "user chain");
+        }
+        verify_link(&self.links, &self.roll, &link, keys)?;
+        self.push(link);
         Ok(true)
+    }
+
+    fn push(&mut self, link: ChainLink) {
+        self.roll.enter(link.entry());
+        self.links.push(link);
     }
 
     /// Checks what a registrar is asked to countersign as the next link. A statement that
@@ -74,13 +93,15 @@ impl UserChain {
     /// # Errors
     /// [`Code::RolledBack`] if another link stands in its place already; as [`UserChain::accept`].
     pub(crate) fn check_next(known: Option<&UserChain>, statement: &Statement) -> Result<Option<u32>> {
-        let links = known.map(|c| c.links.as_slice()).unwrap_or_default();
+        let none = Roll::default();
+        let (links, roll) = known.map_or((&[][..], &none), |chain| (&chain.links, &chain.roll));
         let n = statement.entry().n;
         if let Some(link) = links.get(n as usize) {
             let same = link.statement().body() == statement.body();
             return if same { Ok(Some(n)) } else { fault(Code::RolledBack, "chain has gone on") };
         }
-        check_statement(links, statement)?;
+        // The agency signs what it says alone with the key that countersigns, and needs no request.
+        check_statement(links, roll, statement, &mut |_| fault(Code::BrokenChain, "not a user's signature"))?;
         Ok(None)
     }
 
@@ -102,7 +123,7 @@ impl UserChain {
         let Some(first) = links.next() else { return Ok(None) };
         let mut chain = Self::unverified(first?).map_err(unreadable)?;
         for link in links {
-            chain.links.push(link?);
+            chain.push(link?);
         }
         let counted = chain.links.iter().zip(0..).all(|(link, n)| link.entry().n == n);
         ensure(counted, Code::StoreCorrupt, "user chain")?;
@@ -113,8 +134,10 @@ impl UserChain {
         let Op::Genesis { kind, .. } = first.entry().op else {
             return fault(Code::BrokenChain, "entry 0");
         };
-        let identity = first.statement().identity();
-        Ok(UserChain { user: first.entry().user.clone(), kind, identity, links: vec![first] })
+        let (user, identity) = (first.entry().user.clone(), first.statement().identity());
+        let mut chain = UserChain { user, kind, identity, links: Vec::new(), roll: Roll::default() };
+        chain.push(first);
+        Ok(chain)
     }
 
     /// Whose chain it is.
@@ -142,9 +165,68 @@ impl UserChain {
         self.links.len()
     }
 
-    /// The device that entry `n` endorses.
-    pub(crate) fn device(&self, n: u32) -> Option<&DeviceKey> {
-        self.links.get(n as usize).map(|link| link.entry().op.device())
+    /// The number of its last entry.
+    pub(crate) fn last(&self) -> u32 {
+        u32::try_from(self.links.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Every device that was ever on it, in order, with the authority by which it speaks or spoke.
+    pub fn devices(&self) -> impl Iterator<Item = &Endorsement> {
+        self.roll.entered().iter().map(|entered| &entered.endorsement)
+    }
+
+    /// By what authority a device speaks for the user, or spoke.
+    #[must_use]
+    pub fn endorsement(&self, device: &DeviceId) -> Option<&Endorsement> {
+        self.entered(device).map(|entered| &entered.endorsement)
+    }
+
+    /// Who can recover the user.
+    #[must_use]
+    pub fn recovery(&self) -> &[RecoveryKey] {
+        self.roll.recovery()
+    }
+
+    /// The identity that this one replaces, if the user has begun anew.
+    pub(crate) fn replaces(&self) -> Option<&Hash> {
+        self.links.first().and_then(|first| first.entry().replaces())
+    }
+
+    /// The link of a number.
+    pub(crate) fn link(&self, n: u32) -> Option<&ChainLink> {
+        self.links.get(n as usize)
+    }
+
+    /// Whether a key is a device's that spoke for the user until a time that has passed.
+    pub(crate) fn is_over(&self, key: &KeyId, at: Timestamp) -> bool {
+        let own = |entered: &&Entered| entered.key.key_id() == *key;
+        self.roll.entered().iter().find(own).is_some_and(|own| own.endorsement.until.is_some_and(|u| u <= at))
+    }
+
+    /// Demands that an entry 0 names no device and no key of this chain, which it replaces.
+    ///
+    /// # Errors
+    /// [`Code::BrokenChain`] (SPEC V-303).
+    pub(crate) fn check_unknown(&self, first: &Statement) -> Result<()> {
+        self.roll.check_keys(&first.entry().op)
+    }
+
+    fn entered(&self, device: &DeviceId) -> Option<&Entered> {
+        self.roll.find(device)
+    }
+
+    /// Until when (exclusive) the chain up to entry `last` lets this device with this key speak
+    /// for the user; `None`: without an end.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if the chain does not reach that far; [`Code::UnendorsedDevice`];
+    /// [`Code::RemovedDevice`] (SPEC V-267, V-268).
+    pub(crate) fn speaks(&self, device: &DeviceKey, last: u32) -> Result<Option<Timestamp>> {
+        ensure((last as usize) < self.links.len(), Code::MissingEvidence, "newer chain link")?;
+        let entered = self.entered(&device.id).filter(|entered| entered.key == *device && entered.n <= last);
+        let entered = entered.ok_or(Error::new(Code::UnendorsedDevice, "device"))?;
+        ensure(entered.is_in(last), Code::RemovedDevice, "device")?;
+        Ok(entered.endorsement.until)
     }
 
     /// All links as they travel.
@@ -159,20 +241,30 @@ impl UserChain {
     }
 }
 
-/// The live devices of a chain. (`remove` will take some away.)
-fn live(links: &[ChainLink]) -> impl Iterator<Item = &DeviceKey> {
-    links.iter().map(|link| link.entry().op.device())
-}
-
 /// Checks a link as the one after `links`.
-fn verify_link(links: &[ChainLink], link: &ChainLink, keys: &mut Countersigner<'_>) -> Result<()> {
-    check_statement(links, link.statement())?;
-    let key = keys(link.agency_key(), link.entry().at)?;
+fn verify_link(
+    links: &[ChainLink],
+    roll: &Roll,
+    link: &ChainLink,
+    keys: &mut Countersigner<'_>,
+) -> Result<()> {
+    let at = link.entry().at;
+    check_statement(links, roll, link.statement(), &mut |id| {
+        ensure(id == link.agency_key(), Code::BrokenChain, "signer does not speak for the user")?;
+        keys(id, at)
+    })?;
+    let key = keys(link.agency_key(), at)?;
     link.verify_countersignature(&key)
 }
 
-/// Checks everything about the next link but the agency's part (SPEC V-244 to V-250, V-252).
-fn check_statement(links: &[ChainLink], statement: &Statement) -> Result<()> {
+/// Checks everything about the next link but the countersignature (SPEC V-244 to V-250, V-252,
+/// V-255 to V-258).
+fn check_statement(
+    links: &[ChainLink],
+    roll: &Roll,
+    statement: &Statement,
+    agency: &mut dyn FnMut(&KeyId) -> Result<VerifyKey>,
+) -> Result<()> {
     let entry = statement.entry();
     ensure(entry.n as usize == links.len(), Code::BrokenChain, "entry is not the next one")?;
     if let Some(last) = links.last() {
@@ -181,37 +273,5 @@ fn check_statement(links: &[ChainLink], statement: &Statement) -> Result<()> {
         ensure(connected, Code::BrokenChain, "entry does not connect")?;
         ensure(entry.at >= last.entry().at, Code::BrokenChain, "entry is older than the one before")?;
     }
-    check_new_keys(links, &entry.op)?;
-
-    // Entry 0 is signed by the device that it names, all others by one that is there before.
-    let own = links.is_empty().then(|| entry.op.device());
-    let signer = live(links).chain(own).find(|d| d.key_id() == entry.signer);
-    let signer = signer.ok_or(Error::new(Code::BrokenChain, "signer is not a device of the user"))?;
-    statement.verify(&VerifyKey::parse(&signer.key)?)?;
-
-    ensure(links.len() < limits::CHAIN_LINKS, Code::TooLong, "user chain")?;
-    ensure(live(links).count() < limits::DEVICES_PER_USER, Code::TooLong, "devices of a user")
-}
-
-/// Every key is acceptable, and neither it nor the device id has been on the chain (V-250).
-fn check_new_keys(links: &[ChainLink], op: &Op) -> Result<()> {
-    let device = op.device();
-    VerifyKey::parse(&device.key)?;
-    let mut taken: Vec<[u8; 32]> = live(links).map(|d| d.key).collect();
-    for op in links.iter().map(|l| &l.entry().op).chain([op]) {
-        if let Op::Genesis { recovery, .. } = op {
-            taken.extend(recovery.iter().map(|r| *r.key()));
-        }
-    }
-    let fresh = !taken.contains(&device.key) && live(links).all(|d| d.id != device.id);
-    ensure(fresh, Code::BrokenChain, "device or key is on the chain already")?;
-    if let Op::Genesis { recovery, .. } = op {
-        for key in recovery {
-            VerifyKey::parse(key.key())?;
-        }
-        let mut keys: Vec<_> = recovery.iter().map(RecoveryKey::key).collect();
-        keys.dedup();
-        ensure(keys.len() == recovery.len(), Code::BrokenChain, "one recovery key twice")?;
-    }
-    Ok(())
+    roll.check(statement, agency)
 }

@@ -1,24 +1,18 @@
 //! Who somebody is, for people to compare.
 
-use bytes::Bytes;
-
 use super::{Directory, rows};
 use crate::{
     error::Result,
-    identity::chain::ChainLink,
     ids::{Hash, UserId},
-    store::{Store, corrupt},
-    wire::decode_body,
+    store::Store,
 };
 
 impl Directory {
     /// A user's identity, if it is known: that of the newest chain.
     pub(crate) fn identity(&self, store: &dyn Store, user: &UserId) -> Result<Option<Hash>> {
-        let first = store.scan(&rows::chain(user), None, 1)?.into_iter().next();
-        let identity = |(_, row): (_, Vec<u8>)| {
-            let link: ChainLink = decode_body(&Bytes::from(row)).map_err(|_| corrupt("user chain"))?;
-            Ok(link.statement().identity())
-        };
-        first.map(identity).transpose()
+        match store.get(&rows::identities(user))? {
+            Some(row) => Ok(rows::parse_identities(&row)?.into_iter().next().map(|(identity, _)| identity)),
+            None => Ok(None),
+        }
     }
 }

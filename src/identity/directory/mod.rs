@@ -3,6 +3,7 @@
 //!
 //! Rows hold what was verified when it came in, and are not verified again.
 
+mod chains;
 mod identity;
 mod revocations;
 mod rows;
@@ -10,18 +11,17 @@ mod rows;
 mod tests;
 mod view;
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 
+pub(crate) use chains::NewLinks;
 #[cfg(test)]
 use revocations::NewRevocations;
 use rows::Listed;
 pub(crate) use view::View;
 
 use super::{
-    AgencyChange, AgencyStatus, Descriptor, Enrolment, Federation, KeyPurpose, TrustList, UserChain,
-    VerifiedDevice, certificate::DeviceCertificate, chain::ChainLink, descriptor::AgencyDescriptor,
+    AgencyChange, AgencyStatus, Descriptor, Enrolment, Federation, KeyPurpose, TrustList, VerifiedDevice,
+    certificate::DeviceCertificate, descriptor::AgencyDescriptor,
 };
 use crate::{
     code::Code,
@@ -31,10 +31,7 @@ use crate::{
     limits,
     store::{Draft, Key, corrupt},
     time::Timestamp,
-    wire::{
-        self, Signed, VERSION, decode_body,
-        log::{Evidence, Stamp},
-    },
+    wire::{self, Signed, VERSION, log::Stamp},
 };
 
 /// What a trust list that was taken has brought.
@@ -122,9 +119,10 @@ impl Directory {
     }
 
     /// The rows of [`Directory::takes_part`], but the one of [`Directory::trust_row`], of the
-    /// versions of revocation lists, and of what revokes a user's devices.
-    pub(crate) fn standing_rows(&self, user: &UserId) -> [Key; 3] {
-        [rows::agency(user.agency()), rows::revocations_prefix(), rows::revoked(user)]
+    /// versions of revocation lists, and of what revokes or removes a user's devices.
+    pub(crate) fn standing_rows(&self, user: &UserId) -> [Key; 4] {
+        let gone = rows::gone_of(user);
+        [rows::agency(user.agency()), rows::revocations_prefix(), rows::revoked(user), gone]
     }
 
     /// A trust list by version.
@@ -327,106 +325,6 @@ impl Directory {
         Ok(known)
     }
 
-    /// A user's chain.
-    pub(crate) fn chain(&self, draft: &Draft<'_>, user: &UserId) -> Result<Option<UserChain>> {
-        let rows = draft.scan(&rows::chain(user), None, limits::CHAIN_LINKS)?;
-        UserChain::from_store(rows.into_iter().map(|(_, row)| row))
-    }
-
-    /// The links of a user's chain as they travel; empty if there is none.
-    pub(crate) fn chain_bytes(&self, draft: &Draft<'_>, user: &UserId) -> Result<Vec<Bytes>> {
-        let rows = draft.scan(&rows::chain(user), None, limits::CHAIN_LINKS)?;
-        Ok(rows.into_iter().map(|(_, row)| row.into()).collect())
-    }
-
-    /// Takes links of user chains, each chain's in order: whole chains or what comes after
-    /// the links that are here. Says whether one is new.
-    ///
-    /// # Errors
-    /// [`Code::MissingEvidence`] if a link or descriptor in between is missing; as
-    /// [`UserChain::accept`].
-    pub(crate) fn accept_chain(&self, draft: &mut Draft<'_>, links: &[Bytes]) -> Result<bool> {
-        let mut chain: Option<UserChain> = None;
-        let mut news = false;
-        for bytes in links {
-            let link: ChainLink = decode_body(bytes)?;
-            let (user, n) = (link.entry().user.clone(), link.entry().n);
-            if chain.as_ref().is_none_or(|chain| *chain.user() != user) {
-                chain = self.chain(draft, &user)?;
-            }
-            let mut keys = |id: &KeyId, at| self.countersigner(draft, user.agency(), id, at);
-            let new = match &mut chain {
-                Some(chain) => chain.accept(link, &mut keys)?,
-                None => {
-                    chain = Some(UserChain::begin(link, &mut keys)?);
-                    true
-                }
-            };
-            if new {
-                let key = rows::link(&user, n.into());
-                draft.expect_unchanged(key.clone())?;
-                draft.put(key, bytes.to_vec());
-                news = true;
-            }
-        }
-        Ok(news)
-    }
-
-    /// An agency's certificate key of this id that was valid at a time, in whichever
-    /// descriptor lists it: links outlive descriptors (SPEC V-251).
-    fn countersigner(
-        &self,
-        draft: &Draft<'_>,
-        agency: &AgencyId,
-        id: &KeyId,
-        at: Timestamp,
-    ) -> Result<VerifyKey> {
-        let mut descriptors = view::Descriptors::of(agency.clone());
-        descriptors.key(draft, |_| true, KeyPurpose::Certificate, id, at)
-    }
-
-    /// Takes documents in any order. Says whether one is new.
-    ///
-    /// # Errors
-    /// As [`Directory::accept_descriptor`] and [`Directory::accept_chain`].
-    pub(crate) fn accept_evidence(&self, draft: &mut Draft<'_>, evidence: &[Evidence]) -> Result<bool> {
-        let mut news = false;
-        let mut links = Vec::new();
-        for document in evidence {
-            match document {
-                Evidence::Descriptor(bytes) => news |= self.accept_descriptor(draft, bytes)?,
-                Evidence::ChainLink(bytes) => links.push(bytes.clone()),
-            }
-        }
-        Ok(self.accept_chain(draft, &links)? || news)
-    }
-
-    /// What somebody needs in order to verify these users' devices at a time: their chains,
-    /// and their agencies' newest descriptors that are valid then.
-    ///
-    /// # Errors
-    /// [`Code::MissingEvidence`] if a chain or descriptor is not here.
-    pub(crate) fn evidence_for<'u>(
-        &self,
-        draft: &Draft<'_>,
-        users: impl IntoIterator<Item = &'u UserId>,
-        at: Timestamp,
-    ) -> Result<Vec<Evidence>> {
-        let users: BTreeSet<_> = users.into_iter().collect();
-        let agencies: BTreeSet<_> = users.iter().map(|user| user.agency()).collect();
-        let mut evidence = Vec::new();
-        for agency in agencies {
-            let descriptor = self.descriptor_at(draft, agency, at)?;
-            evidence.push(Evidence::Descriptor(descriptor.bytes().clone()));
-        }
-        for user in users {
-            let chain = self.chain_bytes(draft, user)?;
-            ensure(!chain.is_empty(), Code::MissingEvidence, "user chain")?;
-            evidence.extend(chain.into_iter().map(Evidence::ChainLink));
-        }
-        Ok(evidence)
-    }
-
     /// The directory as it stands at a stamp: for verifying many things in one call.
     ///
     /// # Errors
@@ -529,7 +427,7 @@ impl Directory {
     pub(crate) fn accept_enrolment(&self, draft: &mut Draft<'_>, bytes: &Bytes) -> Result<VerifiedDevice> {
         let enrolment: Enrolment = wire::decode(bytes)?;
         let first = self.trust_version(draft)? == 0;
-        for list in enrolment.lists_from(first, &self.federation(draft)?)? {
+        for list in enrolment.documents().lists_from(first, &self.federation(draft)?)? {
             match self.accept_trust_list(draft, list) {
                 // The lists begin before ours.
                 Err(error) if error.code() == Code::RolledBack => {}
@@ -537,7 +435,7 @@ impl Directory {
             }
         }
         self.accept_descriptor(draft, &enrolment.descriptor)?;
-        self.accept_chain(draft, &enrolment.chain)?;
+        self.accept_chain(draft, &enrolment.chain)?.without_fork()?;
         self.verify_device(draft, &enrolment.certificate)
     }
 }

@@ -9,7 +9,10 @@
 //! | `id/root/` agency, root key id | 32 bytes: a root key that some list gives the agency |
 //! | `id/known/` agency | u64: the highest descriptor version ‖ the agency's name |
 //! | `id/desc/` agency, u64::MAX − version | SignedEnvelope of the AgencyDescriptor; newest first |
-//! | `id/chain/` user, n | ChainLink |
+//! | `id/identity/` user | the user's identities, newest first, each with the number of its links: 32 bytes ‖ u32 |
+//! | `id/chain/` user, identity, n | ChainLink |
+//! | `id/gone/` user, device | empty: the device was removed, or the identity replaced |
+//! | `id/fork/` user | Envelope of a ChainFork |
 //! | `id/rversion/` agency | 2 u64: the version of its revocation list, when that is out of date ‖ the agency's name |
 //! | `id/rlist/` agency | SignedEnvelope of its newest RevocationList |
 //! | `id/revoked/` user | what that list says of the user: [`revoked_value`] |
@@ -19,7 +22,7 @@
 use crate::{
     error::Result,
     identity::revocation::Revocation,
-    ids::{AgencyId, DeviceId, KeyId, UserId},
+    ids::{AgencyId, Device, DeviceId, Hash, KeyId, UserId},
     store::{Key, KeyBuilder, corrupt},
     time::Timestamp,
 };
@@ -112,12 +115,46 @@ pub(super) fn descriptor(agency: &AgencyId, version: u64) -> Key {
         .build()
 }
 
-pub(super) fn chain(user: &UserId) -> Key {
-    KeyBuilder::table("id/chain/").name(user.as_str().as_bytes()).build()
+pub(super) fn identities(user: &UserId) -> Key {
+    KeyBuilder::table("id/identity/").name(user.as_str().as_bytes()).build()
 }
 
-pub(super) fn link(user: &UserId, n: u64) -> Key {
-    KeyBuilder::table("id/chain/").name(user.as_str().as_bytes()).number(n).build()
+pub(super) fn identities_value(identities: &[(Hash, u32)]) -> Vec<u8> {
+    let one = |(identity, links): &(Hash, u32)| [&identity.as_bytes()[..], &links.to_be_bytes()].concat();
+    identities.iter().flat_map(one).collect()
+}
+
+pub(super) fn parse_identities(row: &[u8]) -> Result<Vec<(Hash, u32)>> {
+    let (identities, []) = row.as_chunks::<36>() else { return Err(corrupt("identities")) };
+    let one = |row: &[u8; 36]| {
+        let (identity, links) = row.split_first_chunk::<32>()?;
+        Some((Hash::from_bytes(*identity), u32::from_be_bytes(links.try_into().ok()?)))
+    };
+    identities.iter().map(|row| one(row).ok_or(corrupt("identities"))).collect()
+}
+
+fn chain_builder(user: &UserId, identity: &Hash) -> KeyBuilder {
+    KeyBuilder::table("id/chain/").name(user.as_str().as_bytes()).fixed(identity.as_bytes())
+}
+
+pub(super) fn chain(user: &UserId, identity: &Hash) -> Key {
+    chain_builder(user, identity).build()
+}
+
+pub(super) fn link(user: &UserId, identity: &Hash, n: u64) -> Key {
+    chain_builder(user, identity).number(n).build()
+}
+
+pub(super) fn gone_of(user: &UserId) -> Key {
+    KeyBuilder::table("id/gone/").name(user.as_str().as_bytes()).build()
+}
+
+pub(super) fn gone(device: &Device) -> Key {
+    KeyBuilder::table("id/gone/").name(device.user.as_str().as_bytes()).fixed(device.id.as_bytes()).build()
+}
+
+pub(super) fn fork(user: &UserId) -> Key {
+    KeyBuilder::table("id/fork/").name(user.as_str().as_bytes()).build()
 }
 
 pub(super) fn revocations_prefix() -> Key {

@@ -1,6 +1,6 @@
 //! The directory as it stands at a stamp.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
@@ -10,10 +10,10 @@ use crate::{
     crypto::VerifyKey,
     error::{Error, Result, ensure},
     identity::{
-        Descriptor, KeyPurpose, TrustList, VerifiedDevice,
-        certificate::{CertifiedDevice, DeviceCertificate},
+        Descriptor, KeyPurpose, TrustList, UserChain, VerifiedDevice,
+        certificate::{CertifiedDevice, DeviceCertificate, Upto},
     },
-    ids::{AgencyId, KeyId},
+    ids::{AgencyId, Hash, KeyId, UserId},
     store::{Draft, Key},
     time::Timestamp,
     wire::{Signed, log::Stamp},
@@ -52,6 +52,8 @@ pub(crate) struct View<'v, 'a> {
     list: TrustList,
     revocations: Revocations,
     descriptors: BTreeMap<AgencyId, Descriptors>,
+    /// The chains of users under an identity.
+    chains: BTreeMap<(UserId, Hash), Arc<UserChain>>,
 }
 
 impl<'v, 'a> View<'v, 'a> {
@@ -61,7 +63,7 @@ impl<'v, 'a> View<'v, 'a> {
         list: TrustList,
         revocations: Revocations,
     ) -> Self {
-        View { draft, at, list, revocations, descriptors: BTreeMap::new() }
+        View { draft, at, list, revocations, descriptors: BTreeMap::new(), chains: BTreeMap::new() }
     }
 
     /// As a stamp says.
@@ -71,19 +73,42 @@ impl<'v, 'a> View<'v, 'a> {
         Ok(Self::new(draft, stamp.at, list, Revocations::Named(named)))
     }
 
-    /// Verifies a device certificate.
+    /// Verifies a device certificate: as [`View::device_from`], with no other entry.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn device(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        self.device_from(certificate, 0)
+    }
+
+    /// Verifies a device certificate. Under the lists of a stamp the device is held against the
+    /// user's chain up to entry `least`, or up to the one that the certificate names, if that
+    /// comes later. Under the newest lists it is held against all that is known of the user.
     ///
     /// # Errors
     /// [`Code::MissingEvidence`] while a document is not here that may yet bear it out; else
-    /// SPEC V-210 to V-212, V-228 to V-231, V-261 to V-267, V-297, each with its code.
-    pub(crate) fn device(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
-        let View { draft, at, list, revocations, descriptors } = self;
+    /// SPEC V-210 to V-212, V-228 to V-231, V-261 to V-270, V-297, each with its code.
+    pub(crate) fn device_from(&mut self, certificate: &Bytes, least: u32) -> Result<VerifiedDevice> {
+        let View { draft, at, list, revocations, descriptors, chains } = self;
+        let newest = matches!(revocations, Revocations::Newest);
+        let upto = if newest { Upto::All } else { Upto::Entry(least) };
         let revoked = |claims: &DeviceCertificate| revocations.check(draft, claims);
         let key =
             |agency: &AgencyId, id: &KeyId| certificate_key(draft, list, descriptors, (agency, id), *at);
-        let chain =
-            |user: &_| Directory.chain(draft, user)?.ok_or(Error::new(Code::MissingEvidence, "user chain"));
-        VerifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key, chain)
+        let chain = |user: &UserId, identity: &Hash| {
+            let place = (user.clone(), *identity);
+            if let Some(chain) = chains.get(&place) {
+                return Ok(chain.clone());
+            }
+            let missing = Error::new(Code::MissingEvidence, "user chain");
+            let chain = Arc::new(Directory.chain_of(draft, user, identity)?.ok_or(missing)?);
+            // V-270
+            let replaced = newest && Directory.identity(*draft, user)?.as_ref() != Some(identity);
+            ensure(!replaced, Code::ReplacedIdentity, "device")?;
+            chains.insert(place, chain.clone());
+            Ok(chain)
+        };
+        VerifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key, chain, upto)
     }
 
     /// Checks that its agency vouches for a device, whatever the user's chain says.
@@ -91,7 +116,7 @@ impl<'v, 'a> View<'v, 'a> {
     /// # Errors
     /// As [`View::device`], without what the chain decides.
     pub(crate) fn certified(&mut self, certificate: &Bytes) -> Result<CertifiedDevice> {
-        let View { draft, at, list, revocations, descriptors } = self;
+        let View { draft, at, list, revocations, descriptors, .. } = self;
         let revoked = |claims: &DeviceCertificate| revocations.check(draft, claims);
         let key =
             |agency: &AgencyId, id: &KeyId| certificate_key(draft, list, descriptors, (agency, id), *at);

@@ -5,23 +5,31 @@
 //! of the chain. Either way the registrar, who holds the agency's certificate key on a
 //! machine of its own, checks the request, countersigns the entry and issues a certificate.
 
+mod change;
 mod offer;
+mod record;
 mod registrar;
 mod request;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+pub use change::ChainChange;
 pub(crate) use offer::DeviceOffer;
 pub use offer::NewDevice;
-pub use registrar::{Enrolled, Registrar};
+pub use record::UserRecord;
+pub use registrar::{Changed, Enrolled, Registrar, Reset};
 pub use request::EnrolmentRequest;
 
-use super::{Descriptor, Federation, KeyPurpose, TrustList, UserChain, VerifiedDevice, roster::Roster};
+use record::Documents;
+
+use super::{Federation, KeyPurpose, UserChain, VerifiedDevice, certificate::Upto};
 use crate::{
     code::Code,
-    error::{Error, Result, fault},
+    error::{Result, fault},
     limits,
     time::Timestamp,
     wire::{self, Signed, Wire, fields, proto, repeated},
@@ -64,18 +72,9 @@ impl Enrolment {
     /// # Errors
     /// As the documents in it (SPEC V-276).
     pub fn verify(&self, federation: &Federation, at: Timestamp) -> Result<(VerifiedDevice, UserChain)> {
-        let mut list: Option<TrustList> = None;
-        for bytes in self.lists_from(true, federation)? {
-            list = Some(match list {
-                None => TrustList::first(bytes, federation)?,
-                Some(before) => before.next(bytes)?.unwrap_or(before),
-            });
-        }
-        let list = list.ok_or(Error::new(Code::MissingEvidence, "trust list"))?;
         let certificate = Signed::decode(&self.certificate)?;
         let claims: &super::certificate::DeviceCertificate = certificate.claimed();
-        let descriptor = Descriptor::verify(&self.descriptor, list.agency(claims.device.user.agency())?)?;
-
+        let (list, descriptor) = self.documents().verify(federation, claims.device.user.agency())?;
         let chain =
             UserChain::verify(&self.chain, &mut |id, at| descriptor.key(KeyPurpose::Certificate, id, at))?;
         if chain.user() != &claims.device.user {
@@ -89,25 +88,14 @@ impl Enrolment {
                 fault(Code::Expired, "descriptor")
             }
         };
-        let device = VerifiedDevice::verify(certificate, at, &list, |_| Ok(()), key, |_| Ok(chain.clone()))?;
-        Ok((device, chain))
+        let chain = Arc::new(chain);
+        let known = |_: &_, _: &_| Ok(chain.clone());
+        let device = VerifiedDevice::verify(certificate, at, &list, |_| Ok(()), key, known, Upto::All)?;
+        Ok((device, Arc::unwrap_or_clone(chain)))
     }
 
-    /// The lists to accept one after the other: all of them, or if they are to be the first,
-    /// those from the oldest one on that the anchor bears out. Not only the newest: a hub that
-    /// has not learnt of it yet stamps what it takes with the one before.
-    pub(super) fn lists_from(&self, first: bool, federation: &Federation) -> Result<&[Bytes]> {
-        if !first {
-            return Ok(&self.trust_lists);
-        }
-        let mut refusal = Error::new(Code::MissingEvidence, "trust list");
-        for (place, bytes) in self.trust_lists.iter().enumerate() {
-            match Signed::<Roster>::decode(bytes).and_then(|list| TrustList::first_signed(list, federation)) {
-                Ok(_) => return Ok(self.trust_lists.get(place..).unwrap_or_default()),
-                Err(error) => refusal = error,
-            }
-        }
-        Err(refusal)
+    pub(in crate::identity) fn documents(&self) -> Documents<'_> {
+        Documents { descriptor: &self.descriptor, trust_lists: &self.trust_lists }
     }
 }
 

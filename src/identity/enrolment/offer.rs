@@ -7,9 +7,9 @@ use super::request::EnrolmentRequest;
 use crate::{
     code::Code,
     crypto::{self, Label, SignedAs, SigningKey, Verified, VerifyKey, verify},
-    error::{Result, ensure},
+    error::{Error, Result, ensure},
     identity::chain::{ChainEntry, DeviceKey, Op, RecoveryKey, Statement, UserChain, UserKind},
-    ids::{Device, DeviceId, UserId},
+    ids::{Device, DeviceId, Hash, KeyId, UserId},
     limits,
     time::Timestamp,
     wire::{Signed, Wire, proto},
@@ -52,7 +52,33 @@ impl NewDevice {
     ///
     /// # Errors
     /// [`Code::BadField`] if the recovery keys do not fit the kind of user.
-    pub fn found(&self, kind: UserKind, mut recovery: Vec<RecoveryKey>, now: Timestamp) -> Result<Vec<u8>> {
+    pub fn found(&self, kind: UserKind, recovery: Vec<RecoveryKey>, now: Timestamp) -> Result<Vec<u8>> {
+        self.begin(kind, recovery, None, now)
+    }
+
+    /// Begins the user anew, after all devices and recovery keys were lost: `before` is the chain that
+    /// ends, as the agency has it. Gives a request for [`Registrar::reset`](super::Registrar::reset).
+    /// Everybody who knows the user will be told.
+    ///
+    /// # Errors
+    /// [`Code::CertificateMismatch`] for another user's chain; as [`NewDevice::found`].
+    pub fn begin_anew(
+        &self,
+        before: &UserChain,
+        recovery: Vec<RecoveryKey>,
+        now: Timestamp,
+    ) -> Result<Vec<u8>> {
+        ensure(*before.user() == self.device.user, Code::CertificateMismatch, "another user's chain")?;
+        self.begin(before.kind(), recovery, Some(*before.identity()), now)
+    }
+
+    fn begin(
+        &self,
+        kind: UserKind,
+        mut recovery: Vec<RecoveryKey>,
+        replaces: Option<Hash>,
+        now: Timestamp,
+    ) -> Result<Vec<u8>> {
         recovery.sort_by(|a, b| a.owner().cmp(b.owner()));
         let entry = ChainEntry {
             user: self.device.user.clone(),
@@ -60,11 +86,11 @@ impl NewDevice {
             previous: None,
             at: now,
             signer: self.key.verify_key().id(),
-            op: Op::Genesis { kind, device: self.device_key(), recovery },
+            op: Op::Genesis { kind, device: self.device_key(), recovery, replaces },
         };
         let statement = Statement::sign(entry, &self.key)?;
         UserChain::check_next(None, &statement)?;
-        Ok(EnrolmentRequest::new(statement, None).to_bytes())
+        Ok(EnrolmentRequest::new(statement, None)?.to_bytes())
     }
 
     /// Offers this device to one of the user's other devices, which endorses it with
@@ -82,30 +108,63 @@ impl NewDevice {
 }
 
 impl UserChain {
-    /// Endorses another device of the same user, with the key of one that is on the chain.
-    /// Gives an enrolment request for the new device to bring to the registrar.
+    /// Endorses another device of the same user, with the key of one that is on the chain, or
+    /// with a recovery key. Gives an enrolment request for the new device to bring to the registrar.
     ///
     /// # Errors
     /// Those of decoding (1xx) and [`Code::BadSignature`] for the offer;
     /// [`Code::CertificateMismatch`] if it is another user's; [`Code::Expired`] if it is
     /// older than [`limits::ENROLMENT_AGE`]; [`Code::BrokenChain`] if the device or the key is
-    /// on the chain already, or `key` is not; [`Code::TooLong`] if the chain is full.
+    /// on the chain already, or `key` does not speak for the user; [`Code::BeyondDelegation`] if it
+    /// does for the time of a shift alone; [`Code::TooLong`] if the chain is full.
     pub fn endorse(&self, offer: &[u8], key: &SigningKey, now: Timestamp) -> Result<Vec<u8>> {
+        let offer = self.offered(offer, now)?;
+        let op = Op::AddDevice { device: offer.device.clone() };
+        let statement = self.next(op, now).and_then(|entry| self.signed(entry, key))?;
+        Ok(EnrolmentRequest::new(statement, Some(offer))?.to_bytes())
+    }
+
+    /// Hands a role over to another device, for the time of a shift: until `until` (exclusive), at
+    /// most [`limits::DELEGATION`] from now. Whoever has it may hand it over in turn. Gives an
+    /// enrolment request for the new device to bring to the registrar.
+    ///
+    /// # Errors
+    /// [`Code::BadField`] if `until` is not within the bound; [`Code::BrokenChain`] for a user that is
+    /// no role; as [`UserChain::endorse`].
+    pub fn delegate(
+        &self,
+        offer: &[u8],
+        until: Timestamp,
+        key: &SigningKey,
+        now: Timestamp,
+    ) -> Result<Vec<u8>> {
+        let offer = self.offered(offer, now)?;
+        let op = Op::Delegate { device: offer.device.clone(), until };
+        let statement = self.next(op, now).and_then(|entry| self.signed(entry, key))?;
+        Ok(EnrolmentRequest::new(statement, Some(offer))?.to_bytes())
+    }
+
+    /// An offer of the user's that was just made.
+    fn offered(&self, offer: &[u8], now: Timestamp) -> Result<Verified<DeviceOffer>> {
         let offer = DeviceOffer::verify(&Bytes::copy_from_slice(offer))?;
         ensure(offer.user == *self.user(), Code::CertificateMismatch, "another user's device")?;
         check_age(offer.at, now)?;
+        Ok(offer)
+    }
+
+    /// The next entry, by whoever will sign it.
+    pub(super) fn next(&self, op: Op, now: Timestamp) -> Result<ChainEntry> {
         let (previous, earliest) = self.head();
-        let entry = ChainEntry {
-            user: offer.user.clone(),
-            n: u32::try_from(self.len()).unwrap_or(u32::MAX),
-            previous,
-            at: now.max(earliest),
-            signer: key.verify_key().id(),
-            op: Op::AddDevice { device: offer.device.clone() },
-        };
+        let n = u32::try_from(self.len()).map_err(|_| Error::new(Code::TooLong, "user chain"))?;
+        let (user, at) = (self.user().clone(), now.max(earliest));
+        Ok(ChainEntry { user, n, previous, at, signer: KeyId::from_bytes([0; 32]), op })
+    }
+
+    /// An entry that the chain's rules permit, signed.
+    fn signed(&self, entry: ChainEntry, key: &SigningKey) -> Result<Statement> {
         let statement = Statement::sign(entry, key)?;
         UserChain::check_next(Some(self), &statement)?;
-        Ok(EnrolmentRequest::new(statement, Some(offer)).to_bytes())
+        Ok(statement)
     }
 }
 

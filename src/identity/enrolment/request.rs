@@ -6,9 +6,9 @@ use super::offer::DeviceOffer;
 use crate::{
     code::Code,
     crypto::Verified,
-    error::{Result, ensure},
+    error::{Error, Result, ensure},
     identity::chain::{DeviceKey, Op, Statement, UserKind},
-    ids::{Device, UserId},
+    ids::{Device, Hash, UserId},
     limits,
     time::Timestamp,
     wire::{self, VERSION, Wire, fields, proto},
@@ -21,13 +21,26 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct EnrolmentRequest {
     statement: Statement,
-    /// The new device's own word; there exactly if the entry adds a device.
+    device: DeviceKey,
+    /// The new device's own word; there exactly if another key endorses the device.
     offer: Option<Verified<DeviceOffer>>,
 }
 
 impl EnrolmentRequest {
-    pub(super) fn new(statement: Statement, offer: Option<Verified<DeviceOffer>>) -> Self {
-        EnrolmentRequest { statement, offer }
+    /// A request for the device that the entry endorses.
+    ///
+    /// # Errors
+    /// [`Code::BadField`], [`Code::CertificateMismatch`] (SPEC V-272).
+    pub(super) fn new(statement: Statement, offer: Option<Verified<DeviceOffer>>) -> Result<Self> {
+        let entry = statement.entry();
+        let device = entry.op.device().cloned().ok_or(Error::new(Code::BadField, "no device"))?;
+        let founds = matches!(entry.op, Op::Genesis { .. });
+        ensure(founds == offer.is_none(), Code::BadField, "device offer")?;
+        if let Some(offer) = &offer {
+            let same = offer.user == entry.user && offer.device == device;
+            ensure(same, Code::CertificateMismatch, "offer and entry")?;
+        }
+        Ok(EnrolmentRequest { statement, device, offer })
     }
 
     /// Reads a request. The new device's key is shown to be its own; nothing else is checked.
@@ -60,7 +73,22 @@ impl EnrolmentRequest {
     pub fn founds(&self) -> Option<UserKind> {
         match self.statement.entry().op {
             Op::Genesis { kind, .. } => Some(kind),
-            Op::AddDevice { .. } => None,
+            _ => None,
+        }
+    }
+
+    /// The identity that the user gives up, if the user is to begin anew.
+    #[must_use]
+    pub fn replaces(&self) -> Option<&Hash> {
+        self.statement.entry().replaces()
+    }
+
+    /// Until when (exclusive) a role is handed over to the device, if it is.
+    #[must_use]
+    pub fn until(&self) -> Option<Timestamp> {
+        match self.statement.entry().op {
+            Op::Delegate { until, .. } => Some(until),
+            _ => None,
         }
     }
 
@@ -71,7 +99,7 @@ impl EnrolmentRequest {
     }
 
     pub(super) fn device_key(&self) -> &DeviceKey {
-        self.statement.entry().op.device()
+        &self.device
     }
 
     /// The new device's own word.
@@ -91,17 +119,9 @@ impl Wire for EnrolmentRequest {
 
     /// SPEC V-271, V-272.
     fn parse(proto: Self::Proto) -> Result<Self> {
-        let statement = Statement::parse(proto.entry_version, proto.entry, &proto.signature)?;
+        let statement = Statement::parse(proto.entry_version, proto.entry, &proto.signature, &[])?;
         let offer = fields::optional(proto.offer, limits::DEVICE_OFFER, "device offer")?;
-        let offer = offer.as_ref().map(DeviceOffer::verify).transpose()?;
-        let entry = statement.entry();
-        let adds = matches!(entry.op, Op::AddDevice { .. });
-        ensure(adds == offer.is_some(), Code::BadField, "device offer")?;
-        if let Some(offer) = &offer {
-            let same = offer.user == entry.user && offer.device == *entry.op.device();
-            ensure(same, Code::CertificateMismatch, "offer and entry")?;
-        }
-        Ok(EnrolmentRequest { statement, offer })
+        EnrolmentRequest::new(statement, offer.as_ref().map(DeviceOffer::verify).transpose()?)
     }
 
     fn to_proto(&self) -> Self::Proto {

@@ -7,9 +7,10 @@ use crate::{
     crypto::SigningKey,
     error::Result,
     identity::{
-        RecoveryKey, UserKind,
+        RecoveryKey, Roster, UserKind,
         fixture::{DAY, TestFederation, key, now, rng, user},
     },
+    ids::Device,
     store::{Ctx, MemoryStore},
     wire::proto,
 };
@@ -254,6 +255,231 @@ fn an_enrolment_that_does_not_fit_together() {
     refused(phone.enrolment.verify(&federation.anchor, now().plus(300 * DAY)), Code::Expired);
     refused(phone.enrolment.verify(&federation.anchor, now().plus(40 * DAY)), Code::Expired);
     assert_eq!(Enrolment::from_bytes(&phone.enrolment.to_bytes()).unwrap(), phone.enrolment);
+}
+
+fn change(federation: &mut TestFederation, request: &[u8]) -> Result<Changed> {
+    let a = &mut federation.agencies[0];
+    let ctx = Ctx { now: now(), store: &a.store.clone(), rng: &mut rng(1) };
+    Ok(a.registrar.change(ctx, request)?.commit(&mut a.store).unwrap().value)
+}
+
+/// V-255, V-259, V-275
+#[test]
+fn removals_by_the_user_and_by_the_agency() {
+    let mut federation = TestFederation::new();
+    let phone = federation.person("anna@a.example", 1);
+    let tablet = federation.further(&phone, 2);
+    let chain = federation.chain(&phone);
+    let gone = tablet.new.device().id;
+    let request = chain.remove(&gone, phone.new.key(), now()).unwrap();
+    let asked = ChainChange::from_bytes(&request).unwrap();
+    assert_eq!((asked.user(), asked.removes(), asked.at()), (phone.verified.user(), Some(&gone), now()));
+    assert!(asked.recovery().is_none());
+    refused(asked.sign_also(&key(1)), Code::BadArgument);
+    for _ in ["first", "again"] {
+        let changed = change(&mut federation, &request).unwrap();
+        assert_eq!(changed.chain.len(), 3);
+        assert_eq!(changed.revoked, Some((phone.verified.user().clone(), Some(gone), 2)));
+    }
+    // The tablet renews nothing, and does nothing.
+    let renewal = chain_request(&federation, &tablet);
+    refused(federation.agencies[0].enrol(&renewal), Code::RemovedDevice);
+    let late = federation.chain(&phone).remove(&phone.new.device().id, tablet.new.key(), now());
+    refused(late, Code::BrokenChain);
+
+    // By the agency alone; and nobody of another agency, nobody unknown.
+    let a = &federation.agencies[0];
+    let remove = |device: &Device| {
+        let ctx = Ctx { now: now(), store: &a.store, rng: &mut rng(1) };
+        a.registrar
+            .remove(ctx, device)
+            .map(|transition| transition.commit(&mut a.store.clone()).unwrap().value)
+    };
+    assert_eq!(remove(phone.new.device()).unwrap().chain.len(), 4);
+    refused(remove(tablet.new.device()), Code::BrokenChain);
+    let of = |name: &str| Device { user: user(name), id: gone };
+    refused(remove(&of("bert@b.example")), Code::ForeignAgencyUser);
+    refused(remove(&of("carl@a.example")), Code::MissingEvidence);
+    // What makes a device is no change, and what makes none no enrolment.
+    let (founding, foreign) =
+        (founding(&anna(), now()), chain.remove(&gone, phone.new.key(), now()).unwrap());
+    refused(ChainChange::from_bytes(&as_change(&founding)), Code::BadField);
+    refused(EnrolmentRequest::from_bytes(&as_change(&foreign)), Code::BadField);
+}
+
+/// The one message as the other: their first three fields are the same.
+fn as_change(request: &[u8]) -> Vec<u8> {
+    changed(request, |request| request.offer.clear())
+}
+
+/// The request with which a device was endorsed, as its registrar remembers it.
+fn chain_request(federation: &TestFederation, device: &crate::identity::fixture::TestDevice) -> Vec<u8> {
+    let first = federation.agencies[0].store.clone();
+    let chain = crate::identity::fixture::read(&first, |d| {
+        crate::identity::Directory.chain(d, device.verified.user())
+    });
+    let chain = chain.unwrap().unwrap();
+    let link = chain.link(device.verified.chain_n()).unwrap();
+    let offer = offer::DeviceOffer::verify(&device.new.offer(now()).into()).unwrap();
+    EnrolmentRequest::new(link.statement().clone(), Some(offer)).unwrap().to_bytes()
+}
+
+/// A desk of agency a with two owners.
+fn desk(federation: &mut TestFederation) -> (NewDevice, UserChain) {
+    let new = NewDevice::generate(user("desk@a.example"), &mut rng(5));
+    let owners = [("a", 100), ("b", 101)].map(|(name, n)| RecoveryKey::kept_by(name, &key(n).verify_key()));
+    let request = new.found(UserKind::Role, owners.into(), now()).unwrap();
+    let (enrolment, _) = federation.agencies[0].enrol(&request).unwrap();
+    (new, enrolment.verify(&federation.anchor, now()).unwrap().1)
+}
+
+/// V-257
+#[test]
+fn both_owners_replace_recovery_keys() {
+    let mut federation = TestFederation::new();
+    let (_, chain) = desk(&mut federation);
+    let new = || [("a", 110), ("c", 111)].map(|(name, n)| RecoveryKey::kept_by(name, &key(n).verify_key()));
+    refused(chain.set_recovery(new()[..1].to_vec(), &key(100), now()), Code::BadField);
+    refused(chain.set_recovery(new().into(), &key(9), now()), Code::BrokenChain);
+    let one = chain.set_recovery(new().into(), &key(100), now()).unwrap();
+    refused(change(&mut federation, &one), Code::BadField);
+    let asked = || ChainChange::from_bytes(&one).unwrap();
+    assert_eq!(asked().recovery().unwrap().len(), 2);
+    refused(change(&mut federation, &asked().sign_also(&key(100)).unwrap()), Code::BadSignature);
+    let both = asked().sign_also(&key(101)).unwrap();
+    assert_eq!(change(&mut federation, &both).unwrap().revoked, None);
+
+    let anna = federation.person("anna@a.example", 1);
+    let own = federation.chain(&anna);
+    let paper = RecoveryKey::own(&SigningKey::generate(&mut rng(1 ^ 0x80)).verify_key());
+    assert_eq!(own.recovery(), [paper]);
+    let alone = own.set_recovery(
+        vec![RecoveryKey::own(&key(112).verify_key())],
+        &SigningKey::generate(&mut rng(1 ^ 0x80)),
+        now(),
+    );
+    assert!(change(&mut federation, &alone.unwrap()).is_ok());
+}
+
+/// V-256, V-260, V-269
+#[test]
+fn a_desk_is_handed_over() {
+    let mut federation = TestFederation::new();
+    let (station, chain) = desk(&mut federation);
+    let [shift, next] = [6, 7].map(|n| NewDevice::generate(user("desk@a.example"), &mut rng(n)));
+    let until = now().plus(DAY);
+    refused(chain.delegate(&shift.offer(now()), now().plus(8 * DAY), station.key(), now()), Code::BadField);
+    let request = chain.delegate(&shift.offer(now()), until, station.key(), now()).unwrap();
+    assert_eq!(EnrolmentRequest::from_bytes(&request).unwrap().until(), Some(until));
+    let (enrolment, device) = federation.agencies[0].enrol(&request).unwrap();
+    assert_eq!(device.validity().1, until, "not 300 days");
+    let chain = enrolment.verify(&federation.anchor, now()).unwrap().1;
+    assert_eq!(chain.endorsement(&shift.device().id).unwrap().until, Some(until));
+    refused(chain.endorse(&next.offer(now()), shift.key(), now()), Code::BeyondDelegation);
+
+    // When it is over, it hands nothing over under an older date, and renews nothing.
+    let handover = chain.delegate(&next.offer(now()), now().plus(2 * DAY), shift.key(), now()).unwrap();
+    let a = &federation.agencies[0];
+    let at = |at: Timestamp, request: &[u8]| {
+        let ctx = Ctx { now: at, store: &a.store, rng: &mut rng(1) };
+        a.registrar.enrol(ctx, request, 10 * DAY).map(drop)
+    };
+    refused(at(until, &handover), Code::Expired);
+    refused(at(until, &request), Code::Expired);
+    let just_before = Timestamp::from_millis(until.as_millis() - 1);
+    assert!(at(just_before, &handover).is_ok());
+    assert!(at(just_before, &request).is_ok());
+}
+
+/// V-276
+#[test]
+fn the_agencys_word_about_a_user() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let a = &federation.agencies[0];
+    let ask = |name: &str| {
+        let ctx = Ctx { now: now(), store: &a.store, rng: &mut rng(1) };
+        a.registrar.record(ctx, &user(name))
+    };
+    let record = ask("anna@a.example").unwrap();
+    refused(ask("bert@b.example"), Code::ForeignAgencyUser);
+    refused(ask("carl@a.example"), Code::MissingEvidence);
+    let record = UserRecord::from_bytes(&record.to_bytes()).unwrap();
+    let verify = |at, name: &str| record.verify(&federation.anchor, &user(name), at);
+    assert_eq!(verify(now(), "anna@a.example").unwrap().identity(), anna.verified.identity());
+    refused(verify(now(), "bert@a.example"), Code::CertificateMismatch);
+    refused(verify(now(), "anna@b.example"), Code::CertificateMismatch);
+    refused(verify(now().plus(40 * DAY), "anna@a.example"), Code::Expired);
+    refused(verify(now().plus(400 * DAY), "anna@a.example"), Code::TrustExpired);
+    let forged = |change: &dyn Fn(&mut UserRecord)| {
+        let mut record = record.clone();
+        change(&mut record);
+        record.verify(&federation.anchor, &user("anna@a.example"), now())
+    };
+    refused(forged(&|r| r.trust_lists.clear()), Code::MissingEvidence);
+    refused(forged(&|r| r.chain.clear()), Code::MissingEvidence);
+    refused(forged(&|r| r.descriptor = federation.agencies[1].descriptor()), Code::CertificateMismatch);
+}
+
+/// V-303
+#[test]
+fn beginning_anew() {
+    let mut federation = TestFederation::new();
+    let phone = federation.person("anna@a.example", 1);
+    let chain = federation.chain(&phone);
+    let new = |n: u8| NewDevice::generate(user("anna@a.example"), &mut rng(n));
+    let paper = |n: u8| vec![RecoveryKey::own(&key(n).verify_key())];
+    let request = new(8).begin_anew(&chain, paper(120), now()).unwrap();
+    let asked = EnrolmentRequest::from_bytes(&request).unwrap();
+    assert_eq!((asked.replaces(), asked.founds()), (Some(chain.identity()), Some(UserKind::Person)));
+    let stranger = NewDevice::generate(user("bert@a.example"), &mut rng(8));
+    refused(stranger.begin_anew(&chain, paper(120), now()), Code::CertificateMismatch);
+    let a = federation.agencies[0].store.clone();
+    let registrar = &federation.agencies[0].registrar;
+    let reset = |store: &MemoryStore, request: &[u8], at| {
+        let ctx = Ctx { now: at, store, rng: &mut rng(1) };
+        let mut store = store.clone();
+        let done = registrar.reset(ctx, request, 300 * DAY)?;
+        Ok::<_, crate::error::Error>((done.commit(&mut store).unwrap().value, store))
+    };
+    let enrol = |store: &MemoryStore, request: &[u8]| {
+        registrar.enrol(Ctx { now: now(), store, rng: &mut rng(1) }, request, 300 * DAY).map(drop)
+    };
+    refused(enrol(&a, &request), Code::BadArgument);
+    refused(reset(&a, &founding(&new(8), now()), now()).map(drop), Code::RolledBack);
+    refused(reset(&a, &request, now().plus(8 * DAY)).map(drop), Code::Expired);
+    // With a device or key of before.
+    let same = NewDevice::from_parts(phone.new.device().clone(), SigningKey::generate(&mut rng(9)));
+    refused(
+        reset(&a, &same.begin_anew(&chain, paper(120), now()).unwrap(), now()).map(drop),
+        Code::BrokenChain,
+    );
+    let seed = SigningKey::from_seed(&phone.new.key().seed());
+    let same = NewDevice::from_parts(new(8).device().clone(), seed);
+    refused(
+        reset(&a, &same.begin_anew(&chain, paper(120), now()).unwrap(), now()).map(drop),
+        Code::BrokenChain,
+    );
+
+    let (done, after) = reset(&a, &request, now()).unwrap();
+    assert_eq!(done.revoked, (user("anna@a.example"), None, 1));
+    assert_eq!((done.enrolled.device.serial(), done.enrolled.device.chain_n()), (2, 0));
+    // Again: another certificate, and what is revoked is the same. It is renewed like any other.
+    let (again, after) = reset(&after, &request, now()).unwrap();
+    assert_eq!((again.revoked, again.enrolled.device.serial()), (done.revoked, 3));
+    assert!(enrol(&after, &request).is_ok());
+    // Another beginning in the place of the same identity; and the one of before comes to nothing.
+    let rival = new(10).begin_anew(&chain, paper(121), now()).unwrap();
+    refused(reset(&after, &rival, now()).map(drop), Code::RolledBack);
+    let tablet = new(11);
+    let late = chain.endorse(&tablet.offer(now()), phone.new.key(), now()).unwrap();
+    refused(enrol(&after, &late), Code::BrokenChain);
+    let nobody = federation.agencies[1].registrar.reset(
+        Ctx { now: now(), store: &federation.agencies[1].store, rng: &mut rng(1) },
+        &request,
+        DAY,
+    );
+    refused(nobody.map(drop), Code::ForeignAgencyUser);
 }
 
 proptest! {

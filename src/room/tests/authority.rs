@@ -340,6 +340,12 @@ fn two_identities_of_one_user() {
     let there = Roster::of_leaves(vec![leaf_of(&anna, 0), leaf_of(&bert, 1)]);
     assert!(judge(&before(), &there, proposed(vec![bert2])).is_ok());
     assert_eq!(judged(&there, proposed(vec![other.clone()])), Code::NotPermitted);
+    // Who has begun anew comes when the device of before goes, or has gone; not while another stays.
+    let going = Proposed { removed: vec![(bert.device().clone(), None)], ..proposed(vec![other.clone()]) };
+    assert!(judge(&before(), &there, going).is_ok());
+    let both = Roster::of_leaves(vec![leaf_of(&anna, 0), leaf_of(&bert, 1), leaf_of(&verified("bert2"), 2)]);
+    let going = Proposed { removed: vec![(bert.device().clone(), None)], ..proposed(vec![other.clone()]) };
+    assert_eq!(judged(&both, going), Code::NotPermitted);
     // Nor do both come at once.
     let alone = Roster::of_leaves(vec![leaf_of(&anna, 0)]);
     assert_eq!(judged(&alone, proposed(vec![bert, other])), Code::NotPermitted);

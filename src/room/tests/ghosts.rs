@@ -10,7 +10,7 @@ use super::World;
 use crate::{
     code::Code,
     crypto::{self, SigningKey, mls::MlsSigner},
-    identity::{fixture::key, read_certificate},
+    identity::{Directory, fixture::key, read_certificate},
     ids::{DeviceId, UserId},
     room::{
         self, Policy, Role,
@@ -126,7 +126,8 @@ fn a_user_whom_nobody_knows_or_with_another_identity() {
     let certificate = certificate!(world, "dora", B, |claims| {
         claims.identity = read_certificate(world.side("bert").device.certificate()).unwrap().identity;
     });
-    added(&mut world, &certificate, &device, Code::CertificateMismatch);
+    // It may be one that dora has begun anew with: whoever does not know it waits.
+    added(&mut world, &certificate, &device, Code::MissingEvidence);
 }
 
 #[test]
@@ -247,4 +248,60 @@ fn a_path_with_a_leaf_that_cannot_do_what_a_room_needs_or_is_large() {
         builder.build(mls.provider.crypto, mls.provider.crypto, mls.signer, |_| true).is_err()
     });
     assert!(made, "MLS itself wants a path leaf to support the group's extensions");
+}
+
+// -- chains: SPEC V-268
+
+/// bert2 is removed from bert's chain, as everybody knows.
+fn bert2_is_removed(world: &mut World) {
+    let gone = world.id("bert2");
+    let chain = crate::identity::fixture::read(&world.directory, |draft| Directory.chain(draft, &gone.user));
+    let chain = chain.unwrap().unwrap();
+    let removal = chain.remove(&gone.id, &own_key(world, "bert"), world.now).unwrap();
+    let mut store = crate::identity::fixture::TestFederation::new().agencies[1].store.clone();
+    let registrar = crate::identity::Registrar::new(gone.user.agency().clone(), key(B));
+    crate::identity::fixture::apply(&mut store, |draft| Directory.accept_chain(draft, &chain.bytes()))
+        .unwrap();
+    let mut rng = chacha20::ChaCha20Rng::from_seed([1; 32]);
+    let ctx = crate::store::Ctx { now: world.now, store: &store, rng: &mut rng };
+    let changed = registrar.change(ctx, &removal).unwrap().commit(&mut store.clone()).unwrap().value;
+    let taken = crate::identity::fixture::apply(&mut world.directory, |draft| {
+        Directory.accept_chain(draft, &changed.chain)
+    });
+    assert!(taken.unwrap().news);
+}
+
+/// bert renews his leaf with a certificate that shows the chain up to the removal.
+fn bert_shows_it(world: &mut World) {
+    let certificate = certificate!(world, "bert", B, |claims| claims.chain_n = 2);
+    let key = world.side("bert").device.verified.key().as_bytes().to_vec();
+    let commit = path(world, "bert", room::credential(&certificate, &key));
+    world.done(&commit);
+}
+
+#[test]
+fn lower_chain_n() {
+    let mut world = peopled();
+    bert2_is_removed(&mut world);
+    // The room has seen the chain up to bert2's own entry. What somebody knows beside decides nothing.
+    let (certificate, device) = (world.side("bert2").device.certificate().clone(), own_key(&world, "bert2"));
+    let add = vec![package(&mut world, &certificate, &device)];
+    let commit = world.commit("anna", Plan { add, ..Plan::default() });
+    world.accepted(&commit);
+    world.discard("anna");
+    // Once a leaf shows more, no older certificate brings the device in.
+    bert_shows_it(&mut world);
+    added(&mut world, &certificate, &device, Code::RemovedDevice);
+}
+
+#[test]
+fn a_removed_device_that_renews_its_leaf() {
+    let mut world =
+        World::of(Policy { invite: Role::Member.into(), ..Policy::default() }, &["bert", "bert2", "carl"]);
+    bert2_is_removed(&mut world);
+    bert_shows_it(&mut world);
+    let certificate = certificate!(world, "bert2", B, |claims| claims.serial += 100);
+    let key = world.side("bert2").device.verified.key().as_bytes().to_vec();
+    let commit = path(&mut world, "bert2", room::credential(&certificate, &key));
+    world.refused(&commit, Code::RemovedDevice);
 }

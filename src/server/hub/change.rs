@@ -40,8 +40,8 @@ struct Seen<'v, 'a> {
 }
 
 impl Witness for Seen<'_, '_> {
-    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
-        let device = self.view.device(certificate)?;
+    fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice> {
+        let device = self.view.device_from(certificate, shown)?;
         self.members.insert(device.device().clone(), MemberRow::of(&device));
         Ok(device)
     }
@@ -75,7 +75,7 @@ impl Call<'_, '_> {
             Code::BadSubmission,
             "a room begins at term 1 and epoch 0",
         )?;
-        self.directory.accept_evidence(&mut self.draft, &submission.evidence)?;
+        self.take_evidence(&submission.evidence)?;
         let stamp = self.stamp(None, Vec::new())?;
 
         let (own, directory) = (self.own.clone(), self.directory);
@@ -135,7 +135,7 @@ impl Call<'_, '_> {
         mut stamp: Stamp,
     ) -> Result<u64> {
         let header = submission.header.claimed();
-        self.directory.accept_evidence(&mut self.draft, &submission.evidence)?;
+        self.take_evidence(&submission.evidence)?;
         let committed = self.enter_epoch(submission, &stamp)?;
         let change = &committed.change;
         let added: Vec<&Device> = change.added.iter().map(|came| &came.device).collect();
@@ -270,6 +270,7 @@ fn material(
     stamp: &Stamp,
 ) -> Result<RoomMaterial> {
     let roster = group.roster()?;
-    let evidence: Vec<Evidence> = directory.evidence_for(tools.draft, roster.users(), stamp.at)?;
+    let whole = roster.identities().into_iter().map(|(user, identity)| (user, identity, 0));
+    let evidence: Vec<Evidence> = directory.evidence_for(tools.draft, whole, stamp.at)?;
     Ok(RoomMaterial { ratchet_tree: group.ratchet_tree()?, evidence })
 }

@@ -142,6 +142,7 @@ impl Dev {
             descriptors: Vec::new(),
             counter: self.counter,
             revocations: known.into_iter().map(|(agency, version)| KnownList { agency, version }).collect(),
+            chain: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod world;
 mod arbitrary;
 mod blobs;
 mod claims;
+mod chains;
 mod cost;
 
 mod follow;

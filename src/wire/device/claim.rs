@@ -60,10 +60,10 @@ pub(crate) struct Keys {
     pub(crate) packages: Vec<Bytes>,
 }
 
-/// A user's chain: encoded links, from entry 0.
-pub(super) fn chain(links: Vec<Bytes>) -> Result<Vec<Bytes>> {
+/// What tells of a user: encoded links of the chain and of those that it replaced.
+pub(super) fn chain(links: Vec<Bytes>, least: usize) -> Result<Vec<Bytes>> {
     let link = |bytes| fields::filled(bytes, limits::CHAIN_LINK, "chain link");
-    repeated(links, (1, limits::CHAIN_LINKS), "user chain", link)
+    repeated(links, (least, limits::CHAIN_HISTORY), "user chain", link)
 }
 
 /// At least `min` and at most `max` key packages.
@@ -134,7 +134,7 @@ impl Wire for ClaimedUser {
             Some(_) => return fault(Code::BadField, "key packages in spite of an error code"),
             None if proto.retry_at > 0 => return fault(Code::BadField, "advice to try again what is done"),
             None => Ok(Keys {
-                chain: chain(proto.chain)?,
+                chain: chain(proto.chain, 1)?,
                 packages: packages(proto.packages, (1, limits::DEVICES_PER_USER))?,
             }),
         };

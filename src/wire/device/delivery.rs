@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::ClaimAnswer;
+use super::{ClaimAnswer, claim};
 use crate::{
     code::Code,
     error::{Result, ensure},
@@ -28,6 +28,8 @@ pub(crate) struct Delivery {
     pub(crate) descriptors: Vec<Bytes>,
     /// Newer revocation lists, signed.
     pub(crate) revocations: Vec<Bytes>,
+    /// What is new of the own user's chain: encoded links.
+    pub(crate) chain: Vec<Bytes>,
     /// Whether there is more than this delivery holds.
     pub(crate) more: bool,
 }
@@ -106,6 +108,7 @@ impl Wire for Delivery {
             trust_list: fields::optional(proto.trust_list, limits::TRUST_LIST, "trust list")?,
             descriptors: repeated(proto.descriptors, (0, limits::AGENCIES), "descriptors", descriptor)?,
             revocations: repeated(proto.revocations, (0, limits::AGENCIES), "revocation lists", list)?,
+            chain: claim::chain(proto.chain, 0)?,
             more: proto.more,
         })
     }
@@ -117,6 +120,7 @@ impl Wire for Delivery {
             trust_list: self.trust_list.clone().unwrap_or_default(),
             descriptors: self.descriptors.clone(),
             revocations: self.revocations.clone(),
+            chain: self.chain.clone(),
             more: self.more,
         }
     }

@@ -15,6 +15,6 @@ pub(crate) use delivery::{Delivery, InboxBody, InboxItem, Invitation, RoomDelive
 pub(crate) use mailbox::{LinkGuest, LinkHost, LinkLetter, Mailbox};
 pub(crate) use reply::{Failure, ReplyBody, ServerReply};
 pub(crate) use request::{
-    Cursor, DeviceMessage, DeviceRequest, Enrol, GetMaterial, KnownDescriptor, KnownList, Publish,
-    RequestBody, Sync,
+    Cursor, DeviceMessage, DeviceRequest, Enrol, GetMaterial, KnownChain, KnownDescriptor, KnownList,
+    Publish, RequestBody, Sync,
 };

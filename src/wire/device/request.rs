@@ -6,7 +6,7 @@ use super::{BlobBegin, BlobGet, BlobOpen, BlobPut, Claim, LinkGuest, LinkHost, c
 use crate::{
     code::Code,
     error::{Result, ensure},
-    ids::{AgencyId, Device, RequestId, RoomId},
+    ids::{AgencyId, Device, Hash, RequestId, RoomId},
     limits,
     wire::{Signed, Wire, field, fields, log::Submission, proto, repeated},
 };
@@ -80,6 +80,16 @@ pub(crate) struct Sync {
     pub(crate) counter: u64,
     /// Revocation lists that the device has or wants. Ordered by agency.
     pub(crate) revocations: Vec<KnownList>,
+    /// How much it has of its own user's chain.
+    pub(crate) chain: Option<KnownChain>,
+}
+
+/// How much somebody has of a user's chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KnownChain {
+    pub(crate) identity: Hash,
+    /// How many links; at least one.
+    pub(crate) links: u32,
 }
 
 /// How far a device has processed a room's log.
@@ -203,7 +213,7 @@ impl Wire for Enrol {
 
     fn parse(proto: Self::Proto) -> Result<Self> {
         let certificate = fields::filled(proto.certificate, limits::CERTIFICATE, "device certificate")?;
-        Ok(Enrol { certificate, chain: claim::chain(proto.chain)? })
+        Ok(Enrol { certificate, chain: claim::chain(proto.chain, 1)? })
     }
 
     fn to_proto(&self) -> Self::Proto {
@@ -245,7 +255,8 @@ impl Wire for Sync {
         let revocations = repeated(proto.revocations, bounds, "revocations", KnownList::parse)?;
         fields::ascending(&revocations, |r| &r.agency, "revocations are not in order")?;
         let (inbox_done, trust_version) = (proto.inbox_done, proto.trust_version);
-        Ok(Sync { cursors, inbox_done, trust_version, descriptors, counter: proto.counter, revocations })
+        let (counter, chain) = (proto.counter, proto.chain.map(KnownChain::parse).transpose()?);
+        Ok(Sync { cursors, inbox_done, trust_version, descriptors, counter, revocations, chain })
     }
 
     fn to_proto(&self) -> Self::Proto {
@@ -256,7 +267,24 @@ impl Wire for Sync {
             descriptors: fields::protos(&self.descriptors),
             counter: self.counter,
             revocations: fields::protos(&self.revocations),
+            chain: self.chain.as_ref().map(Wire::to_proto),
         }
+    }
+}
+
+impl Wire for KnownChain {
+    type Proto = proto::KnownChain;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "known chain";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let links = fields::positive(proto.links.into(), "links")?;
+        ensure(links <= limits::CHAIN_LINKS as u64, Code::BadField, "links")?;
+        Ok(KnownChain { identity: Hash::from_slice(&proto.identity)?, links: proto.links })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::KnownChain { identity: fields::raw(self.identity.as_bytes()), links: self.links }
     }
 }
 

@@ -227,7 +227,7 @@ fn claims() {
         .refused("no chain", BadField, |p| p.users[0].chain.clear())
         .refused("empty link", BadField, |p| p.users[0].chain[0].clear())
         .refused("long link", TooLong, |p| p.users[0].chain[0] = long(limits::CHAIN_LINK))
-        .refused("1,025 links", TooLong, |p| p.users[0].chain = vec![long(0); 1_025])
+        .refused("1,033 links", TooLong, |p| p.users[0].chain = vec![long(0); 1_033])
         .refused("no package", BadField, |p| p.users[0].packages.clear())
         .refused("empty package", BadField, |p| p.users[0].packages[0].clear())
         .refused("long package", TooLong, |p| p.users[0].packages[0] = long(limits::KEY_PACKAGE))
@@ -265,6 +265,14 @@ fn requests() {
         .refused("no certificate", BadField, |p| p.request = enrol(Bytes::new(), vec![long(0)]))
         .refused("long certificate", TooLong, |p| p.request = enrol(long(limits::CERTIFICATE), vec![long(0)]))
         .refused("no chain", BadField, |p| p.request = enrol(long(0), vec![]));
+    let knows = |links, identity: &[u8]| {
+        let chain = Some(proto::KnownChain { identity: Bytes::copy_from_slice(identity), links });
+        Some(Request::Sync(proto::Sync { chain, ..Default::default() }))
+    };
+    request()
+        .refused("knows no link", BadField, |p| p.request = knows(0, &[1; 32]))
+        .refused("knows 1,025 links", BadField, |p| p.request = knows(1_025, &[1; 32]))
+        .refused("knows a chain of nobody", BadName, |p| p.request = knows(1, &[]));
     let publish =
         |packages, last_resort| Some(Request::Publish(proto::PublishKeyPackages { packages, last_resort }));
     let package = long(limits::KEY_PACKAGE);

@@ -250,8 +250,10 @@ pub(crate) fn claim_answer() -> BoxedStrategy<ClaimAnswer> {
 fn sync() -> BoxedStrategy<Sync> {
     let cursors = btree_map(room(), number(), 0..4);
     let descriptors = btree_map(agency(), count(), 0..4);
-    (cursors, number(), number(), descriptors, number(), known_lists())
-        .prop_map(|(cursors, inbox_done, trust_version, descriptors, counter, revocations)| {
+    let chain = option::of((hash(), 1..=1_024_u32))
+        .prop_map(|known| known.map(|(identity, links)| KnownChain { identity, links }));
+    (cursors, number(), number(), descriptors, number(), known_lists(), chain)
+        .prop_map(|(cursors, inbox_done, trust_version, descriptors, counter, revocations, chain)| {
             let cursor = |(room, seq)| Cursor { room, seq };
             let known = |(agency, version)| KnownDescriptor { agency, version };
             Sync {
@@ -261,6 +263,7 @@ fn sync() -> BoxedStrategy<Sync> {
                 descriptors: descriptors.into_iter().map(known).collect(),
                 counter,
                 revocations,
+                chain,
             }
         })
         .boxed()
@@ -345,10 +348,10 @@ pub(crate) fn delivery() -> BoxedStrategy<Delivery> {
     });
     let inbox = btree_map(count(), inbox_body(), 0..3);
     let lists = vec(bytes(), 0..3);
-    (rooms, inbox, option::of(bytes()), lists.clone(), lists, any::<bool>())
-        .prop_map(|(rooms, inbox, trust_list, descriptors, revocations, more)| {
+    (rooms, inbox, option::of(bytes()), lists.clone(), lists.clone(), lists, any::<bool>())
+        .prop_map(|(rooms, inbox, trust_list, descriptors, revocations, chain, more)| {
             let inbox = inbox.into_iter().map(|(number, body)| InboxItem { number, body }).collect();
-            Delivery { rooms, inbox, trust_list, descriptors, revocations, more }
+            Delivery { rooms, inbox, trust_list, descriptors, revocations, chain, more }
         })
         .boxed()
 }

@@ -120,8 +120,8 @@ fn evidence_is_enough_for_a_stranger() {
     let tablet = federation.further(&anna, 2);
     let bert = federation.person("bert@b.example", 3);
     let store = knowing(&federation, &[&tablet, &bert]);
-    let users = [user("bert@b.example"), user("anna@a.example"), user("bert@b.example")];
-    let mut evidence = read(&store, |d| Directory.evidence_for(d, &users, now())).unwrap();
+    let users = [&bert, &tablet, &bert].map(|one| (one.verified.user(), one.verified.identity(), 0));
+    let mut evidence = read(&store, |d| Directory.evidence_for(d, users, now())).unwrap();
     assert_eq!(evidence.len(), 2 + 2 + 1);
 
     let mut stranger = MemoryStore::default();
@@ -132,18 +132,22 @@ fn evidence_is_enough_for_a_stranger() {
     .unwrap();
     refused(verify(&stranger, &tablet, now(), 1), Code::MissingEvidence);
     evidence.rotate_left(2); // descriptors last: the order between kinds does not matter
-    assert!(apply(&mut stranger, |d| Directory.accept_evidence(d, &evidence)).unwrap());
-    assert!(!apply(&mut stranger, |d| Directory.accept_evidence(d, &evidence)).unwrap());
+    for news in [true, false] {
+        let taken = apply(&mut stranger, |d| Directory.accept_evidence(d, &evidence)).unwrap();
+        assert_eq!(taken.news, news);
+    }
     for device in [&anna, &tablet, &bert] {
         assert!(verify(&stranger, device, now(), 1).is_ok());
     }
 
-    let later = |d: &Draft<'_>| Directory.evidence_for(d, &users, now().plus(90 * DAY));
+    let later = |d: &Draft<'_>| Directory.evidence_for(d, users, now().plus(90 * DAY));
     refused(read(&store, later), Code::MissingEvidence);
-    refused(
-        read(&store, |d| Directory.evidence_for(d, [&user("carl@a.example")], now())),
-        Code::MissingEvidence,
-    );
+    let carl = (&user("carl@a.example"), bert.verified.identity(), 0);
+    refused(read(&store, |d| Directory.evidence_for(d, [carl], now())), Code::MissingEvidence);
+    // Who has some of a chain is given the rest.
+    let rest = [(tablet.verified.user(), tablet.verified.identity(), 1)];
+    let rest = read(&store, |d| Directory.evidence_for(d, rest, now())).unwrap();
+    assert_eq!(rest.len(), 2);
 }
 
 /// V-276

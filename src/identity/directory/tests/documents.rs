@@ -256,7 +256,9 @@ fn chains_come_whole_or_in_parts() {
     let tablet = federation.further(&anna, 2);
     let third = federation.further(&anna, 3);
     let mut store = federation.store();
-    let accept = |store: &mut _, links: &[Bytes]| apply(store, |d| Directory.accept_chain(d, links));
+    let accept = |store: &mut _, links: &[Bytes]| {
+        apply(store, |d| Directory.accept_chain(d, links).map(|taken| taken.news))
+    };
     let of = |store: &_, name| read(store, |d| Directory.chain_bytes(d, &user(name))).unwrap();
     refused(accept(&mut store, &third.chain()[1..]), Code::MissingEvidence);
     assert!(accept(&mut store, &third.chain()[..1]).unwrap());
@@ -270,8 +272,9 @@ fn chains_come_whole_or_in_parts() {
     // Another history of the same user, countersigned by the same agency.
     let mut other = TestFederation::new();
     let rival = other.person("anna@a.example", 9);
-    refused(accept(&mut store, rival.chain()), Code::Equivocation);
-    assert_eq!(of(&store, "anna@a.example"), third.chain(), "an error changes nothing");
+    let taken = apply(&mut store, |d| Directory.accept_chain(d, rival.chain())).unwrap();
+    refused(taken.without_fork(), Code::Equivocation);
+    assert_eq!(of(&store, "anna@a.example"), third.chain(), "nothing of it is taken");
 
     // Links of users whose agency's descriptor is not here.
     let mut bare = MemoryStore::default();
@@ -303,7 +306,9 @@ fn old_links_need_old_keys() {
         .unwrap();
         store
     };
-    let accept = |mut store: MemoryStore| apply(&mut store, |d| Directory.accept_chain(d, anna.chain()));
+    let accept = |mut store: MemoryStore| {
+        apply(&mut store, |d| Directory.accept_chain(d, anna.chain())).map(|taken| taken.news)
+    };
     assert!(accept(store_with(&descriptor(true))).unwrap());
     refused(accept(store_with(&descriptor(false))), Code::MissingEvidence);
 }
@@ -355,7 +360,11 @@ fn corrupt_rows() {
     let anna = federation.person("anna@a.example", 1);
     let a = agency("a.example");
     let sound = knowing(&federation, &[&anna]);
-    for key in [rows::list(1), rows::descriptor(&a, 1), rows::link(&user("anna@a.example"), 0)] {
+    for key in [
+        rows::list(1),
+        rows::descriptor(&a, 1),
+        rows::link(&user("anna@a.example"), anna.verified.identity(), 0),
+    ] {
         let store: MemoryStore =
             sound.rows().map(|(k, v)| (k.to_vec(), if k == key { vec![1] } else { v.to_vec() })).collect();
         refused(verify(&store, &anna, now(), 1), Code::StoreCorrupt);

@@ -1,5 +1,6 @@
 //! The directory: what it keeps, and what it bears out.
 
+mod chains;
 mod devices;
 mod documents;
 mod revocations;

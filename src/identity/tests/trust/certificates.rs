@@ -111,7 +111,7 @@ fn chains(world: &World) -> Vec<Value> {
     };
     let ghost = *key(9).verify_key().as_bytes();
     vec![
-        one("another_identity", "V-266", Code::CertificateMismatch, &|c| {
+        one("identity_that_is_not_known", "V-266", Code::MissingEvidence, &|c| {
             c.identity = Hash::from_bytes([1; 32])
         }),
         one("another_kind_of_user", "V-266", Code::CertificateMismatch, &|c| c.kind = UserKind::Role),
@@ -119,7 +119,6 @@ fn chains(world: &World) -> Vec<Value> {
             (c.device.id, c.key) = (DeviceId::from_bytes([0x66; 16]), ghost);
         }),
         one("unendorsed_key", "V-267", Code::UnendorsedDevice, &|c| c.key = ghost),
-        one("another_devices_entry", "V-267", Code::UnendorsedDevice, &|c| c.chain_n = 1),
         one("entry_that_is_not_known_yet", "V-267", Code::MissingEvidence, &|c| c.chain_n = 2),
         fault("chain_that_is_not_known", "V-267", Code::MissingEvidence, {
             at_stamp(&KNOWN[..2], world.phone.certificate(), &stamp(now(), 1))

@@ -2,6 +2,7 @@
 //! directory in which engines keep the same documents.
 
 mod certificates;
+mod chains;
 mod descriptors;
 mod lists;
 mod revocations;
@@ -31,7 +32,8 @@ const ABOUT: &str = "Chapter Identity of SPEC.identity.md: trust lists, descript
     `documents`: what a reader has taken before, by name. Each of `cases` and `faults` is of a reader of its own, who \
     begins with `anchor`, an Envelope of a Federation, and takes the documents named in `after` in this order; all of \
     them are good. Then it takes `bytes`, a SignedEnvelope of the `message` (a ChainLink stands by itself; a Federation \
-    would be its anchor); or verifies them at the `stamp` if they are a DeviceCertificate; or looks for the `server_key` \
+    would be its anchor); or verifies them at the `stamp` if they are a DeviceCertificate, in a \
+    room whose leaves show the user's chain up to entry `shown`, if that is there; or looks for the `server_key` \
     of this id that `agency` has at the time `at`; or is asked as a hub whether at the time `at` there can be \
     `new_devices_of` an agency. `gives` is what comes of it: of a trust list, who has signed it and what it changes; of a \
     certificate, whose it is; of a revocation list, what it revokes that was not revoked before. `faults`: each \
@@ -42,9 +44,9 @@ const ABOUT: &str = "Chapter Identity of SPEC.identity.md: trust lists, descript
 fn trust_vectors() {
     let world = World::new();
     let parts = [lists::cases(&world), descriptors::cases(&world), certificates::cases(&world)];
-    let cases = [parts.concat(), revocations::cases(&world)].concat();
+    let cases = [parts.concat(), chains::cases(&world), revocations::cases(&world)].concat();
     let parts = [lists::faults(&world), descriptors::faults(&world), certificates::faults(&world)];
-    let faults = [parts.concat(), revocations::faults(&world)].concat();
+    let faults = [parts.concat(), chains::faults(&world), revocations::faults(&world)].concat();
     let documents = world.documents.iter().map(|(name, (message, bytes))| {
         ((*name).to_owned(), json!({ "message": message, "bytes": hex(bytes) }))
     });
@@ -76,8 +78,9 @@ fn trust_vectors() {
 }
 
 /// Holders 1 to 5 and a stranger; root, certificate and server key of agencies a and b; a's key
-/// for revocations; b's next root key.
-const KEYS: [u8; 14] = [1, 2, 3, 4, 5, 9, 10, 11, 12, 20, 21, 22, REVOCATION, NEXT_ROOT];
+/// for revocations; b's next root key; the devices and recovery keys of a desk.
+const KEYS: [u8; 20] =
+    [1, 2, 3, 4, 5, 9, 10, 11, 12, 20, 21, 22, REVOCATION, NEXT_ROOT, 70, 71, 72, 80, 81, 82];
 const REVOCATION: u8 = 50;
 const NEXT_ROOT: u8 = 60;
 
@@ -103,6 +106,9 @@ impl World {
         }
         for (name, link) in ["anna 0", "anna 1"].into_iter().zip(world.tablet.chain()) {
             world.documents.insert(name, ("ChainLink", link.clone()));
+        }
+        for (name, link) in chains::good(&world) {
+            world.documents.insert(name, ("ChainLink", link));
         }
         for (name, list) in revocations::good(&world) {
             world.documents.insert(name, ("RevocationList", list));
@@ -185,7 +191,8 @@ fn run(made: &Value, asked: &Value) -> Result<Value> {
         revocations: stamp["revocations"].as_array().unwrap().iter().map(named).collect::<Result<_>>()?,
     };
     let certificate = unhex(&asked["bytes"]).into();
-    let device = read(&store, |d| Directory.view(d, &stamp)?.device(&certificate))?;
+    let shown = u32::try_from(asked.get("shown").map_or(0, |shown| shown.as_u64().unwrap())).unwrap();
+    let device = read(&store, |d| Directory.view(d, &stamp)?.device_from(&certificate, shown))?;
     Ok(
         json!({ "user": device.user().as_str(), "device": hex(device.device().id.as_bytes()), "serial": device.serial() }),
     )
@@ -208,7 +215,10 @@ fn take(store: &mut MemoryStore, document: &Value) -> Result<Value> {
         "AgencyDescriptor" => {
             apply(store, |draft| Directory.accept_descriptor(draft, &bytes)).map(|new| json!(new))
         }
-        "ChainLink" => apply(store, |draft| Directory.accept_chain(draft, &[bytes])).map(|new| json!(new)),
+        "ChainLink" => {
+            let taken = apply(store, |draft| Directory.accept_chain(draft, &[bytes]))?;
+            taken.without_fork().map(|()| json!(taken.news))
+        }
         "RevocationList" => {
             let news = apply(store, |draft| Directory.accept_revocations(draft, &bytes))?;
             Ok(news.map_or(Value::Null, |news| {

@@ -104,8 +104,10 @@ pub(super) struct Registry {
 }
 
 impl Witness for Registry {
-    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
-        read(&self.directory, |draft| Directory.view(draft, &stamp(self.at, 1, &[]))?.device(certificate))
+    fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice> {
+        read(&self.directory, |draft| {
+            Directory.view(draft, &stamp(self.at, 1, &[]))?.device_from(certificate, shown)
+        })
     }
 
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {

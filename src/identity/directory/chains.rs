@@ -1,0 +1,411 @@
+//! User chains as they are kept: of every user that of the newest identity, and those of the
+//! identities that it replaced, because devices under them may still be in rooms.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::{Directory, rows, view};
+use crate::{
+    code::Code,
+    crypto::VerifyKey,
+    error::{Error, Result, ensure},
+    identity::{
+        KeyPurpose, UserChain,
+        chain::{ChainFork, ChainLink, Op},
+    },
+    ids::{AgencyId, Device, Hash, KeyId, UserId},
+    limits,
+    store::Draft,
+    time::Timestamp,
+    wire::{decode_body, log::Evidence},
+};
+
+/// What links that were taken have brought.
+#[derive(Debug, Default)]
+pub(crate) struct NewLinks {
+    /// Whether one is new.
+    pub(crate) news: bool,
+    /// Users who were known under another identity: the one of before, the one from now on.
+    pub(crate) resets: Vec<(UserId, Hash, Hash)>,
+    /// Good links in the place of known ones, with those. They were not taken, nor what comes after.
+    pub(crate) forks: Vec<ChainFork>,
+}
+
+impl NewLinks {
+    /// For whoever takes no part of what a fork is in.
+    ///
+    /// # Errors
+    /// [`Code::Equivocation`] if there is a fork.
+    pub(crate) fn without_fork(&self) -> Result<()> {
+        ensure(self.forks.is_empty(), Code::Equivocation, "user chain")
+    }
+}
+
+/// Links of one chain, in order, with their bytes.
+type Run = Vec<(ChainLink, Bytes)>;
+
+impl Directory {
+    /// A user's chain: that of the newest identity.
+    pub(crate) fn chain(&self, draft: &Draft<'_>, user: &UserId) -> Result<Option<UserChain>> {
+        match self.identities(draft, user)?.first() {
+            Some(newest) => self.chain_of(draft, user, newest),
+            None => Ok(None),
+        }
+    }
+
+    /// A user's chain under an identity that may have been replaced since.
+    pub(crate) fn chain_of(
+        &self,
+        draft: &Draft<'_>,
+        user: &UserId,
+        identity: &Hash,
+    ) -> Result<Option<UserChain>> {
+        let rows = draft.scan(&rows::chain(user, identity), None, limits::CHAIN_LINKS)?;
+        UserChain::from_store(rows.into_iter().map(|(_, row)| row))
+    }
+
+    /// A user's identities, newest first.
+    fn identities(&self, draft: &Draft<'_>, user: &UserId) -> Result<Vec<Hash>> {
+        Ok(self.counted(draft, user)?.into_iter().map(|(identity, _)| identity).collect())
+    }
+
+    /// The same, each with the number of its links.
+    fn counted(&self, draft: &Draft<'_>, user: &UserId) -> Result<Vec<(Hash, u32)>> {
+        draft.get(&rows::identities(user))?.map_or(Ok(Vec::new()), |row| rows::parse_identities(&row))
+    }
+
+    /// What tells of a user: of the chains under the identities in `whole`, everything past the
+    /// number of links that goes with them; of others entry 0, which shows what they replace.
+    /// Oldest first; empty if nothing is known.
+    fn history(&self, draft: &Draft<'_>, user: &UserId, whole: &BTreeMap<Hash, u32>) -> Result<Vec<Bytes>> {
+        let mut links = Vec::new();
+        for identity in self.identities(draft, user)?.iter().rev() {
+            let (known, most) = match whole.get(identity) {
+                Some(known) => (*known, limits::CHAIN_LINKS),
+                None => (0, 1),
+            };
+            let after = known.checked_sub(1).map(|n| rows::link(user, identity, n.into()));
+            let rows = draft.scan(&rows::chain(user, identity), after.as_deref(), most)?;
+            links.extend(rows.into_iter().map(|(_, row)| Bytes::from(row)));
+        }
+        Ok(links)
+    }
+
+    /// The links that tell of a user, as they travel: the newest chain, and entry 0 of those that it
+    /// replaced; empty if there is none.
+    pub(crate) fn chain_bytes(&self, draft: &Draft<'_>, user: &UserId) -> Result<Vec<Bytes>> {
+        let newest = self.identity(draft, user)?;
+        self.history(draft, user, &newest.into_iter().map(|newest| (newest, 0)).collect())
+    }
+
+    /// How much of a user's chain is here: its identity, and how many links.
+    pub(crate) fn chain_length(&self, draft: &Draft<'_>, user: &UserId) -> Result<Option<(Hash, u32)>> {
+        Ok(self.counted(draft, user)?.into_iter().next())
+    }
+
+    /// What somebody lacks who has so much of a user's chain.
+    pub(crate) fn chain_after(
+        &self,
+        draft: &Draft<'_>,
+        user: &UserId,
+        (identity, links): (Hash, u32),
+    ) -> Result<Vec<Bytes>> {
+        if self.identity(draft, user)? != Some(identity) {
+            return self.chain_bytes(draft, user);
+        }
+        let after = links.checked_sub(1).map(|n| rows::link(user, &identity, n.into()));
+        let prefix = rows::chain(user, &identity);
+        let rows = draft.scan(&prefix, after.as_deref(), limits::CHAIN_LINKS)?;
+        Ok(rows.into_iter().map(|(_, row)| row.into()).collect())
+    }
+
+    /// Demands that a device was not removed from its user's newest chain, nor the user's identity
+    /// replaced since it was added; no chain is read for it.
+    ///
+    /// # Errors
+    /// [`Code::RemovedDevice`].
+    pub(crate) fn check_not_removed(&self, draft: &Draft<'_>, device: &Device) -> Result<()> {
+        ensure(draft.get(&rows::gone(device))?.is_none(), Code::RemovedDevice, "device")
+    }
+
+    /// Two links for one place in a user's chain, if somebody has shown such.
+    pub(crate) fn fork(&self, draft: &Draft<'_>, user: &UserId) -> Result<Option<ChainFork>> {
+        let row = draft.get(&rows::fork(user))?;
+        row.map(|row| ChainFork::from_bytes(&row).map_err(|_| crate::store::corrupt("fork"))).transpose()
+    }
+
+    /// Keeps evidence against an agency: one piece for each user. Says whether it is the first.
+    pub(crate) fn keep_fork(&self, draft: &mut Draft<'_>, fork: &ChainFork) -> Result<bool> {
+        let key = rows::fork(fork.user());
+        if draft.get(&key)?.is_some() {
+            return Ok(false);
+        }
+        draft.expect_unchanged(key.clone())?;
+        draft.put(key, fork.to_bytes());
+        Ok(true)
+    }
+
+    /// Takes links of user chains, each chain's in order: whole chains or what comes after
+    /// the links that are here. A user's chains come in any order.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if a link or descriptor in between is missing; as
+    /// [`UserChain::accept`].
+    pub(crate) fn accept_chain(&self, draft: &mut Draft<'_>, links: &[Bytes]) -> Result<NewLinks> {
+        let mut runs = runs(links)?;
+        let users: BTreeSet<UserId> = runs.iter().filter_map(user_of).cloned().collect();
+        let mut before = BTreeMap::new();
+        for user in users {
+            before.insert(user.clone(), self.identity(draft, &user)?);
+        }
+        let mut taken = NewLinks::default();
+        // An identity is placed by the one that replaces it or that it replaces: so as often as
+        // there can be identities.
+        for pass in 0..=limits::IDENTITIES_KEPT {
+            let mut waiting = Vec::new();
+            let mut refusal = None;
+            let count = runs.len();
+            for run in runs {
+                match self.accept_run(draft, &run, &mut taken) {
+                    Err(error) if error.code() == Code::MissingEvidence => {
+                        refusal.get_or_insert(error);
+                        waiting.push(run);
+                    }
+                    result => result?,
+                }
+            }
+            let Some(refusal) = refusal else { break };
+            if waiting.len() == count || pass == limits::IDENTITIES_KEPT {
+                return Err(refusal);
+            }
+            runs = waiting;
+        }
+        for (user, known) in before {
+            let now = self.identity(draft, &user)?;
+            if let (Some(known), Some(now)) = (known, now)
+                && known != now
+            {
+                taken.resets.push((user, known, now));
+            }
+        }
+        Ok(taken)
+    }
+
+    fn accept_run(&self, draft: &mut Draft<'_>, run: &Run, taken: &mut NewLinks) -> Result<()> {
+        let Some((first, _)) = run.first() else { return Ok(()) };
+        let user = first.entry().user.clone();
+        let chain = match first.entry().n {
+            0 => self.place(draft, &user, first, taken)?,
+            _ => Some(self.continued(draft, &user, first)?),
+        };
+        let Some(mut chain) = chain else { return Ok(()) };
+        let identity = *chain.identity();
+        let newest = self.identities(draft, &user)?.first() == Some(&identity);
+        for (link, bytes) in run {
+            let accepted =
+                chain.accept(link.clone(), &mut |id, at| self.countersigner(draft, user.agency(), id, at));
+            match accepted {
+                Err(error) if error.code() == Code::Equivocation => {
+                    if let Some(known) = chain.link(link.entry().n) {
+                        taken.forks.push(ChainFork::of(known, link)?);
+                    }
+                    return Ok(());
+                }
+                accepted => {
+                    if accepted? {
+                        self.put_link(draft, &identity, (link, bytes), newest)?;
+                        taken.news = true;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put_link(
+        &self,
+        draft: &mut Draft<'_>,
+        identity: &Hash,
+        (link, bytes): (&ChainLink, &Bytes),
+        newest: bool,
+    ) -> Result<()> {
+        let entry = link.entry();
+        let key = rows::link(&entry.user, identity, entry.n.into());
+        draft.expect_unchanged(key.clone())?;
+        draft.put(key, bytes.to_vec());
+        let mut counted = self.counted(draft, &entry.user)?;
+        if let Some((_, links)) = counted.iter_mut().find(|(known, _)| known == identity) {
+            *links = entry.n.saturating_add(1);
+        }
+        draft.put(rows::identities(&entry.user), rows::identities_value(&counted));
+        let gone = match &entry.op {
+            Op::RemoveDevice { device } => Some(*device),
+            op => op.device().filter(|_| !newest).map(|device| device.id),
+        };
+        if let Some(id) = gone {
+            draft.put(rows::gone(&Device { user: entry.user.clone(), id }), Vec::new());
+        }
+        Ok(())
+    }
+
+    /// The chain that an entry 0 is of, with a place among the user's identities; `None` if it has
+    /// none, which convicts the agency (SPEC V-304, V-312), or none any more.
+    fn place(
+        &self,
+        draft: &mut Draft<'_>,
+        user: &UserId,
+        first: &ChainLink,
+        taken: &mut NewLinks,
+    ) -> Result<Option<UserChain>> {
+        let mut counted = self.counted(draft, user)?;
+        let identities: Vec<Hash> = counted.iter().map(|(identity, _)| *identity).collect();
+        let identity = first.statement().identity();
+        if identities.contains(&identity) {
+            return self.chain_of(draft, user, &identity);
+        }
+        let chain =
+            UserChain::begin(first.clone(), &mut |id, at| self.countersigner(draft, user.agency(), id, at))?;
+        let oldest = match identities.last() {
+            Some(oldest) => self.chain_of(draft, user, oldest)?,
+            None => None,
+        };
+        if chain.replaces() == identities.first() || identities.is_empty() {
+            // The first, or the next.
+            self.replace(draft, user, &mut counted)?;
+            counted.insert(0, (identity, 0));
+        } else if oldest.as_ref().and_then(UserChain::replaces) == Some(&identity) {
+            if identities.len() >= limits::IDENTITIES_KEPT {
+                return Ok(None);
+            }
+            counted.push((identity, 0));
+        } else {
+            for known in &identities {
+                let known = self.chain_of(draft, user, known)?;
+                let known = known.as_ref().and_then(|known| known.link(0));
+                if let Some(known) = known.filter(|known| known.entry().place() == first.entry().place()) {
+                    taken.forks.push(ChainFork::of(known, first)?);
+                    return Ok(None);
+                }
+            }
+            return Err(Error::new(Code::MissingEvidence, "identity between"));
+        }
+        let newest = counted.first().is_some_and(|(newest, _)| *newest == identity);
+        draft.expect_unchanged(rows::identities(user))?;
+        draft.put(rows::identities(user), rows::identities_value(&counted));
+        let bytes = crate::wire::encode_body(first);
+        self.put_link(draft, &identity, (first, &bytes), newest)?;
+        taken.news = true;
+        Ok(Some(chain))
+    }
+
+    /// What ends when a user begins anew: the devices of before. The oldest identity is forgotten
+    /// where there are too many.
+    fn replace(&self, draft: &mut Draft<'_>, user: &UserId, counted: &mut Vec<(Hash, u32)>) -> Result<()> {
+        if let Some(chain) = self.chain(draft, user)? {
+            for device in chain.devices() {
+                draft.put(rows::gone(&Device { user: user.clone(), id: device.device }), Vec::new());
+            }
+        }
+        while counted.len() >= limits::IDENTITIES_KEPT {
+            let Some((oldest, _)) = counted.pop() else { break };
+            for (key, _) in draft.scan(&rows::chain(user, &oldest), None, limits::CHAIN_LINKS)? {
+                draft.delete(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// The chain that a link continues that is no entry 0: the one that has the entry before it.
+    fn continued(&self, draft: &Draft<'_>, user: &UserId, link: &ChainLink) -> Result<UserChain> {
+        let mut newest = None;
+        for identity in self.identities(draft, user)? {
+            let Some(chain) = self.chain_of(draft, user, &identity)? else { continue };
+            let before = link.entry().n.checked_sub(1).and_then(|n| chain.link(n));
+            if before.is_some_and(|before| link.entry().previous == Some(before.statement().hash())) {
+                return Ok(chain);
+            }
+            newest = newest.or(Some(chain));
+        }
+        newest.ok_or(Error::new(Code::MissingEvidence, "chain does not begin at entry 0"))
+    }
+
+    /// An agency's certificate key of this id that was valid at a time, in whichever
+    /// descriptor lists it: links outlive descriptors (SPEC V-251).
+    fn countersigner(
+        &self,
+        draft: &Draft<'_>,
+        agency: &AgencyId,
+        id: &KeyId,
+        at: Timestamp,
+    ) -> Result<VerifyKey> {
+        let mut descriptors = view::Descriptors::of(agency.clone());
+        descriptors.key(draft, |_| true, KeyPurpose::Certificate, id, at)
+    }
+
+    /// Takes documents in any order.
+    ///
+    /// # Errors
+    /// As [`Directory::accept_descriptor`] and [`Directory::accept_chain`].
+    pub(crate) fn accept_evidence(&self, draft: &mut Draft<'_>, evidence: &[Evidence]) -> Result<NewLinks> {
+        let mut news = false;
+        let mut links = Vec::new();
+        for document in evidence {
+            match document {
+                Evidence::Descriptor(bytes) => news |= self.accept_descriptor(draft, bytes)?,
+                Evidence::ChainLink(bytes) => links.push(bytes.clone()),
+            }
+        }
+        let taken = self.accept_chain(draft, &links)?;
+        Ok(NewLinks { news: taken.news || news, ..taken })
+    }
+
+    /// What somebody needs in order to verify devices of these users, under these identities, at a
+    /// time: chains, and their agencies' newest descriptors that are valid then. With each goes how
+    /// many links of that chain everybody has who is to read this.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if a chain or descriptor is not here.
+    pub(crate) fn evidence_for<'u>(
+        &self,
+        draft: &Draft<'_>,
+        users: impl IntoIterator<Item = (&'u UserId, &'u Hash, u32)>,
+        at: Timestamp,
+    ) -> Result<Vec<Evidence>> {
+        let mut wanted = BTreeMap::<&UserId, BTreeMap<Hash, u32>>::new();
+        for (user, identity, known) in users {
+            wanted.entry(user).or_default().insert(*identity, known);
+        }
+        let agencies: BTreeSet<_> = wanted.keys().map(|user| user.agency()).collect();
+        let mut evidence = Vec::new();
+        for agency in agencies {
+            let descriptor = self.descriptor_at(draft, agency, at)?;
+            evidence.push(Evidence::Descriptor(descriptor.bytes().clone()));
+        }
+        for (user, identities) in wanted {
+            ensure(self.identity(draft, user)?.is_some(), Code::MissingEvidence, "user chain")?;
+            let links = self.history(draft, user, &identities)?;
+            evidence.extend(links.into_iter().map(Evidence::ChainLink));
+        }
+        Ok(evidence)
+    }
+}
+
+/// Links cut into chains: where an entry 0 comes, or another user.
+fn runs(links: &[Bytes]) -> Result<Vec<Run>> {
+    let mut runs: Vec<Run> = Vec::new();
+    for bytes in links {
+        let link: ChainLink = decode_body(bytes)?;
+        let goes_on = link.entry().n > 0
+            && runs.last().and_then(user_of).is_some_and(|user| *user == link.entry().user);
+        match runs.last_mut() {
+            Some(run) if goes_on => run.push((link, bytes.clone())),
+            _ => runs.push(vec![(link, bytes.clone())]),
+        }
+    }
+    Ok(runs)
+}
+
+fn user_of(run: &Run) -> Option<&UserId> {
+    run.first().map(|(link, _)| &link.entry().user)
+}
