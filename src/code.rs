@@ -114,6 +114,7 @@ codes! {
     Banned = 415, Refused, "the user is banned from the room";
     RoomEnded = 416, Refused, "the room has come to its end";
     LastGovernor = 417, Refused, "nobody would be left who may govern the room";
+    BadGroupInfo = 418, Peer, "group info is not the one of its epoch";
 
     // 5xx: log, links, requests
     BrokenLog = 501, Peer, "log does not connect";

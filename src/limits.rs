@@ -113,6 +113,8 @@ pub const ROOM_NAME: usize = 256;
 pub const ROOM_TOPIC: usize = 2_048;
 /// A confidentiality label.
 pub const ROOM_LABEL: usize = 253;
+/// The GroupInfo of an epoch, without ratchet tree.
+pub const GROUP_INFO: usize = 128 << 10;
 /// Devices in one room.
 pub const MEMBERS: usize = 10_000;
 /// A leaf of the ratchet tree, certificate included.
@@ -228,6 +230,8 @@ pub const KEY_PACKAGES_HELD: usize = 1_000;
 pub const RECEIPT_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long a server keeps what a joiner needs beside its Welcome.
 pub const INVITATION_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How long after it has asked for the way into a room a device may come in.
+pub const ENTRANCE_KEPT: Duration = Duration::from_secs(86_400);
 /// How long the refusal of a submission is repeated.
 pub const REFUSAL_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How far the clock of a device that claims key packages may be off, the way to their server

@@ -44,6 +44,8 @@ impl Call<'_, '_> {
                 self.change(request, room, Work::Remove(UsersWork { users }))
             }
             Command::Leave { request, room } => self.change(request, room, Work::Leave(LeaveWork::default())),
+            Command::Join { request, room, hub } => self.join_room(request, room, &hub),
+            Command::Rejoin { request, room } => self.rejoin_room(request, room),
             Command::Describe { request, room, name, topic, label } => {
                 let fits = name.as_ref().is_none_or(|n| n.len() <= limits::ROOM_NAME)
                     && topic.as_ref().is_none_or(|t| t.len() <= limits::ROOM_TOPIC)

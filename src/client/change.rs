@@ -95,6 +95,7 @@ impl Call<'_, '_> {
                 self.wake(Timestamp::from_millis(session.row.commit_due));
             }
         }
+        self.tell_newcomers(session)?;
         self.flush(session)
     }
 
@@ -215,7 +216,7 @@ impl Call<'_, '_> {
             let mut view = self.directory.newest_at(&self.draft, at)?;
             session.member.judge_pending(at, &mut view).map(|_| made)
         });
-        let Outgoing { commit, welcome } = match judged {
+        let Outgoing { commit, welcome, group_info } = match judged {
             Ok(made) => made,
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
             Err(error) => {
@@ -234,7 +235,8 @@ impl Call<'_, '_> {
             }
         };
         let welcome = (!welcome.is_empty()).then_some(welcome);
-        let parts = Parts { mls: commit, welcome, evidence, ..Default::default() };
+        let parts =
+            Parts { mls: commit, welcome, group_info: Some(group_info), evidence, ratchet_tree: None };
         let (id, bytes) = self.submit(session, SubmissionKind::Commit, parts)?;
         session.row.pending = Some(PendingRow {
             submission_id: id.as_bytes().to_vec(),

@@ -7,7 +7,7 @@ use crate::{
     attachment::{ChunkList, FileRef, Header},
     content::{Attachment, Content},
     identity::SafetyNumber,
-    ids::{MessageId, RequestId, RoomId, UserId},
+    ids::{AgencyId, MessageId, RequestId, RoomId, UserId},
     room::{JoinRule, Listing, Policy, Role, RoomKind},
     time::Timestamp,
 };
@@ -67,6 +67,28 @@ pub enum Command {
     },
     /// Leave a room with all of one's devices.
     Leave {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+    },
+    /// Come into a room without being invited, where the room admits that: one of the user's own,
+    /// or one that is open. [`crate::client::Event::Joined`] and
+    /// [`crate::client::Event::Done`] follow, or [`crate::client::Event::Failed`].
+    Join {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// The agency whose server orders its log.
+        hub: AgencyId,
+    },
+    /// Come into a room anew, with new keys, in place of the device's former self: for a room that
+    /// does not go on here ([`crate::client::Event::RoomStalled`]). What was said and done between
+    /// is not read, and whatever came of it holds: who takes part, who has which role. The engine
+    /// does it by itself where nothing of that has changed. [`crate::client::Event::Rejoined`] and
+    /// [`crate::client::Event::Done`] follow, or [`crate::client::Event::Failed`].
+    Rejoin {
         /// The request.
         request: RequestId,
         /// The room.
@@ -286,6 +308,8 @@ impl Command {
             | Command::Invite { request, .. }
             | Command::Remove { request, .. }
             | Command::Leave { request, .. }
+            | Command::Join { request, .. }
+            | Command::Rejoin { request, .. }
             | Command::Describe { request, .. }
             | Command::SetRole { request, .. }
             | Command::CreateOperation { request, .. }

@@ -46,6 +46,7 @@ impl<'a> Call<'a, '_> {
                 Work::Leave(leave) if leave.quiet => {}
                 Work::Leave(_) => self.event(&Event::Done { request })?,
                 Work::Invite(invite) if invite.quiet => {}
+                Work::Message(message) if message.quiet => {}
                 _ => self.event(&Event::failed(request, &Error::new(Code::NotMember, "left")))?,
             }
         }

@@ -32,10 +32,40 @@ pub enum Event {
         room: RoomId,
         /// Its name, if the inviter told it.
         name: Option<String>,
-        /// Who invited.
+        /// Who invited; this device itself, if it has come in by itself.
         by: Device,
         /// Where its log begins for this device.
         seq: u64,
+    },
+    /// This device has come into a room anew. It does not have the entries between: messages in
+    /// them it cannot read, and what they changed it was not told.
+    Rejoined {
+        /// The room.
+        room: RoomId,
+        /// The first entry that is missing.
+        from_seq: u64,
+        /// The entry with which it came in, and from which it reads on.
+        to_seq: u64,
+    },
+    /// Somebody in the room has told this device, which came in by itself, what the room is about.
+    RoomDescribed {
+        /// The room.
+        room: RoomId,
+        /// The place of the message that told it.
+        seq: u64,
+        /// Who told it.
+        by: Device,
+        /// Its name.
+        name: String,
+    },
+    /// This device could not come into a room by itself, into which it wanted without being asked:
+    /// one of its user's, or one that does not go on here. [`crate::client::Command::Join`] and
+    /// [`crate::client::Command::Rejoin`] try again.
+    NotJoined {
+        /// The room.
+        room: RoomId,
+        /// Why. [`Code::NotPermitted`]: it is not as it was, and the user is to decide.
+        code: Code,
     },
     /// Somebody invites this device into a room, and the user is to say whether it shall
     /// join: with [`crate::client::Command::Accept`] or [`crate::client::Command::Decline`].

@@ -395,6 +395,16 @@ fn fill(row: &mut EventRow, event: &Event) {
             row.agency = agency.to_string();
         }
         Event::NotServed { code } => (row.kind, row.code) = (59, code.number().into()),
+        Event::Rejoined { room, from_seq, to_seq } => {
+            (row.kind, row.room, row.seq, row.at) = (60, room.as_bytes().to_vec(), *from_seq, *to_seq);
+        }
+        Event::NotJoined { room, code } => {
+            (row.kind, row.room, row.code) = (61, room.as_bytes().to_vec(), code.number().into());
+        }
+        Event::RoomDescribed { room, seq, by, name } => {
+            (row.kind, row.room, row.seq) = (62, room.as_bytes().to_vec(), *seq);
+            (row.device, row.name) = (Some(by.into()), Some(name.clone()));
+        }
         Event::StoreRolledBack => row.kind = 17,
         Event::Fetched { request } => (row.kind, row.request) = (18, request.as_bytes().to_vec()),
         Event::History { request, file, rooms } => {
@@ -487,6 +497,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
         16 => Event::AgencyMisbehaved {
             agency: AgencyId::parse(row.name.as_deref().unwrap_or_default())?,
             code: code()?,
+        },
+        60 => Event::Rejoined { room: room()?, from_seq: seq, to_seq: row.at },
+        61 => Event::NotJoined { room: room()?, code: code()? },
+        62 => Event::RoomDescribed {
+            room: room()?,
+            seq,
+            by: device()?,
+            name: row.name.clone().unwrap_or_default(),
         },
         17 => Event::StoreRolledBack,
         50 => Event::DeviceDue {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     code::{Code, Kind},
-    content::{Content, Frame, Seen, Terms},
+    content::{Content, Frame, Seen, Terms, kind},
     crypto,
     error::{Error, Result, ensure},
     identity::{DeviceCertificate, VerifiedDevice, View},
@@ -94,6 +94,9 @@ impl<'a> Call<'a, '_> {
             }
         };
         for (tail, chained) in chain {
+            if self.comes_in_by(&session.id, &chained.entry)? {
+                break; // and ends its former part there, when it is told of its place
+            }
             for item in delivery.items.iter().filter(|item| item.entry == chained.bytes) {
                 self.accept_evidence(&item.evidence)?;
             }
@@ -119,6 +122,9 @@ impl<'a> Call<'a, '_> {
                     break;
                 }
             }
+        }
+        if session.was_stalled > 0 && session.row.stalled == 0 {
+            self.stay(&session.id)?;
         }
         self.reschedule(&mut session)?;
         self.tell_end(&mut session)?;
@@ -164,7 +170,11 @@ impl<'a> Call<'a, '_> {
         if session.was_stalled == seq {
             return Ok(());
         }
-        self.event(&Event::RoomStalled { room: session.id, seq, code: error.code() })
+        self.event(&Event::RoomStalled { room: session.id, seq, code: error.code() })?;
+        match session.row.declined {
+            true => Ok(()),
+            false => self.come_back(&session.id, &session.hub()?, error.code()),
+        }
     }
 
     /// Processes one entry.
@@ -200,6 +210,10 @@ impl<'a> Call<'a, '_> {
         let Some(awaited) = self.awaited(header.submission_id.as_bytes())? else { return Ok(()) };
         let Some(item) = self.item(&session.id, awaited.item)? else { return Ok(()) };
         let Work::Message(work) = item.work()? else { return Ok(()) };
+        if work.quiet {
+            session.row.messages = session.row.messages.saturating_sub(1);
+            return self.drop_item(&session.id, &item);
+        }
         // That it was sent is believed only of what this device has signed.
         crypto::verify(chained.entry.header.clone(), &self.account.key.verify_key())?;
         let id = MessageId::from_slice(&work.id)?;
@@ -222,6 +236,11 @@ impl<'a> Call<'a, '_> {
         let (seq, at) = (chained.entry.seq, chained.entry.stamp.at);
         let read = self.read(session, chained);
         match read {
+            Ok(Read {
+                sender,
+                content: Content::Unsupported { kind: kind::ROOM_DESCRIPTION, bytes },
+                ..
+            }) => self.told(session, seq, sender, &bytes),
             Ok(Read { sender, id, content, terms }) => {
                 let room = session.id;
                 let (author, lifetime) = (&sender.user, terms.lifetime);
@@ -337,6 +356,7 @@ impl<'a> Call<'a, '_> {
             Some(_) => None,
             None => received.private.as_ref().map(|p| p.encode().to_vec()),
         };
+        let uninformed = received.uninformed;
         let applied = session.member.apply(&session.backend.provider(), received);
         let change = session.backend.check(applied)?;
         session.row.commit_due = 0;
@@ -346,6 +366,9 @@ impl<'a> Call<'a, '_> {
         }
         if change.state.private_hash != before.private_hash {
             session.row.private = private.unwrap_or_default();
+        }
+        if uninformed {
+            self.tell_later(session)?;
         }
         if change.state.retention != before.retention {
             session.row.reschedule = Some(Vec::new());

@@ -8,7 +8,7 @@ use super::{
     call::Call,
     keys,
     reach::Admit,
-    rows::{self, AwaitedRow, InvitationRow, Nothing, RoomRow, Work},
+    rows::{self, AwaitedRow, InvitationRow, JoinRow, Nothing, RoomRow, Work},
 };
 use crate::{
     code::{Code, Kind},
@@ -94,7 +94,7 @@ impl Call<'_, '_> {
     }
 
     /// As many rooms as one synchronisation names; of others the device would hear nothing.
-    fn room_for_one_more(&self) -> Result<()> {
+    pub(super) fn room_for_one_more(&self) -> Result<()> {
         let rooms = self.draft.scan(&keys::rooms(), None, limits::SYNC_ROOMS)?;
         ensure(rooms.len() < limits::SYNC_ROOMS, Code::Quota, "rooms")
     }
@@ -110,6 +110,9 @@ impl Call<'_, '_> {
         let Ok((tail, _)) = Tail::at(&invitation.entry) else {
             return Ok(()); // into no room; what comes after it is not kept waiting
         };
+        if invitation.welcome.is_none() {
+            return self.came_in(invitation);
+        }
         if !fits {
             return self.event(&Event::InvitationFailed { room: tail.room, code: Code::Quota });
         }
@@ -180,9 +183,27 @@ impl Call<'_, '_> {
                     return self.lacks_evidence(number, row);
                 }
                 self.drop_invitation(number, &row)?;
-                self.invitation_failed(&row, tail.room, error.code())
+                self.not_let_in(&row, &invitation, &chained.entry, error.code())
             }
         }
+    }
+
+    /// An invitation did not let the device in. In the room it has a leaf all the same: if its user
+    /// need not be asked, it comes in by itself, in the place of that leaf (SPEC V-495).
+    fn not_let_in(
+        &mut self,
+        row: &InvitationRow,
+        invitation: &Invitation,
+        entry: &wire::log::LogEntry,
+        code: Code,
+    ) -> Result<()> {
+        let inviter = &entry.header.claimed().sender.user;
+        let admitted = code == Code::BadWelcome && self.admit(row, inviter)? == Admit::Enter;
+        if !admitted {
+            return self.invitation_failed(row, entry.room, code);
+        }
+        let invited = invitation.entry.to_vec();
+        self.come_in(&entry.room, Some(&invitation.hub), JoinRow { invited, ..JoinRow::default() })
     }
 
     /// A document that the invitation needs is not at hand: it is asked for again with what
@@ -265,12 +286,9 @@ impl Call<'_, '_> {
         let account = self.account.clone();
         let backend = self.backend(&id, Known::default())?;
         backend.clear()?;
-        let joining = Joining {
-            entry,
-            welcome: &invitation.welcome,
-            ratchet_tree: &material.ratchet_tree,
-            device: &account.device,
-        };
+        let welcome = invitation.welcome.as_ref().ok_or(Error::new(Code::BadWelcome, "no welcome"))?;
+        let joining =
+            Joining { entry, welcome, ratchet_tree: &material.ratchet_tree, device: &account.device };
         let mut view = self.directory.view(&self.draft, &tail.stamp)?;
         let joined = MemberRoom::join(&backend.provider(), joining, &mut |cert: &Bytes| view.device(cert));
         let Joined { room: member, private, inviter } = backend.check(joined)?;
@@ -296,6 +314,7 @@ impl Call<'_, '_> {
         session.set_tail(&tail);
         self.draft.delete_prefix(keys::joined_in(&id));
         self.draft.delete(keys::departed(&id));
+        self.was_brought_in(&id)?;
         if admit == Admit::Decline {
             self.leave_at_once(&mut session, &declined_by)?;
         }

@@ -265,6 +265,21 @@ pub(super) fn departed(room: &RoomId) -> Key {
     KeyBuilder::table("l/").fixed(room.as_bytes()).build()
 }
 
+/// Prefix of [`joining`].
+pub(super) fn all_joining() -> Key {
+    KeyBuilder::table("en/").build()
+}
+
+/// A room into which the device comes by itself.
+pub(super) fn joining(room: &RoomId) -> Key {
+    KeyBuilder::table("en/").fixed(room.as_bytes()).build()
+}
+
+/// The MLS state that it will have there.
+pub(super) fn joining_mls(room: &RoomId) -> Key {
+    KeyBuilder::table("em/").fixed(room.as_bytes()).build()
+}
+
 /// Prefix of all attachments on their way here.
 pub(super) fn fetches() -> Key {
     KeyBuilder::table("f/").build()

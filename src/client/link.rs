@@ -35,7 +35,8 @@ pub struct Linked {
     pub request: Vec<u8>,
     /// The app's word to itself.
     pub settings: Vec<u8>,
-    /// The user's rooms, which the device that has answered brings this one into by itself.
+    /// The user's rooms. The device that has answered brings this one into them by itself; into those
+    /// into which it does not, this one comes by itself, soon after it is enrolled.
     pub rooms: Vec<RoomId>,
     /// What was said before, if this device has asked for it and is handed anything. It is
     /// fetched by itself once the device is enrolled: [`Event::History`](super::Event::History), or
@@ -154,7 +155,12 @@ impl Client {
             draft.delete(keys::history());
         }
         draft.expect_unchanged(keys::linked())?;
-        let row = LinkedRow { identity: said.identity.as_bytes().to_vec(), request: said.request.to_vec() };
+        let row = LinkedRow {
+            identity: said.identity.as_bytes().to_vec(),
+            request: said.request.to_vec(),
+            rooms: said.rooms.iter().map(|room| room.as_bytes().to_vec()).collect(),
+            enrolled: false,
+        };
         rows::write(&mut draft, keys::linked(), &row);
         draft.put(keys::admission(), reach::admission_row(said.admission));
         for name in &said.blocked {
@@ -172,7 +178,7 @@ impl Client {
     /// # Errors
     /// Failures of the store.
     pub fn enrolment_request(&self, store: &dyn Store) -> Result<Option<Vec<u8>>> {
-        Ok(linked(store)?.map(|row| row.request))
+        Ok(linked(store)?.filter(|row| !row.enrolled).map(|row| row.request))
     }
 }
 
@@ -283,7 +289,16 @@ impl Call<'_, '_> {
         if let Some(row) = linked(&self.draft)? {
             let same = row.identity == enrolled.identity().as_bytes();
             ensure(same, Code::CertificateMismatch, "enrolment under another identity")?;
+            rows::write(&mut self.draft, keys::linked(), &LinkedRow { enrolled: true, ..row });
+        }
+        Ok(())
+    }
+
+    /// A device that was linked is known to its server now: it comes into its user's rooms.
+    pub(super) fn linked_rooms(&mut self) -> Result<()> {
+        if let Some(row) = linked(&self.draft)? {
             self.draft.delete(keys::linked());
+            self.come_into_linked(&row.rooms)?;
         }
         Ok(())
     }

@@ -111,6 +111,7 @@ impl Call<'_, '_> {
                 InboxBody::Claimed(answer) => self.claimed(answer)?,
                 InboxBody::Refusal(refusal) => self.refused(*refusal)?,
                 InboxBody::StockLow(left) => self.restock(left)?,
+                InboxBody::Entrance(entrance) => self.entrance(*entrance)?,
             }
             self.draft.put(keys::inbox(), item.number.to_be_bytes().to_vec());
         }
@@ -157,6 +158,9 @@ impl Call<'_, '_> {
         let id = *refusal.claimed().submission_id.as_bytes();
         let Some(awaited) = self.awaited(&id)? else { return Ok(()) };
         let room = RoomId::from_slice(&awaited.room)?;
+        if awaited.joins {
+            return self.entering_refused(&room, refusal);
+        }
         if room != refusal.claimed().room || refusal.claimed().sender != self.account.device {
             return Ok(());
         }
@@ -310,6 +314,9 @@ impl Call<'_, '_> {
         };
         if code == Code::WrongEpoch {
             return Ok(()); // only the hub's signature says that
+        }
+        if awaited.joins {
+            return self.entering_failed(&RoomId::from_slice(&awaited.room)?, code);
         }
         if awaited.invitation > 0 {
             return self.no_material(awaited.invitation, code);

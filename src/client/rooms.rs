@@ -124,6 +124,7 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::invitations(),
         keys::all_asked(),
         keys::all_blocked(),
+        keys::all_joining(),
         keys::fetches(),
         keys::uploads(),
         keys::companions(),
@@ -139,6 +140,7 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         prefixes.extend([
             keys::room_guard(room),
             keys::room_mls(room),
+            keys::joining_mls(room),
             keys::joined_in(room),
             keys::messages(room),
         ]);

@@ -127,6 +127,10 @@ pub(super) struct RoomRow {
     /// Where to go on to compute anew when messages expire; empty at the beginning.
     #[prost(bytes = "vec", optional, tag = "41")]
     pub(super) reschedule: Option<Vec<u8>>,
+    /// When to tell those who have come in from outside what the room is about, in milliseconds;
+    /// 0: nobody has to be told.
+    #[prost(uint64, tag = "60")]
+    pub(super) tell_due: u64,
     /// Devices that count no more and of which the app was told.
     #[prost(string, repeated, tag = "50")]
     pub(super) due: Vec<String>,
@@ -282,6 +286,9 @@ pub(super) struct MessageWork {
     /// The label that the app knew when it sent it or consented.
     #[prost(string, tag = "8")]
     pub(super) label: String,
+    /// It is the engine's own: the app hears nothing of it, and no reader is one too many.
+    #[prost(bool, tag = "60")]
+    pub(super) quiet: bool,
 }
 
 /// An invitation in the making.
@@ -580,6 +587,9 @@ pub(super) struct AwaitedRow {
     /// The app's request that uploads a file; empty if none.
     #[prost(bytes = "vec", tag = "5")]
     pub(super) upload: Vec<u8>,
+    /// The device is coming into the room from outside.
+    #[prost(bool, tag = "60")]
+    pub(super) joins: bool,
 }
 
 /// What a request of the app became.
@@ -647,6 +657,46 @@ pub(super) struct InvitationRow {
     pub(super) declined_by: Vec<u8>,
 }
 
+/// A room into which the device comes by itself.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct JoinRow {
+    /// The agency whose server is the hub; empty: the own server knows.
+    #[prost(string, tag = "1")]
+    pub(super) hub: String,
+    /// The app's request; empty: the engine does it by itself.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) request: Vec<u8>,
+    /// Under which id the way in was asked for; empty: not yet.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) asked: Vec<u8>,
+    /// The commit as it was submitted; empty: not yet.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) submission: Vec<u8>,
+    #[prost(bytes = "vec", tag = "5")]
+    pub(super) submission_id: Vec<u8>,
+    /// The place that the log has shown, an encoded invitation; empty: not yet.
+    #[prost(bytes = "vec", tag = "6")]
+    pub(super) place: Vec<u8>,
+    /// When to go on, in milliseconds.
+    #[prost(uint64, tag = "7")]
+    pub(super) due: u64,
+    /// How often the same was sent.
+    #[prost(uint32, tag = "8")]
+    pub(super) attempts: u32,
+    /// How often it was begun anew.
+    #[prost(uint32, tag = "9")]
+    pub(super) tries: u32,
+    /// How often a document was missing to take the place.
+    #[prost(uint32, tag = "10")]
+    pub(super) lacking: u32,
+    /// Only if the room is as the device last knew it.
+    #[prost(bool, tag = "11")]
+    pub(super) cautious: bool,
+    /// The entry of an invitation whose Welcome did not let the device in; empty: none was.
+    #[prost(bytes = "vec", tag = "12")]
+    pub(super) invited: Vec<u8>,
+}
+
 /// What another device of the user told this one when it linked it, until it is enrolled.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct LinkedRow {
@@ -655,4 +705,10 @@ pub(super) struct LinkedRow {
     /// For the registrar.
     #[prost(bytes = "vec", tag = "2")]
     pub(super) request: Vec<u8>,
+    /// The user's rooms.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub(super) rooms: Vec<Vec<u8>>,
+    /// It is enrolled; what is left is to come into the rooms.
+    #[prost(bool, tag = "4")]
+    pub(super) enrolled: bool,
 }

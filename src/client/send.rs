@@ -79,6 +79,7 @@ impl Call<'_, '_> {
             held: false,
             lifetime: lifetime.and_then(|time| u64::try_from(time.as_millis()).ok()).unwrap_or_default(),
             label: session.label().unwrap_or_default(),
+            quiet: false,
         })
     }
 
@@ -145,7 +146,7 @@ impl Call<'_, '_> {
                 continue;
             }
             let (added, rules) = self.readers_since(&session.id, work.epoch)?;
-            if added.is_empty() && !rules {
+            if work.quiet || added.is_empty() && !rules {
                 if !self.in_window(session)? {
                     break;
                 }
@@ -172,7 +173,10 @@ impl Call<'_, '_> {
         }
         session.row.messages = session.row.messages.saturating_sub(1);
         self.drop_item(&session.id, item)?;
-        self.event(&Event::failed(item.request()?, error))
+        match item.work()? {
+            Work::Message(work) if work.quiet => Ok(()),
+            _ => self.event(&Event::failed(item.request()?, error)),
+        }
     }
 
     /// The app agrees to a held message's readers.

@@ -89,6 +89,14 @@ impl<'a> Call<'a, '_> {
         Ok(Backend { crypto: MlsCrypto::new(self.draft.seed()), storage })
     }
 
+    /// What works on the MLS state of a room into which the device is only coming.
+    pub(super) fn joining_backend(&mut self, room: &RoomId) -> Result<Backend<'a>> {
+        let store = self.draft.snapshot();
+        let storage = MlsStore::room(store, room, keys::joining_mls(room), Known::default())?;
+        let storage = storage.with_device(keys::device_mls());
+        Ok(Backend { crypto: MlsCrypto::new(self.draft.seed()), storage })
+    }
+
     /// What works on the device's own keys, for making key packages.
     pub(super) fn device_backend(&mut self) -> Backend<'a> {
         let storage = MlsStore::device(self.draft.snapshot(), keys::device_mls());
@@ -132,6 +140,30 @@ impl<'a> Call<'a, '_> {
         self.cache.rooms.remove(&id);
         self.hush(&id, row.declined);
         Ok(Session { id, row, member, backend, was_stalled: 0, standing: Standing::default(), stamp: new })
+    }
+
+    /// Takes the part in a room that was made ready with [`Self::joining_backend`], in place of a
+    /// former one.
+    pub(super) fn take_room(
+        &mut self,
+        backend: Backend<'a>,
+        member: MemberRoom,
+        row: &RoomRow,
+    ) -> Result<()> {
+        let id = member.state().room;
+        let (from, to) = (keys::joining_mls(&id), keys::room_mls(&id));
+        self.draft.delete_prefix(to.clone());
+        for (key, row) in self.all_rows(&from)? {
+            let rest = key.get(from.len()..).ok_or(corrupt("joining key"))?;
+            self.draft.put([to.as_slice(), rest].concat(), row);
+        }
+        self.draft.delete_prefix(from);
+        rows::write(&mut self.draft, keys::room(&id), row);
+        let (_, known) = backend.storage.finish()?;
+        let Stamps { new, .. } = self.draft.guard(keys::room_guard(&id))?;
+        let cached = CachedRoom { stamp: new, member, known, standing: Standing::default() };
+        self.cache.rooms.insert(id, cached);
+        Ok(())
     }
 
     /// Writes what has changed in a room. The group stays in memory, marked with the stamp

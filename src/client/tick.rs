@@ -8,7 +8,7 @@ use super::{
     Event, Output,
     call::Call,
     keys, outbox,
-    rows::{self, InvitationRow, RoomRow, SyncRow, Work},
+    rows::{self, InvitationRow, JoinRow, RoomRow, SyncRow, Work},
 };
 use crate::{
     error::Result,
@@ -34,6 +34,7 @@ impl Call<'_, '_> {
         self.remind_rooms(all)?;
         self.remind_companions(all)?;
         self.remind_invitations(all)?;
+        self.remind_joins(all)?;
         self.remind_asked()?;
         self.remind_fetches(all)?;
         self.remind_uploads(all)?;
@@ -119,6 +120,10 @@ impl Call<'_, '_> {
             if row.commit_due > 0 && row.pending.is_none() {
                 self.wake(Timestamp::from_millis(row.commit_due));
             }
+            let tells = row.tell_due > 0 && self.due(false, row.tell_due);
+            if row.tell_due > 0 && !tells {
+                self.wake(Timestamp::from_millis(row.tell_due));
+            }
             let waited = row.wait_until > 0 && self.due(false, row.wait_until);
             if row.wait_until > 0 && !waited {
                 self.wake(Timestamp::from_millis(row.wait_until));
@@ -129,7 +134,7 @@ impl Call<'_, '_> {
                 self.wake(Timestamp::from_millis(row.ends_at));
             }
             let ended = ends && self.passed(row.ends_at);
-            if !resend && !leaving && !waited && !stays && !ended && row.reschedule.is_none() {
+            if !resend && !leaving && !waited && !tells && !stays && !ended && row.reschedule.is_none() {
                 if let Some(pending) = row.pending {
                     self.wake(Timestamp::from_millis(pending.due));
                 }
@@ -237,6 +242,14 @@ impl Call<'_, '_> {
             let (tail, _) = Tail::at(&invitation.entry)?;
             known.extend(tail.stamp.revocations.into_iter().map(|named| (named.agency, 0)));
         }
+        for (_, row) in self.draft.scan(&keys::all_joining(), None, limits::SYNC_ROOMS)? {
+            let row: JoinRow = rows::parse(&row, "joining")?;
+            if !row.place.is_empty() {
+                let invitation: Invitation = wire::decode_body(&row.place.into())?;
+                let (tail, _) = Tail::at(&invitation.entry)?;
+                known.extend(tail.stamp.revocations.into_iter().map(|named| (named.agency, 0)));
+            }
+        }
         known.extend(self.directory.revocation_versions(&self.draft)?);
         let known = known.into_iter().take(limits::AGENCIES);
         Ok(known.map(|(agency, version)| KnownList { agency, version }).collect())
@@ -279,6 +292,7 @@ impl Call<'_, '_> {
         })?;
         self.event(&Event::Enrolled)?;
         self.begin_history()?;
-        self.offer_first_packages()
+        self.offer_first_packages()?;
+        self.linked_rooms()
     }
 }

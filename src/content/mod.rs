@@ -90,6 +90,8 @@ pub(crate) mod kind {
     pub(crate) const DELETE: u32 = 5;
     pub(crate) const RECEIPTS: u32 = 6;
     pub(crate) const LOCATION: u32 = 7;
+    /// What a room is about, for those who have come in from outside: the engines' own.
+    pub(crate) const ROOM_DESCRIPTION: u32 = 40;
 
     /// Whether content of a kind only says something of other messages. Of a kind that is not
     /// known nobody can say that: it stands for itself.

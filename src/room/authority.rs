@@ -25,6 +25,8 @@ pub(crate) struct Proposed {
     pub(crate) committer: Device,
     /// The time of the entry's stamp.
     pub(crate) at: Timestamp,
+    /// The committer comes in by this commit itself.
+    pub(crate) outside: bool,
     /// Devices added, each verified at the entry's stamp.
     pub(crate) added: Vec<VerifiedDevice>,
     /// Devices removed by the committer's word, each with what its certificate makes due at the stamp.
@@ -39,6 +41,8 @@ pub(crate) struct Proposed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) committer: Device,
+    /// The committer has come in by itself.
+    pub(crate) outside: bool,
     pub(crate) added: Vec<DeviceChange>,
     pub(crate) removed: Vec<DeviceChange>,
     /// Users who take part only from now on.
@@ -74,7 +78,7 @@ impl Change {
 /// [`Code::LastGovernor`], [`Code::AlreadyMember`], or [`Code::BadRoomState`] if the new state
 /// cannot be.
 pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> Result<Change> {
-    let Proposed { committer, at, added, removed, leaving, state } = proposed;
+    let Proposed { committer, outside, at, added, removed, leaving, state } = proposed;
     let archive = roster.find(&committer).is_some_and(Leaf::is_archive);
     let actor = Actor::new(before, &committer.user, archive);
     // V-447
@@ -137,7 +141,7 @@ pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> 
         ensure(goes, Code::RoomEnded, "commit")?;
     }
     let joined = people.after.difference(&people.before).map(|user| (*user).clone()).collect();
-    Ok(Change { departed, joined, added: came, removed: went, committer, state: after, governed })
+    Ok(Change { departed, joined, added: came, removed: went, committer, outside, state: after, governed })
 }
 
 /// By what authority somebody removes a leaf.

@@ -36,6 +36,7 @@ pub(super) fn judge(
     let committer = roster.at(committer).ok_or(unknown)?;
     let mut proposed = Proposed {
         committer: committer.claims.device.clone(),
+        outside: false,
         at,
         added: Vec::new(),
         removed: Vec::new(),
@@ -114,7 +115,7 @@ pub(super) fn standalone(queued: &QueuedProposal, roster: &Roster) -> Result<(De
 fn proposer<'r>(roster: &'r Roster, sender: &Sender) -> Result<&'r Device> {
     match sender {
         Sender::Member(index) => member(roster, *index).map(|leaf| &leaf.claims.device),
-        // External senders and external commits are not admitted.
+        // External senders are not admitted.
         _ => fault(Code::BadProposal, "proposal from outside"),
     }
 }

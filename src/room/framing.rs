@@ -5,7 +5,8 @@
 
 use bytes::Bytes;
 use openmls::prelude::{
-    ContentType, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, ProtocolMessage, RatchetTreeIn, Welcome,
+    ContentType, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut, ProtocolMessage, RatchetTreeIn, Sender,
+    Welcome,
     group_info::VerifiableGroupInfo,
     tls_codec::{Deserialize as _, Serialize as _},
 };
@@ -45,6 +46,12 @@ pub(super) fn protocol_message(
 /// What a server can read of a message: that it is for this room and of this kind. Gives the epoch.
 pub(crate) fn epoch_of(bytes: &Bytes, room: &RoomId, kind: SubmissionKind) -> Result<u64> {
     protocol_message(bytes, room, kind).map(|message| message.epoch().as_u64())
+}
+
+/// Whether a commit is somebody's who comes in from outside, as it says itself.
+pub(crate) fn comes_from_outside(bytes: &Bytes, room: &RoomId) -> Result<bool> {
+    let message = protocol_message(bytes, room, SubmissionKind::Commit)?;
+    Ok(matches!(message, ProtocolMessage::PublicMessage(m) if *m.sender() == Sender::NewMemberCommit))
 }
 
 pub(super) fn group_info(bytes: &Bytes) -> Result<VerifiableGroupInfo> {

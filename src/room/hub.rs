@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use openmls::prelude::{
-    GroupId, ProcessedMessageContent, ProposalStore, PublicGroup, QueuedProposal, Sender, StagedCommit,
+    GroupId, LeafNodeIndex, ProcessedMessageContent, ProposalStore, PublicGroup, QueuedProposal, Sender,
+    StagedCommit,
 };
 use openmls::storage::PublicStorageProvider;
 use openmls_traits::crypto::OpenMlsCrypto;
 
 use super::{
     authority::Change,
-    commit, framing,
+    commit, external, framing, group_info,
     key_package::{self, Verify},
     roster::Roster,
     state::{RoomKind, RoomState},
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::{
     code::Code,
+    crypto::VerifyKey,
     error::{Error, Result, ensure, fault},
     identity::UserKind,
     ids::{AgencyId, Device, RoomId},
@@ -41,6 +43,13 @@ pub(crate) struct HubRoom {
 pub(crate) struct AcceptedCommit {
     staged: StagedCommit,
     pub(crate) change: Change,
+    committer: Committer,
+}
+
+enum Committer {
+    Member(LeafNodeIndex),
+    /// Somebody who comes in by the commit itself.
+    Newcomer(VerifyKey),
 }
 
 /// A standalone proposal that may stand in the log.
@@ -66,6 +75,7 @@ impl HubRoom {
         // A tree of one leaf is small; a large one is not even read.
         ensure(ratchet_tree.len() <= limits::KEY_PACKAGE, Code::TooLong, "a room begins with one leaf")?;
         let tree = framing::ratchet_tree(ratchet_tree)?;
+        group_info::check_extensions(&info)?;
         let (group, _) = PublicGroup::from_external(crypto, storage, tree, info, ProposalStore::new())
             .map_err(|_| Error::new(Code::Mls, "group info"))?;
         let state = suite::room_state(group.group_context().extensions())?;
@@ -136,25 +146,48 @@ impl HubRoom {
         ensure(message.epoch() == self.group.group_context().epoch(), Code::WrongEpoch, "commit")?;
         let processed =
             self.group.process_message(crypto, message).map_err(|_| Error::new(Code::Mls, "commit"))?;
-        let Sender::Member(committer) = *processed.sender() else {
-            return fault(Code::BadCommit, "external commit");
-        };
+        let committer = processed.sender().clone();
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return fault(Code::Bug, "not a commit");
         };
         let roster = self.roster()?;
-        let change = commit::judge(&staged, committer, &self.state, &roster, at, witness)?;
+        let (change, committer) = match committer {
+            Sender::Member(leaf) => {
+                let change = commit::judge(&staged, leaf, &self.state, &roster, at, witness)?;
+                (change, Committer::Member(leaf))
+            }
+            Sender::NewMemberCommit => {
+                let newcomer = external::newcomer(&staged, witness)?;
+                let key = newcomer.key().clone();
+                let change = external::judge(&staged, newcomer, &self.state, &roster, at)?;
+                (change, Committer::Newcomer(key))
+            }
+            _ => return fault(Code::BadCommit, "commit from outside"),
+        };
         ensure(change.committer == *sender, Code::BadSubmission, "another device's commit")?;
-        Ok(AcceptedCommit { staged: *staged, change })
+        Ok(AcceptedCommit { staged: *staged, change, committer })
     }
 
-    /// Moves to the next epoch.
+    /// Moves to the next epoch, if the GroupInfo that comes with the commit is the epoch's. What was
+    /// written of one that is not must not be kept, nor this.
     pub(crate) fn merge<S: PublicStorageProvider>(
         &mut self,
         storage: &S,
+        crypto: &impl OpenMlsCrypto,
         accepted: AcceptedCommit,
+        group_info: &Bytes,
     ) -> Result<Change> {
         self.group.merge_commit(storage, accepted.staged).map_err(|_| Error::new(Code::Bug, "merge"))?;
+        let committer = match accepted.committer {
+            Committer::Member(leaf) => Some(leaf),
+            Committer::Newcomer(key) => {
+                let mut leaves = self.group.treesync().full_leaves();
+                let own = leaves.find(|(_, leaf)| leaf.signature_key().as_slice() == key.as_bytes());
+                own.map(|(leaf, _)| leaf)
+            }
+        };
+        let committer = committer.ok_or(Error::new(Code::Bug, "newcomer's leaf"))?;
+        group_info::check(group_info, crypto, &self.group, committer)?;
         self.state = accepted.change.state.clone();
         self.leaving.clear();
         Ok(accepted.change)

@@ -182,7 +182,7 @@ mod tests {
         let creates = kind == SubmissionKind::Create;
         let parts = Parts {
             mls: if creates { Bytes::new() } else { b"mls".as_slice().into() },
-            group_info: creates.then(|| b"info".as_slice().into()),
+            group_info: names_all(kind).then(|| b"info".as_slice().into()),
             ratchet_tree: creates.then(|| b"tree".as_slice().into()),
             ..Parts::default()
         };

@@ -5,8 +5,10 @@ mod actor;
 mod authority;
 mod commit;
 mod difference;
+mod external;
 mod framing;
 mod governing;
+mod group_info;
 pub(crate) mod hub;
 mod key_package;
 mod key_schedule;
@@ -30,12 +32,11 @@ pub use authority::DeviceChange;
 pub(crate) use authority::{Change, may_hand_over, may_invite, may_send};
 pub use difference::{Changed, RoomChange};
 pub(crate) use difference::{between, describing};
-pub(crate) use framing::epoch_of;
+pub(crate) use framing::{comes_from_outside, epoch_of};
 pub(crate) use key_package::{
     CheckedPackage, check as check_key_package, create as create_key_package, credential,
 };
 pub(crate) use moderate::may_moderate;
-#[cfg_attr(not(test), expect(unused_imports))]
 pub(crate) use opening::may_join;
 pub use opening::{JoinRule, Listing};
 pub use policy::{Least, Policy, Right, Role};

@@ -101,7 +101,6 @@ impl JoinRule {
 ///
 /// # Errors
 /// [`Code::RoomEnded`], [`Code::Banned`], [`Code::NotPermitted`].
-#[cfg_attr(not(test), expect(dead_code))]
 pub(crate) fn may_join(state: &RoomState, user: &UserId, kind: UserKind, at: Timestamp) -> Result<()> {
     ensure(!state.has_ended(at), Code::RoomEnded, "join")?;
     ensure(!state.bans.contains(user), Code::Banned, "join")?;

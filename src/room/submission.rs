@@ -8,6 +8,7 @@ use crate::{
     code::Code,
     crypto::{self, Label, SigningKey, VerifyKey, hash},
     error::{Error, Result, ensure},
+    identity::VerifiedDevice,
     ids::{Device, Hash, RoomId, SubmissionId},
     wire::{
         Signed,
@@ -73,6 +74,16 @@ pub(crate) fn verify(submission: &Submission, key: &VerifyKey) -> Result<()> {
     ensure(same, Code::BadSubmission, "parts")
 }
 
+/// The same for a commit from outside, by the key of the leaf that it brings (V-401, V-406).
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn verify_newcomer(submission: &Submission, newcomer: &VerifiedDevice) -> Result<()> {
+    let same = submission.header.claimed().sender == *newcomer.device();
+    ensure(same, Code::BadSubmission, "another device's commit")?;
+    verify(submission, newcomer.key())
+}
+
 /// Checks a submission as it stands in the log, where only the MLS message is left.
 pub(crate) fn check_logged(header: &Signed<SubmissionHeader>, mls: &Bytes) -> Result<()> {
     ensure(header.claimed().mls_hash == mls_hash(mls), Code::BadSubmission, "logged message")
@@ -83,8 +94,17 @@ pub(crate) fn check_logged(header: &Signed<SubmissionHeader>, mls: &Bytes) -> Re
 /// the id of a submission that somebody waits for.
 pub(super) fn check_author(header: &Signed<SubmissionHeader>, leaf: Option<&Leaf>) -> Result<()> {
     let leaf = leaf.ok_or(Error::new(Code::Bug, "sender's leaf"))?;
-    ensure(header.claimed().sender == leaf.claims.device, Code::BadSubmission, "another device's message")?;
-    crypto::verify(header.clone(), &VerifyKey::parse(&leaf.key)?).map(drop)
+    check_by(header, &leaf.claims.device, &VerifyKey::parse(&leaf.key)?)
+}
+
+/// The same for a commit from outside, whose sender's leaf it brings itself.
+pub(super) fn check_newcomer(header: &Signed<SubmissionHeader>, newcomer: &VerifiedDevice) -> Result<()> {
+    check_by(header, newcomer.device(), newcomer.key())
+}
+
+fn check_by(header: &Signed<SubmissionHeader>, device: &Device, key: &VerifyKey) -> Result<()> {
+    ensure(header.claimed().sender == *device, Code::BadSubmission, "another device's message")?;
+    crypto::verify(header.clone(), key).map(drop)
 }
 
 /// The hash by which a submission and the log name an MLS message.

@@ -70,6 +70,7 @@ impl Call<'_, '_> {
             RequestBody::BlobOpen(open) => self.blob_open(open),
             RequestBody::BlobGet(get) => self.blob_get(&get),
             RequestBody::LinkHost(host) => self.link_host(&device, host),
+            RequestBody::GetEntrance(wanted) => self.get_entrance(&device, wanted),
             RequestBody::Enrol(_) | RequestBody::Claim(_) => Err(Error::new(Code::Bug, "request")),
         }
     }
@@ -110,8 +111,12 @@ impl Call<'_, '_> {
         // Before anything is noted about the device: it is its own word.
         let (_, key) = self.known_device(&header.sender)?;
         submission::verify(&submission, &key)?;
-        match self.room(&header.room)? {
-            Some(room) if room.hub != self.own.agency.as_str() => self.pass_to_hub(&room.hub()?, submission),
+        let hub = match self.room(&header.room)? {
+            Some(room) => Some(room.hub()?),
+            None => self.entrance_hub(&header.sender, &header.room)?,
+        };
+        match hub {
+            Some(hub) if hub != self.own.agency => self.pass_to_hub(&hub, submission),
             None if header.kind != SubmissionKind::Create => fault(Code::UnknownRoom, "submission"),
             _ => {
                 self.count(header)?;
@@ -125,7 +130,10 @@ impl Call<'_, '_> {
         self.active(hub)?;
         let header = submission.header.claimed().clone();
         let spans = self.spans(&header.room, &header.sender)?;
-        ensure(spans.is_open(), Code::NotMember, "submission")?;
+        // Or it comes in by this very submission, as it has told.
+        let enters = header.kind == SubmissionKind::Commit
+            && self.entrance_hub(&header.sender, &header.room)?.as_ref() == Some(hub);
+        ensure(spans.is_open() || enters, Code::NotMember, "submission")?;
         if self.count(&header)? {
             let order = (self.now(), &header.room, header.counter);
             let item = encode_body(&LinkItem::Submission(Box::new(submission)));

@@ -63,13 +63,18 @@ impl Call<'_, '_> {
         let (tail, chained) = Tail::at(&invitation.entry)?;
         self.confirm(from, &tail, invitation.head.clone())?;
         let header = chained.entry.header.claimed();
-        let named = header.kind == SubmissionKind::Commit
-            && header.welcome_hash == Some(submission::welcome_hash(&invitation.welcome));
+        let welcome_hash = invitation.welcome.as_ref().map(|welcome| submission::welcome_hash(welcome));
+        let named = header.kind == SubmissionKind::Commit && header.welcome_hash == welcome_hash;
         ensure(named, Code::BadWelcome, "not the welcome of this entry")?;
         let ours = recipients.iter().all(|device| *device.user.agency() == self.own.agency);
         ensure(ours, Code::NotForUs, "recipients")?;
 
         let room = tail.room;
+        if invitation.welcome.is_none() {
+            // V-493: nobody is in a room by themselves who did not ask to be.
+            let asked = self.entrance_hub(&header.sender, &room)?.as_ref() == Some(from);
+            ensure(asked && recipients == [header.sender.clone()], Code::NotForUs, "came in")?;
+        }
         self.draft.guard(RoomKeys::of(&room).guard())?;
         let mut row = match self.room(&room)? {
             Some(_) => self.followed(&room, from)?,
@@ -78,7 +83,7 @@ impl Call<'_, '_> {
         self.want_named(from, &room, &tail.stamp)?;
         self.begin_at(&row, &invitation, tail)?;
         let seq = chained.entry.seq;
-        self.keep_joining(&room, seq, &invitation, &material);
+        self.keep_joining(&room, seq, &invitation, material.as_ref());
         for device in &recipients {
             if self.enrolled(device)?.is_some() {
                 self.enter(&mut row, &room, device, seq, true)?;
@@ -115,7 +120,9 @@ impl Call<'_, '_> {
     /// Takes a hub's refusal of what one of our devices submitted (SPEC V-527).
     pub(super) fn refused_by(&mut self, from: &AgencyId, refusal: Signed<Refusal>) -> Result<()> {
         let (room, device) = (refusal.claimed().room, refusal.claimed().sender.clone());
-        self.followed(&room, from)?;
+        if self.entrance_hub(&device, &room)?.as_ref() != Some(from) {
+            self.followed(&room, from)?;
+        }
         let key = self.server_key(from, &refusal, self.now())?;
         crate::crypto::verify(refusal.clone(), &key)?;
         ensure(*device.user.agency() == self.own.agency, Code::NotForUs, "refusal")?;

@@ -6,6 +6,7 @@
 mod change;
 mod group;
 
+use core::cell::Cell;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use crate::{
     error::{Error, Result, ensure},
     ids::{AgencyId, Device, RoomId},
     limits,
-    room::{RoomState, epoch_of, log::Chained, may_send, submission},
+    room::{RoomState, comes_from_outside, epoch_of, log::Chained, may_send, submission},
     store::{Value, corrupt},
     time::Timestamp,
     wire::{
@@ -32,6 +33,7 @@ use crate::{
     },
 };
 
+pub(super) use change::material;
 pub(super) use group::CachedRoom;
 
 /// What became of a submission.
@@ -65,15 +67,21 @@ impl Call<'_, '_> {
         let header = submitted.submission.header.claimed();
         let fate_key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
         let place = self.place(&header.room)?;
-        if let Err(error) = self.authenticate(submitted, place.is_some()) {
+        let enters = match self.enters(submitted.submission, place.is_some()) {
+            Ok(enters) => enters,
+            Err(error) => return self.refusal(header, place.as_ref(), &error).map(Fate::Refused),
+        };
+        if !enters && let Err(error) = self.authenticate(submitted, place.is_some()) {
             return self.refusal(header, place.as_ref(), &error).map(Fate::Refused);
         }
 
-        // From here on it is the device's own word, and its fate is kept.
+        // From here on it is the device's own word, and its fate is kept. Whoever comes in from
+        // outside brings in the commit what shows that it is.
+        let shown = Cell::new(!enters || submitted.verified.is_some());
         self.guard_room(&header.room)?;
         let taken = self.attempt(|call| {
             let seq = match &place {
-                Some(place) => call.next_entry(submitted.submission, place)?,
+                Some(place) => call.next_entry(submitted.submission, place, enters.then_some(&shown))?,
                 None => call.first_entry(submitted.submission)?,
             };
             // One that is too much is refused by itself, and not the frame in which it came.
@@ -89,12 +97,22 @@ impl Call<'_, '_> {
                 // It may have been refused after the group in memory had moved on.
                 self.cache.rooms.remove(&header.room);
                 let refusal = self.refusal(header, place.as_ref(), &error)?;
+                if !shown.get() {
+                    return Ok(Fate::Refused(refusal));
+                }
                 let at = self.now().plus(limits::REFUSAL_KEPT);
                 self.drop_later(at, &fate_key);
                 self.write(fate_key, &FateRow { seq: 0, refusal: refusal.clone() });
                 Ok(Fate::Refused(refusal))
             }
         }
+    }
+
+    /// Whether a submission is a commit by which its sender comes in from outside.
+    fn enters(&self, submission: &Submission, known: bool) -> Result<bool> {
+        let header = submission.header.claimed();
+        let commits = known && header.kind == SubmissionKind::Commit;
+        Ok(commits && comes_from_outside(&submission.mls, &header.room)?)
     }
 
     /// That the sender is who it says and is in the room (SPEC V-509 to V-511).
@@ -137,7 +155,12 @@ impl Call<'_, '_> {
     }
 
     /// Takes a submission of a member of a room into its log (SPEC V-510 to V-514). Gives the place.
-    fn next_entry(&mut self, submission: &Submission, place: &Place) -> Result<u64> {
+    fn next_entry(
+        &mut self,
+        submission: &Submission,
+        place: &Place,
+        enters: Option<&Cell<bool>>,
+    ) -> Result<u64> {
         let header = submission.header.claimed();
         let row = self.room(&header.room)?.ok_or(corrupt("room"))?;
         ensure(row.hub == self.own.agency.as_str(), Code::NotHub, "submission")?;
@@ -148,11 +171,15 @@ impl Call<'_, '_> {
         let epoch = epoch_of(&submission.mls, &header.room, header.kind)?;
         ensure(epoch == header.epoch, Code::BadSubmission, "epoch")?;
         let stamp = self.stamp(Some(&place.tail.stamp), row.other_agencies()?)?;
-        self.check_sender(&header.room, &header.sender, &stamp)?;
+        if enters.is_none() {
+            self.check_sender(&header.room, &header.sender, &stamp)?;
+        }
         match header.kind {
             SubmissionKind::Message => self.message(submission, place, &row, stamp),
             SubmissionKind::Proposal => self.proposal(submission, place, &row, stamp),
-            SubmissionKind::Commit | SubmissionKind::Create => self.commit(submission, place, row, stamp),
+            SubmissionKind::Commit | SubmissionKind::Create => {
+                self.commit(submission, place, row, stamp, enters)
+            }
         }
     }
 

@@ -112,6 +112,11 @@ impl DeviceKeys {
         self.table(b"l").build()
     }
 
+    /// A room into which the device wants to come: [`super::rows::EntranceRow`].
+    pub(super) fn entrance(&self, room: &RoomId) -> Key {
+        self.table(b"e").fixed(room.as_bytes()).build()
+    }
+
     /// [`super::rows::ClaimRow`].
     pub(super) fn claim(&self, claim: &RequestId) -> Key {
         self.table(b"q").fixed(claim.as_bytes()).build()
@@ -159,6 +164,11 @@ impl RoomKeys {
         with_device(self.table(b"m"), device).build()
     }
 
+    /// At the hub: all devices of a user in the room.
+    pub(super) fn members_of(&self, user: &UserId) -> Key {
+        self.table(b"m").name(user.as_str().as_bytes()).build()
+    }
+
     /// Own devices that are or were in the room.
     pub(super) fn readers(&self) -> Key {
         self.table(b"d").build()
@@ -200,6 +210,11 @@ impl RoomKeys {
 
     pub(super) fn waiting_agency(&self, seq: u64, agency: &AgencyId) -> Key {
         self.table(b"w").number(seq).fixed(b"wa").name(agency.as_str().as_bytes()).build()
+    }
+
+    /// At the hub: the MLSMessage(GroupInfo) of the present epoch.
+    pub(super) fn group_info(&self) -> Key {
+        self.table(b"i").build()
     }
 
     /// At the hub: the public MLS group.

@@ -42,6 +42,7 @@ mod deliver;
 mod device;
 mod documents;
 mod enrol;
+mod entrance;
 mod follow;
 mod hub;
 mod inbox;

@@ -86,6 +86,20 @@ pub(super) struct ClaimRow {
     pub(super) awaited: String,
 }
 
+/// A room into which a device wants to come from outside.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct EntranceRow {
+    /// What the device has asked last.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) entrance_id: Bytes,
+    /// The agency whose server is the hub.
+    #[prost(string, tag = "2")]
+    pub(super) hub: String,
+    /// The hub is another agency's and has not answered.
+    #[prost(bool, tag = "3")]
+    pub(super) awaited: bool,
+}
+
 /// Something for one device alone.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct InboxRow {

@@ -51,6 +51,10 @@ pub(super) fn device(message: &[u8]) -> Vec<Key> {
                     let keys = RoomKeys::of(&wanted.room);
                     prefixes.extend([keys.reader(device), keys.joining(wanted.seq)]);
                 }
+                RequestBody::GetEntrance(wanted) => {
+                    prefixes.push(DeviceKeys::of(device).entrance(&wanted.room));
+                    prefixes.extend(way_rows(&wanted.room, device));
+                }
                 RequestBody::LinkHost(host) => {
                     prefixes.extend([keys::mailbox(&host.mailbox), keys::mailbox_of(device)]);
                 }
@@ -102,6 +106,11 @@ fn of_item(prefixes: &mut Vec<Key>, item: &LinkItem) {
             welcome.recipients.iter().for_each(|device| of_device(prefixes, device));
         }
         LinkItem::ClaimAnswer(answer) => of_device(prefixes, &answer.device),
+        LinkItem::GetEntrance(asked) => prefixes.extend(way_rows(&asked.get.room, &asked.device)),
+        LinkItem::Entrance(answered) => {
+            of_device(prefixes, &answered.device);
+            prefixes.push(DeviceKeys::of(&answered.device).entrance(&answered.entrance.room));
+        }
         LinkItem::Claim(claim) => claim_rows(prefixes, claim.request.claimed()),
         LinkItem::BlobOpen(_) | LinkItem::BlobInfo(_) | LinkItem::Documents(_) | LinkItem::Wanted(_) => {}
     }
@@ -122,11 +131,20 @@ fn room_rows(room: &RoomId) -> [Key; 3] {
     [keys.guard(), keys.tail(), keys.state()]
 }
 
+/// For what lets a device into a room that is ordered here.
+fn way_rows(room: &RoomId, device: &Device) -> Vec<Key> {
+    let keys = RoomKeys::of(room);
+    let mut rows = room_rows(room).to_vec();
+    rows.extend([keys.group(), keys.group_info(), keys.members_of(&device.user)]);
+    rows
+}
+
 fn submission_rows(header: &SubmissionHeader) -> Vec<Key> {
     let keys = RoomKeys::of(&header.room);
     let mut rows = room_rows(&header.room).to_vec();
     rows.push(keys.fate(&header.sender, &header.submission_id));
     rows.extend([keys.member(&header.sender), keys.reader(&header.sender)]);
+    rows.push(DeviceKeys::of(&header.sender).entrance(&header.room));
     rows.extend(Directory.standing_rows(&header.sender.user));
     rows
 }

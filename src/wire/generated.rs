@@ -969,8 +969,8 @@ pub struct SubmissionHeader {
     /// The hash of the MLS message: 32 bytes.
     #[prost(bytes = "bytes", tag = "9")]
     pub mls_hash: ::prost::bytes::Bytes,
-    /// The hash of the GroupInfo; absent where none is submitted. There for SUBMISSION_KIND_CREATE, allowed
-    /// for SUBMISSION_KIND_COMMIT, else absent.
+    /// The hash of the GroupInfo: 32 bytes. There for SUBMISSION_KIND_CREATE and SUBMISSION_KIND_COMMIT, else
+    /// absent.
     #[prost(bytes = "bytes", tag = "10")]
     pub group_info_hash: ::prost::bytes::Bytes,
     /// The hash of the Welcome; absent where none is submitted. Allowed for SUBMISSION_KIND_COMMIT alone.
@@ -987,7 +987,8 @@ pub struct Submission {
     /// The MLS message, at most 1 MiB; empty for SUBMISSION_KIND_CREATE.
     #[prost(bytes = "bytes", tag = "2")]
     pub mls: ::prost::bytes::Bytes,
-    /// MLSMessage(GroupInfo), at most 1 MiB; there exactly where the header has its hash.
+    /// MLSMessage(GroupInfo) of the epoch that begins, at most 128 KiB; there exactly where the header has
+    /// its hash.
     #[prost(bytes = "bytes", tag = "3")]
     pub group_info: ::prost::bytes::Bytes,
     /// MLSMessage(Welcome), at most 1 MiB; there exactly where the header has its hash.
@@ -1327,7 +1328,7 @@ pub struct DeviceRequest {
     #[prost(bytes = "bytes", tag = "4")]
     pub request_id: ::prost::bytes::Bytes,
     /// Exactly one.
-    #[prost(oneof = "device_request::Request", tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 30")]
+    #[prost(oneof = "device_request::Request", tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 30, 40")]
     pub request: ::core::option::Option<device_request::Request>,
 }
 /// Nested message and enum types in `DeviceRequest`.
@@ -1366,6 +1367,9 @@ pub mod device_request {
         /// Meet a device that is to be linked.
         #[prost(message, tag = "30")]
         LinkHost(super::LinkHost),
+        /// Ask for what it takes to come into a room from outside.
+        #[prost(message, tag = "40")]
+        GetEntrance(super::GetEntrance),
     }
 }
 /// A device that has a link code leaves its request in the mailbox, or asks for the reply. Nobody signs
@@ -1519,6 +1523,20 @@ pub struct GetMaterial {
     /// The entry whose commit added the device, from 1.
     #[prost(uint64, tag = "2")]
     pub seq: u64,
+}
+/// Asks for what it takes to come into a room from outside. The answer comes into the device's inbox.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct GetEntrance {
+    /// Chosen at random: 16 bytes. It is answered once.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub entrance_id: ::prost::bytes::Bytes,
+    /// The room: 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub room: ::prost::bytes::Bytes,
+    /// The agency whose server is the hub; absent: the server that is asked knows the room.
+    #[prost(string, tag = "3")]
+    pub hub: ::prost::alloc::string::String,
 }
 /// Announces an attachment.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1721,7 +1739,7 @@ pub struct InboxItem {
     #[prost(uint64, tag = "1")]
     pub number: u64,
     /// Exactly one.
-    #[prost(oneof = "inbox_item::Item", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "inbox_item::Item", tags = "2, 3, 4, 5, 40")]
     pub item: ::core::option::Option<inbox_item::Item>,
 }
 /// Nested message and enum types in `InboxItem`.
@@ -1742,9 +1760,32 @@ pub mod inbox_item {
         /// Few one-time key packages are left.
         #[prost(message, tag = "5")]
         StockLow(super::Stock),
+        /// What it takes to come into a room, or why it is not given.
+        #[prost(message, tag = "40")]
+        Entrance(super::Entrance),
     }
 }
-/// A Welcome with the place in the log where the room begins for the joiner.
+/// What it takes to come into a room from outside.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Entrance {
+    /// What it answers: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub entrance_id: ::prost::bytes::Bytes,
+    /// The room: 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub room: ::prost::bytes::Bytes,
+    /// Why it is not given: a number of the registry of error codes, at most 65,535; 0 if it is.
+    #[prost(uint32, tag = "3")]
+    pub code: u32,
+    /// MLSMessage(GroupInfo) of the present epoch, at most 128 KiB; absent if `code` is not 0.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub group_info: ::prost::bytes::Bytes,
+    /// What goes with it; absent if `code` is not 0.
+    #[prost(message, optional, tag = "5")]
+    pub material: ::core::option::Option<RoomMaterial>,
+}
+/// The place in the log where a room begins for a device, with the Welcome that lets it in.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Invitation {
@@ -1757,7 +1798,7 @@ pub struct Invitation {
     /// The hub's signed Head at that entry.
     #[prost(bytes = "bytes", tag = "3")]
     pub head: ::prost::bytes::Bytes,
-    /// MLSMessage(Welcome), at most 1 MiB.
+    /// MLSMessage(Welcome), at most 1 MiB; absent if the device has come in by itself.
     #[prost(bytes = "bytes", tag = "4")]
     pub welcome: ::prost::bytes::Bytes,
 }
@@ -1951,7 +1992,7 @@ pub struct LinkAck {
 #[prost(skip_debug)]
 pub struct LinkItem {
     /// Exactly one.
-    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40, 41")]
     pub item: ::core::option::Option<link_item::Item>,
 }
 /// Nested message and enum types in `LinkItem`.
@@ -1990,6 +2031,12 @@ pub mod link_item {
         /// Documents are wanted.
         #[prost(message, tag = "10")]
         Wanted(super::LinkWanted),
+        /// To the hub: what it takes to come into a room is wanted.
+        #[prost(message, tag = "40")]
+        GetEntrance(super::LinkGetEntrance),
+        /// From the hub: what it takes, for a device of the receiver.
+        #[prost(message, tag = "41")]
+        Entrance(super::LinkEntrance),
     }
 }
 /// Documents of anybody's: whoever gives them adds nothing to them.
@@ -2049,7 +2096,7 @@ pub struct Departure {
     #[prost(uint64, tag = "3")]
     pub seq: u64,
 }
-/// Devices of the receiving agency were added to a room.
+/// Devices of the receiving agency were added to a room, or one has come in by itself.
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct RoomWelcome {
@@ -2059,7 +2106,7 @@ pub struct RoomWelcome {
     /// The devices, ordered by user and device, each once. 1 to 10,000.
     #[prost(message, repeated, tag = "2")]
     pub recipients: ::prost::alloc::vec::Vec<Recipient>,
-    /// What they need beside it.
+    /// What they need beside it; there exactly where the invitation has a Welcome.
     #[prost(message, optional, tag = "3")]
     pub material: ::core::option::Option<RoomMaterial>,
 }
@@ -2099,6 +2146,34 @@ pub struct LinkClaimAnswer {
     /// What it gets.
     #[prost(message, optional, tag = "3")]
     pub answer: ::core::option::Option<ClaimAnswer>,
+}
+/// What it takes to come into a room is wanted for a device.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkGetEntrance {
+    /// The asking user.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// The asking device: 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub device: ::prost::bytes::Bytes,
+    /// What it asks; its hub is the receiver.
+    #[prost(message, optional, tag = "3")]
+    pub get: ::core::option::Option<GetEntrance>,
+}
+/// The answer, to be given to the device that asked.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkEntrance {
+    /// The asking user.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// The asking device: 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub device: ::prost::bytes::Bytes,
+    /// What it gets.
+    #[prost(message, optional, tag = "3")]
+    pub entrance: ::core::option::Option<Entrance>,
 }
 /// An attachment's header and chunk hashes, or why not.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2703,6 +2778,7 @@ impl super::shape::Shaped for DeviceRequest {
         super::shape::Field::new(12, "blob_open", super::shape::Kind::Message(&BlobOpen::SHAPE)),
         super::shape::Field::new(13, "blob_get", super::shape::Kind::Message(&BlobGet::SHAPE)),
         super::shape::Field::new(30, "link_host", super::shape::Kind::Message(&LinkHost::SHAPE)),
+        super::shape::Field::new(40, "get_entrance", super::shape::Kind::Message(&GetEntrance::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LinkGuest {
@@ -2780,6 +2856,13 @@ impl super::shape::Shaped for GetMaterial {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("GetMaterial", &[
         super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "seq", super::shape::Kind::Number),
+    ]);
+}
+impl super::shape::Shaped for GetEntrance {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("GetEntrance", &[
+        super::shape::Field::new(1, "entrance_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "hub", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for BlobBegin {
@@ -2877,6 +2960,16 @@ impl super::shape::Shaped for InboxItem {
         super::shape::Field::new(3, "claimed", super::shape::Kind::Message(&ClaimAnswer::SHAPE)),
         super::shape::Field::new(4, "refusal", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "stock_low", super::shape::Kind::Message(&Stock::SHAPE)),
+        super::shape::Field::new(40, "entrance", super::shape::Kind::Message(&Entrance::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Entrance {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Entrance", &[
+        super::shape::Field::new(1, "entrance_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "code", super::shape::Kind::Number),
+        super::shape::Field::new(4, "group_info", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "material", super::shape::Kind::Message(&RoomMaterial::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Invitation {
@@ -2979,6 +3072,8 @@ impl super::shape::Shaped for LinkItem {
         super::shape::Field::new(8, "blob_info", super::shape::Kind::Message(&LinkBlobInfo::SHAPE)),
         super::shape::Field::new(9, "documents", super::shape::Kind::Message(&LinkDocuments::SHAPE)),
         super::shape::Field::new(10, "wanted", super::shape::Kind::Message(&LinkWanted::SHAPE)),
+        super::shape::Field::new(40, "get_entrance", super::shape::Kind::Message(&LinkGetEntrance::SHAPE)),
+        super::shape::Field::new(41, "entrance", super::shape::Kind::Message(&LinkEntrance::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LinkDocuments {
@@ -3033,6 +3128,20 @@ impl super::shape::Shaped for LinkClaimAnswer {
         super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
         super::shape::Field::new(3, "answer", super::shape::Kind::Message(&ClaimAnswer::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkGetEntrance {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkGetEntrance", &[
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "get", super::shape::Kind::Message(&GetEntrance::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkEntrance {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkEntrance", &[
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "entrance", super::shape::Kind::Message(&Entrance::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LinkBlobInfo {

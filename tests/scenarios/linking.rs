@@ -325,3 +325,39 @@ fn over_the_own_server() {
     net.pass(limits::MAILBOX_KEPT);
     assert_eq!(tablet.guest(&mut net, mailbox, None), Err(Code::UnknownMailbox));
 }
+
+/// SPEC V-381: what the phone told it of, the tablet comes into by itself where the phone does not
+/// bring it: that one is off.
+#[test]
+fn a_linked_tablet_comes_into_its_users_rooms() {
+    let mut net = officers(98);
+    let own = net.room(ANNA, &[BEN_ID]);
+    let others = net.room(BEN, &[ANNA_ID]);
+    let (tablet, said) = linked(&mut net);
+    assert_eq!(said.rooms.len(), 2);
+    net.phones[ANNA].online = false;
+    let enrolment = countersign(&mut net, &said.request);
+    let Tablet { engine, store } = tablet;
+    let tablet = net.take_over(engine, store, &enrolment);
+    assert!(net.view(tablet, own).is_none());
+    net.idle(Duration::from_secs(180));
+    for room in [own, others] {
+        let view = net.view(tablet, room).expect("in the room");
+        assert_eq!(view.name.as_deref(), Some("Red bicycle"));
+        net.say(BEN, room, "welcome");
+        net.say(tablet, room, "thanks");
+        net.settle();
+    }
+    assert_eq!(net.texts(tablet), ["welcome", "welcome"]);
+    assert_eq!(net.count(tablet, |e| matches!(e, Event::NotJoined { .. })), 0);
+    net.phones[ANNA].online = true;
+    net.restart(ANNA);
+    net.wait();
+    for room in [own, others] {
+        net.agree(room, &[ANNA, BEN, tablet]);
+    }
+    assert_eq!(
+        net.count(tablet, |e| matches!(e, Event::Rejoined { .. } | Event::InvitationFailed { .. })),
+        0
+    );
+}

@@ -13,6 +13,7 @@ mod authority;
 mod chains;
 mod content;
 mod engine;
+mod entering;
 mod ghosts;
 mod history;
 mod hubs;

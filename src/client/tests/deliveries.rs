@@ -47,7 +47,7 @@ fn invitation(entry: Bytes) -> Invitation {
         hub: AgencyId::parse("police.sued.example").unwrap(),
         entry,
         head: sign(head, &[&SigningKey::from_seed(&[2; 32])]).into_signed(),
-        welcome: Bytes::from_static(b"no welcome"),
+        welcome: Some(Bytes::from_static(b"no welcome")),
     }
 }
 
@@ -76,7 +76,8 @@ fn into_some_room() -> Invitation {
         counter: 1,
         id: SubmissionId::from_bytes([1; 16]),
     };
-    let parts = Parts { mls: Bytes::from_static(b"a commit"), ..Parts::default() };
+    let group_info = Some(Bytes::from_static(b"a group info"));
+    let parts = Parts { mls: Bytes::from_static(b"a commit"), group_info, ..Parts::default() };
     let commit = submission::sign(place, SubmissionKind::Commit, parts, &SigningKey::from_seed(&[3; 32]));
     let tail = Tail { seq: 4, hash: Some(Hash::from_bytes([5; 32])), ..Tail::begin(ROOM, 1) };
     invitation(tail.append(&commit, stamp).unwrap().1.bytes)

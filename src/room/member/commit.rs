@@ -9,7 +9,7 @@ use super::MemberRoom;
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
-    room::{framing, private::PrivateState, state::RoomState, suite},
+    room::{framing, group_info, private::PrivateState, state::RoomState, suite},
 };
 
 /// What a commit is to do. Pending leave proposals are committed in any case.
@@ -30,6 +30,8 @@ pub(crate) struct Outgoing {
     pub(crate) commit: Bytes,
     /// Empty if nobody is added.
     pub(crate) welcome: Bytes,
+    /// With which others may come in from outside after it.
+    pub(crate) group_info: Bytes,
 }
 
 impl MemberRoom {
@@ -72,15 +74,17 @@ impl MemberRoom {
             private.map(|p| Extension::Unknown(suite::PRIVATE_STATE, UnknownExtension(p.encode().to_vec())));
         builder = builder.create_group_info_with_extensions(info).map_err(|_| failed("group info"))?;
         let bundle = builder
-            .create_group_info(false)
+            .create_group_info(true)
             .use_ratchet_tree_extension(false)
             .build(provider.rand(), provider.crypto(), signer, |_| true)
             .map_err(|_| failed("commit"))?
             .stage_commit(provider)
             .map_err(|_| failed("stage"))?;
+        let info = bundle.group_info().ok_or(Error::new(Code::Bug, "group info"))?;
+        let group_info = group_info::public(info, signer)?;
         let (commit, welcome, _) = bundle.into_messages();
-        let welcome = welcome.as_ref().map(framing::message_bytes).transpose()?;
-        Ok(Outgoing { commit: framing::message_bytes(&commit)?, welcome: welcome.unwrap_or_default() })
+        let welcome = welcome.as_ref().map(framing::message_bytes).transpose()?.unwrap_or_default();
+        Ok(Outgoing { commit: framing::message_bytes(&commit)?, welcome, group_info })
     }
 
     /// Gives up the pending commit: another one won, or it was refused.

@@ -67,14 +67,20 @@ impl MemberRoom {
 
         let mls = staged.into_group(provider).map_err(|_| bad("group"))?;
         let room = MemberRoom::new(mls, state);
-        for (_, leaf) in room.mls.treesync().full_leaves() {
-            key_package::check_leaf(leaf, verify)?;
-        }
+        room.check_leaves(verify)?;
         let roster = room.roster()?;
         let inviter = header.sender.clone();
         submission::check_author(&entry.header, roster.at(signer))?;
-        ensure(roster.leaves().len() == distinct(&roster), Code::BadWelcome, "a device with two leaves")?;
         Ok(Joined { room, private, inviter })
+    }
+
+    /// Demands that every leaf is good at a stamp, and no device has two (V-453).
+    pub(crate) fn check_leaves(&self, verify: &mut Verify<'_>) -> Result<()> {
+        for (_, leaf) in self.mls.treesync().full_leaves() {
+            key_package::check_leaf(leaf, verify)?;
+        }
+        let roster = self.roster()?;
+        ensure(roster.leaves().len() == distinct(&roster), Code::BadWelcome, "a device with two leaves")
     }
 }
 

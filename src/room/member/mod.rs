@@ -1,11 +1,13 @@
 //! A room as a device in it sees it: the MLS group with its secrets.
 
 mod commit;
+mod enter;
 mod found;
 mod join;
 mod process;
 
 pub(crate) use commit::{Outgoing, Plan};
+pub(crate) use enter::{Entered, Entering};
 pub(crate) use join::{Joined, Joining};
 pub(crate) use process::{Incoming, ReceivedCommit};
 
@@ -15,12 +17,13 @@ use bytes::Bytes;
 use openmls::prelude::{GroupId, LeafNodeIndex, MlsGroup, OpenMlsProvider};
 use openmls_traits::signatures::Signer;
 
-use super::{framing, key_schedule::PrivateStateSecret, roster::Roster, state::RoomState, suite};
+use super::{framing, key_schedule::PrivateStateSecret, roster::Roster, state::RoomState, submission, suite};
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
     identity::{self, DeviceCertificate},
     ids::{Device, RoomId},
+    wire::{Signed, log::SubmissionHeader},
 };
 
 /// A device's part in a room.
@@ -61,6 +64,14 @@ impl MemberRoom {
 
     pub(crate) fn roster(&self) -> Result<Roster> {
         Roster::of(self.mls.public_group())
+    }
+
+    /// Demands that a submission is of somebody who takes part.
+    pub(crate) fn check_author(&self, header: &Signed<SubmissionHeader>) -> Result<()> {
+        let roster = self.roster()?;
+        let leaf = roster.find(&header.claimed().sender);
+        ensure(leaf.is_some(), Code::NotMember, "author")?;
+        submission::check_author(header, leaf)
     }
 
     /// What the certificates of all leaves say.

@@ -13,13 +13,13 @@ use crate::{
     ids::Device,
     room::{
         authority::{self, Change},
-        commit, framing,
+        commit, external, framing,
         private::PrivateState,
         submission, suite,
         witness::Witness,
     },
     time::Timestamp,
-    wire::log::{LogEntry, SubmissionKind},
+    wire::log::LogEntry,
 };
 
 /// What an entry turned out to be.
@@ -42,6 +42,8 @@ pub(crate) struct ReceivedCommit {
     pub(crate) change: Change,
     /// The private state that it brings; `None` if it brings none or not the one committed to.
     pub(crate) private: Option<PrivateState>,
+    /// Whoever comes in by it from outside does not know what the room is about.
+    pub(crate) uninformed: bool,
 }
 
 impl ReceivedCommit {
@@ -69,9 +71,13 @@ impl MemberRoom {
         ensure(message.epoch().as_u64() == header.epoch, Code::BadSubmission, "epoch")?;
         let processed =
             self.mls.process_message(provider, message).map_err(|_| Error::new(Code::Mls, "entry"))?;
-        let Sender::Member(leaf) = *processed.sender() else {
-            let proposes = header.kind == SubmissionKind::Proposal;
-            return fault(if proposes { Code::BadProposal } else { Code::BadCommit }, "from outside");
+        let leaf = match *processed.sender() {
+            Sender::Member(leaf) => leaf,
+            Sender::NewMemberCommit => {
+                let informed = processed.aad() == self.state.private_hash.as_bytes();
+                return self.newcomer(entry, processed.into_content(), !informed, witness);
+            }
+            _ => return fault(Code::BadProposal, "from outside"),
         };
         let sealed = processed.aad().to_vec();
         match processed.into_content() {
@@ -95,18 +101,39 @@ impl MemberRoom {
                 submission::check_author(&entry.header, roster.at(leaf))?;
                 let change = commit::judge(&staged, leaf, &self.state, &roster, entry.stamp.at, witness)?;
                 let private = self.brought(provider, &change, &sealed);
-                Ok(Incoming::Commit(Box::new(ReceivedCommit { staged: Some(*staged), change, private })))
+                let staged = Some(*staged);
+                let commit = ReceivedCommit { staged, change, private, uninformed: false };
+                Ok(Incoming::Commit(Box::new(commit)))
             }
             // openmls has compared it with what is pending, by the confirmation tag.
             ProcessedMessageContent::OwnPendingCommit => {
                 submission::check_author(&entry.header, self.roster()?.at(leaf))?;
                 let change = self.judge_pending(entry.stamp.at, witness)?;
-                Ok(Incoming::Commit(Box::new(ReceivedCommit { staged: None, change, private: None })))
+                let commit = ReceivedCommit { staged: None, change, private: None, uninformed: false };
+                Ok(Incoming::Commit(Box::new(commit)))
             }
             ProcessedMessageContent::ExternalJoinProposalMessage(_) => {
                 fault(Code::BadProposal, "from outside")
             }
         }
+    }
+
+    /// Somebody comes in by themselves.
+    fn newcomer(
+        &self,
+        entry: &LogEntry,
+        content: ProcessedMessageContent,
+        uninformed: bool,
+        witness: &mut dyn Witness,
+    ) -> Result<Incoming> {
+        let ProcessedMessageContent::StagedCommitMessage(staged) = content else {
+            return fault(Code::BadProposal, "from outside");
+        };
+        let newcomer = external::newcomer(&staged, witness)?;
+        submission::check_newcomer(&entry.header, &newcomer)?;
+        let change = external::judge(&staged, newcomer, &self.state, &self.roster()?, entry.stamp.at)?;
+        let commit = ReceivedCommit { staged: Some(*staged), change, private: None, uninformed };
+        Ok(Incoming::Commit(Box::new(commit)))
     }
 
     /// The device's own pending commit, judged as everybody else will judge it.

@@ -302,7 +302,7 @@ fn stranger(user: &UserId, n: u32) -> Leaf {
 fn proposed(added: Vec<VerifiedDevice>) -> Proposed {
     let committer = verified("anna").device().clone();
     let at = World::enrolled().now;
-    Proposed { committer, at, added, removed: Vec::new(), leaving: Vec::new(), state: None }
+    Proposed { committer, outside: false, at, added, removed: Vec::new(), leaving: Vec::new(), state: None }
 }
 
 fn judged(roster: &Roster, proposed: Proposed) -> Code {

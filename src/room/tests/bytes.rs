@@ -92,7 +92,8 @@ proptest! {
         if let Some(mls) = damage.to(&good.mls).filter(|mls| !mls.is_empty()) {
             let mut world = world.clone();
             let header = good.header.claimed();
-            let parts = Parts { mls: mls.clone(), welcome: good.welcome.clone(), ..Parts::default() };
+            let (welcome, group_info) = (good.welcome.clone(), good.group_info.clone());
+            let parts = Parts { mls: mls.clone(), welcome, group_info, ..Parts::default() };
             let submission = world.sign("anna", header.epoch, header.kind, parts);
             let checked = good.mls.len().saturating_sub(unchecked(header.kind));
             let verdicts = world.verdicts_of(&submission, &["bert"]);

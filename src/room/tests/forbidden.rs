@@ -4,10 +4,9 @@ use bytes::Bytes;
 use openmls::{
     prelude::{
         CredentialType, CustomProposal, Extension, ExtensionType, Extensions, ExternalProposal,
-        ExternalSender, GroupContext, GroupId, JoinProposal, LeafNodeParameters, MlsGroup, MlsMessageBodyIn,
-        MlsMessageIn, OpenMlsProvider, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, PreSharedKeyProposal, Proposal,
-        RequiredCapabilitiesExtension, SenderExtensionIndex, UnknownExtension,
-        tls_codec::{DeserializeBytes as _, Serialize as _},
+        ExternalSender, GroupContext, GroupId, JoinProposal, LeafNodeParameters, OpenMlsProvider,
+        PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, PreSharedKeyProposal, Proposal, RequiredCapabilitiesExtension,
+        SenderExtensionIndex, UnknownExtension, tls_codec::Serialize as _,
     },
     schedule::PreSharedKeyId,
 };
@@ -177,42 +176,7 @@ fn a_proposal_of_a_device_to_add_itself() {
     world.refused(&proposal, Code::BadProposal);
 }
 
-// -- commits: SPEC V-428, V-429
-
-#[test]
-fn an_external_commit() {
-    let mut world = peopled();
-    let info = world.raw("anna", |group, mls| {
-        group.export_group_info(mls.provider.crypto, mls.signer, true).unwrap().to_bytes().unwrap()
-    });
-    let MlsMessageBodyIn::GroupInfo(info) =
-        MlsMessageIn::tls_deserialize_exact_bytes(&info).unwrap().extract()
-    else {
-        panic!("not a group info")
-    };
-    let device = world.side("dora").device.clone();
-    let credential = crate::room::credential(device.certificate(), device.verified.key().as_bytes());
-    let commit = world.mls("dora", |mls| {
-        let leaf = LeafNodeParameters::builder().with_capabilities(suite::capabilities()).build();
-        MlsGroup::external_commit_builder()
-            .with_config(suite::join_config())
-            .build_group(mls.provider, info, credential)
-            .unwrap()
-            .leaf_node_parameters(leaf)
-            .load_psks(mls.provider.storage())
-            .unwrap()
-            .build(mls.provider.rand(), mls.provider.crypto(), mls.signer, |_| true)
-            .unwrap()
-            .finalize(mls.provider)
-            .unwrap()
-            .1
-            .into_commit()
-            .to_bytes()
-            .unwrap()
-    });
-    let commit = world.sign_mls("dora", SubmissionKind::Commit, commit.into());
-    world.refused(&commit, Code::BadCommit);
-}
+// -- commits: SPEC V-429
 
 /// A proposal that never stood in the log is in nobody's store.
 #[test]
@@ -409,7 +373,13 @@ fn tags_that_only_members_can_check() {
     for end in [1, 34] {
         let mut mls = commit.mls.to_vec();
         mls[length - end] ^= 1;
-        let parts = Parts { mls: mls.into(), ..Parts::default() };
+        // The committer says the same everywhere.
+        let info = commit.group_info.clone().unwrap();
+        let info = match end {
+            34 => world.resigned_info("anna", &info, |signed| *signed.iter_mut().rev().nth(4).unwrap() ^= 1),
+            _ => info,
+        };
+        let parts = Parts { mls: mls.into(), group_info: Some(info), ..Parts::default() };
         let epoch = world.hub().epoch();
         let damaged: Submission = world.sign("anna", epoch, SubmissionKind::Commit, parts);
         let verdicts = world.verdicts(&damaged);

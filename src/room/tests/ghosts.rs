@@ -2,21 +2,17 @@
 
 use bytes::Bytes;
 use openmls::prelude::{
-    CredentialWithKey, KeyPackage, LeafNodeParameters, MlsMessageOut, NewSignerBundle, OpenMlsProvider as _,
+    CredentialWithKey, KeyPackage, LeafNodeParameters, NewSignerBundle, OpenMlsProvider as _,
 };
 use rand_core::SeedableRng;
 
-use super::World;
+use super::{World, world::outgoing};
 use crate::{
     code::Code,
     crypto::{self, SigningKey, mls::MlsSigner},
     identity::{Directory, fixture::key, read_certificate},
     ids::{DeviceId, UserId},
-    room::{
-        self, Policy, Role,
-        member::{Outgoing, Plan},
-        suite,
-    },
+    room::{self, Policy, Role, member::Plan, suite},
     time::Timestamp,
     wire::log::Submission,
 };
@@ -209,9 +205,7 @@ fn a_path_that_hands_the_leaf_to_another_device() {
             let new = NewSignerBundle { signer: &signer, credential_with_key: credential };
             let built =
                 builder.build_with_new_signer(provider.crypto, provider.crypto, mls.signer, new, |_| true);
-            let (commit, ..) = built.unwrap().stage_commit(provider).unwrap().into_messages();
-            let commit: MlsMessageOut = commit;
-            (epoch, Outgoing { commit: commit.to_bytes().unwrap().into(), welcome: Bytes::new() })
+            (epoch, outgoing(built.unwrap().stage_commit(provider).unwrap()))
         });
         let commit = world.sign_commit("bert", epoch, made);
         world.refused(&commit, Code::BadCommit);

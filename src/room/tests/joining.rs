@@ -211,6 +211,7 @@ fn imitation(
         let made = Outgoing {
             commit: commit.to_bytes().unwrap().into(),
             welcome: welcome.unwrap().to_bytes().unwrap().into(),
+            group_info: Bytes::new(),
         };
         (made, Bytes::from(group.export_ratchet_tree().tls_serialize_detached().unwrap()))
     });

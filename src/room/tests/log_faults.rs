@@ -84,7 +84,8 @@ pub(super) fn submission_faults() -> Vec<Value> {
             headed(Message, &|header| header.mls_hash = Sha256::digest(b"MLS message 3").to_vec().into())
         }),
         changed("the Welcome left out", "V-119", Code::BadField, Commit, &|s| s.welcome = None),
-        changed("a GroupInfo that the header does not name", "V-119", Code::BadField, Commit, &|s| {
+        changed("the GroupInfo left out", "V-119", Code::BadField, Commit, &|s| s.group_info = None),
+        changed("a GroupInfo that the header does not name", "V-119", Code::BadField, Message, &|s| {
             s.group_info = Some(Bytes::from("GroupInfo 3"));
         }),
         changed("a new room without its tree", "V-119", Code::BadField, Create, &|s| s.ratchet_tree = None),

@@ -2,6 +2,7 @@
 
 mod authority;
 mod bytes;
+mod external;
 mod forbidden;
 mod founding;
 mod ghosts;

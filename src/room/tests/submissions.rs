@@ -151,18 +151,19 @@ fn submissions_with_parts_that_their_kind_does_not_have() {
     for good in [&commit, &proposal, &message] {
         refused(body(good, |s| s.mls.clear()), Code::BadField);
         refused(body(good, |s| s.ratchet_tree = some()), Code::BadField);
-        refused(body(good, |s| s.group_info = some()), Code::BadField);
         refused(body(good, |s| s.header.clear()), Code::UnknownVersion);
     }
     refused(body(&commit, |s| s.welcome.clear()), Code::BadField);
+    refused(body(&commit, |s| s.group_info.clear()), Code::BadField);
     for good in [&proposal, &message] {
         refused(body(good, |s| s.welcome = some()), Code::BadField);
+        refused(body(good, |s| s.group_info = some()), Code::BadField);
         refused(body(good, |s| s.evidence = commit.to_proto().evidence), Code::BadField);
     }
     let long = |length: usize| Bytes::from(vec![1; length + 1]);
     refused(body(&message, |s| s.mls = long(limits::MLS_MESSAGE)), Code::TooLong);
     refused(body(&commit, |s| s.welcome = long(limits::MLS_MESSAGE)), Code::TooLong);
-    refused(body(&create, |s| s.group_info = long(limits::MLS_MESSAGE)), Code::TooLong);
+    refused(body(&create, |s| s.group_info = long(limits::GROUP_INFO)), Code::TooLong);
     refused(body(&create, |s| s.ratchet_tree = long(limits::RATCHET_TREE)), Code::TooLong);
     refused(body(&commit, |s| s.evidence[0].document = None), Code::BadField);
 }
@@ -196,6 +197,7 @@ fn headers_with_one_fault() {
     refused(header(&message, &|h| h.group_info_hash = bytes(32)), Code::BadField);
     refused(header(&message, &|h| h.welcome_hash = bytes(32)), Code::BadField);
     refused(header(&create, &|h| h.group_info_hash.clear()), Code::BadField);
+    refused(header(&commit, &|h| h.group_info_hash.clear()), Code::BadField);
     refused(header(&create, &|h| h.welcome_hash = bytes(32)), Code::BadField);
     refused(header(&commit, &|h| h.welcome_hash = bytes(31)), Code::BadName);
     refused(header(&commit, &|h| h.group_info_hash = bytes(33)), Code::BadName);

@@ -216,7 +216,7 @@ fn parts(kind: SubmissionKind, counter: u64) -> Parts {
     let creates = kind == SubmissionKind::Create;
     Parts {
         mls: if creates { Bytes::new() } else { text("MLS message") },
-        group_info: creates.then(|| text("GroupInfo")),
+        group_info: (creates || kind == SubmissionKind::Commit).then(|| text("GroupInfo")),
         welcome: (kind == SubmissionKind::Commit).then(|| text("Welcome")),
         ratchet_tree: creates.then(|| text("ratchet tree")),
         evidence: Vec::new(),

@@ -1,5 +1,6 @@
 //! Taking what changes a room's group: its founding, commits, proposals to leave.
 
+use core::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -23,8 +24,10 @@ use crate::{
         Change, RoomState, SUITE_NUMBER, Witness,
         hub::HubRoom,
         log::{Chained, Tail},
+        submission,
     },
     store::corrupt,
+    time::Timestamp,
     wire::{
         device::Invitation,
         encode_body,
@@ -37,11 +40,18 @@ use crate::{
 struct Seen<'v, 'a> {
     view: View<'v, 'a>,
     members: BTreeMap<Device, MemberRow>,
+    /// By which somebody comes in from outside, and where to note that it is theirs.
+    enters: Option<(&'v Submission, &'v Cell<bool>)>,
 }
 
 impl Witness for Seen<'_, '_> {
     fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice> {
         let device = self.view.device_from(certificate, shown)?;
+        if let Some((submission, shown)) = self.enters {
+            // It is its own word, whatever is wrong with it.
+            submission::verify_newcomer(submission, &device)?;
+            shown.set(true);
+        }
         self.members.insert(device.device().clone(), MemberRow::of(&device));
         Ok(device)
     }
@@ -100,6 +110,7 @@ impl Call<'_, '_> {
         let mut row = RoomRow { hub: own.agency.to_string(), state: state.encode(), ..Default::default() };
         self.enter(&mut row, &room, &founder, 0, false)?;
         self.put_room(&room, &row);
+        self.keep_group_info(submission);
         let before = Place { tail: Tail::begin(room, 1), epoch: 0 };
         let chained = self.append(submission, &before, 0, stamp, submission.evidence.clone())?;
         self.pass_on(&chained, &row, &[], &[])?;
@@ -133,10 +144,11 @@ impl Call<'_, '_> {
         place: &Place,
         mut row: RoomRow,
         mut stamp: Stamp,
+        enters: Option<&Cell<bool>>,
     ) -> Result<u64> {
         let header = submission.header.claimed();
         self.take_evidence(&submission.evidence)?;
-        let committed = self.enter_epoch(submission, &stamp)?;
+        let committed = self.enter_epoch(submission, &stamp, enters)?;
         let change = &committed.change;
         let added: Vec<&Device> = change.added.iter().map(|came| &came.device).collect();
         let removed: Vec<&Device> = change.removed.iter().map(|gone| &gone.device).collect();
@@ -146,38 +158,53 @@ impl Call<'_, '_> {
             self.directory.check_fresh(&self.draft, agency, stamp.at)?;
             self.name(&mut stamp, agency)?;
         }
-        // V-515: a Welcome goes with a commit exactly if it adds somebody.
-        let adds = !added.is_empty();
-        ensure(adds == header.welcome_hash.is_some(), Code::BadSubmission, "welcome")?;
+        // V-515: a Welcome goes with a commit exactly if it adds somebody who does not come by itself.
+        let invites = !added.is_empty() && !change.outside;
+        ensure(invites == header.welcome_hash.is_some(), Code::BadSubmission, "welcome")?;
 
         let before = row.other_agencies()?;
         let chained = self.append(submission, place, committed.epoch, stamp, submission.evidence.clone())?;
         self.change_members(&chained, &mut row, &committed)?;
         row.state = committed.state.encode();
         self.put_room(&header.room, &row);
+        self.keep_group_info(submission);
         self.pass_on(&chained, &row, &before, &removed)?;
-        if let (Some(material), Some(welcome)) = (&committed.material, &submission.welcome) {
-            self.welcome(&chained, &added, welcome, material)?;
+        if !added.is_empty() {
+            let welcome = submission.welcome.clone();
+            self.welcome(&chained, &added, welcome, committed.material.as_ref())?;
         }
         Ok(chained.entry.seq)
     }
 
+    /// Keeps the GroupInfo of the present epoch, for devices that come in from outside.
+    fn keep_group_info(&mut self, submission: &Submission) {
+        let info = submission.group_info.as_ref().map(|info| info.to_vec()).unwrap_or_default();
+        self.draft.put(RoomKeys::of(&submission.header.claimed().room).group_info(), info);
+    }
+
     /// Checks the commit and applies it to the public group.
-    fn enter_epoch(&mut self, submission: &Submission, stamp: &Stamp) -> Result<Committed> {
+    fn enter_epoch(
+        &mut self,
+        submission: &Submission,
+        stamp: &Stamp,
+        enters: Option<&Cell<bool>>,
+    ) -> Result<Committed> {
         let header = submission.header.claimed();
         let directory = self.directory;
         self.with_group(&header.room, |tools, group| {
             let mut group = group.ok_or(corrupt("room without group"))?;
             // The newest of all agencies' lists; the stamp will name them.
             let view = directory.newest_at(tools.draft, stamp.at)?;
-            let mut seen = Seen { view, members: BTreeMap::new() };
+            let enters = enters.map(|shown| (submission, shown));
+            let mut seen = Seen { view, members: BTreeMap::new(), enters };
             let accepted =
                 group.commit(&tools.crypto, &submission.mls, &header.sender, stamp.at, &mut seen)?;
             let members = seen.members;
-            let change = group.merge(&tools.storage, accepted)?;
-            let material = match change.added.is_empty() {
+            let info = submission.group_info.as_ref().ok_or(Error::new(Code::BadSubmission, "group info"))?;
+            let change = group.merge(&tools.storage, &tools.crypto, accepted, info)?;
+            let material = match change.added.is_empty() || change.outside {
                 true => None,
-                false => Some(material(tools, directory, &group, stamp)?),
+                false => Some(material(tools, directory, &group, stamp.at)?),
             };
             let (epoch, state) = (group.epoch(), group.state().clone());
             Ok((Committed { change, epoch, state, members, material }, group))
@@ -213,20 +240,21 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// Keeps what joiners need, once for all of them, and queues it for their agencies.
+    /// Keeps what joiners need, once for all of them, and queues it for their agencies. Who comes in
+    /// by itself needs no more than to know its place.
     fn welcome(
         &mut self,
         chained: &Chained,
         added: &[&Device],
-        welcome: &Bytes,
-        material: &RoomMaterial,
+        welcome: Option<Bytes>,
+        material: Option<&RoomMaterial>,
     ) -> Result<()> {
         let entry = &chained.entry;
         let invitation = Invitation {
             hub: self.own.agency.clone(),
             entry: chained.bytes.clone(),
             head: self.head(&entry.room, entry.term, entry.seq, chained.hash).into_signed(),
-            welcome: welcome.clone(),
+            welcome,
         };
         self.keep_joining(&entry.room, entry.seq, &invitation, material);
         let mut others: BTreeMap<&AgencyId, Vec<&Device>> = BTreeMap::new();
@@ -252,25 +280,27 @@ impl Call<'_, '_> {
         room: &RoomId,
         seq: u64,
         invitation: &Invitation,
-        material: &RoomMaterial,
+        material: Option<&RoomMaterial>,
     ) {
         let keys = RoomKeys::of(room);
         self.draft.put(keys.invitation(seq), encode_body(invitation).to_vec());
-        self.draft.put(keys.material(seq), encode_body(material).to_vec());
+        if let Some(material) = material {
+            self.draft.put(keys.material(seq), encode_body(material).to_vec());
+        }
         let at = self.now().plus(limits::INVITATION_KEPT);
         self.drop_later(at, &keys.joining(seq));
     }
 }
 
-/// The tree after a commit, and what proves everybody in it.
-fn material(
+/// The tree of the present epoch, and what proves everybody in it.
+pub(in crate::server) fn material(
     tools: &Tools<'_>,
     directory: crate::identity::Directory,
     group: &HubRoom,
-    stamp: &Stamp,
+    at: Timestamp,
 ) -> Result<RoomMaterial> {
     let roster = group.roster()?;
     let whole = roster.identities().into_iter().map(|(user, identity)| (user, identity, 0));
-    let evidence: Vec<Evidence> = directory.evidence_for(tools.draft, whole, stamp.at)?;
+    let evidence: Vec<Evidence> = directory.evidence_for(tools.draft, whole, at)?;
     Ok(RoomMaterial { ratchet_tree: group.ratchet_tree()?, evidence })
 }

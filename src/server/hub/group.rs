@@ -33,7 +33,7 @@ impl CachedRoom {
 }
 
 /// What work on a group is done with.
-pub(super) struct Tools<'d> {
+pub(in crate::server) struct Tools<'d> {
     pub(super) draft: &'d Draft<'d>,
     pub(super) crypto: MlsCrypto,
     pub(super) storage: MlsStore<'d>,
@@ -49,7 +49,7 @@ impl Tools<'_> {
 impl Call<'_, '_> {
     /// Works on a room's group, if there is one, and keeps the group that comes of it. It is
     /// moved out for the work: if that fails, it is loaded again the next time.
-    pub(super) fn with_group<T>(
+    pub(in crate::server) fn with_group<T>(
         &mut self,
         room: &RoomId,
         work: impl FnOnce(&Tools<'_>, Option<HubRoom>) -> Result<(T, HubRoom)>,

@@ -124,6 +124,8 @@ impl Call<'_, '_> {
             LinkItem::BlobInfo(info) => self.peer_blob_info(from, info),
             LinkItem::Documents(documents) => self.peer_documents(from, &documents),
             LinkItem::Wanted(wanted) => self.peer_wanted(from, &wanted),
+            LinkItem::GetEntrance(asked) => self.peer_get_entrance(from, asked),
+            LinkItem::Entrance(answered) => self.peer_entrance(from, *answered),
         }
     }
 

@@ -161,16 +161,16 @@ impl Filling {
         let keys = RoomKeys::of(&room);
         let invitation = call.draft.get(&keys.invitation(welcome.seq))?;
         let material = call.draft.get(&keys.material(welcome.seq))?;
-        let (Some(invitation), Some(material)) = (invitation, material) else {
+        let Some(invitation) = invitation else {
             return Ok(true); // too late
         };
-        if !self.fits(invitation.len().saturating_add(material.len())) {
+        if !self.fits(invitation.len().saturating_add(material.as_ref().map_or(0, Vec::len))) {
             return Ok(false);
         }
         let recipients =
             welcome.recipients.iter().map(DeviceName::device).collect::<Result<Vec<Device>>>()?;
         let invitation: Invitation = rows::read_wire(invitation)?;
-        let material: RoomMaterial = rows::read_wire(material)?;
+        let material = material.map(rows::read_wire::<RoomMaterial>).transpose()?;
         call.no_longer_waiting(&room, welcome.seq, keys.waiting_agency(welcome.seq, peer))?;
         // Entries after it have to come after it.
         self.open.remove(&room);

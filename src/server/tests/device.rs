@@ -228,7 +228,8 @@ impl Dev {
             self.with_mls(room, |p, s, r| joined.member.commit(p, s, r, plan, Some(&private))).unwrap();
         self.rooms.insert(*room, joined);
         let welcome = (!outgoing.welcome.is_empty()).then_some(outgoing.welcome);
-        let parts = Parts { mls: outgoing.commit, welcome, evidence, ..Parts::default() };
+        let group_info = Some(outgoing.group_info);
+        let parts = Parts { mls: outgoing.commit, group_info, welcome, evidence, ..Parts::default() };
         let place = self.place(room, epoch);
         submission::sign(place, SubmissionKind::Commit, parts, self.test.new.key())
     }
@@ -383,7 +384,7 @@ impl Dev {
         let (id, room) = (self.id.clone(), tail.room);
         let joining = Joining {
             entry: &chained.entry,
-            welcome: &invitation.welcome,
+            welcome: invitation.welcome.as_ref().unwrap(),
             ratchet_tree: &material.ratchet_tree,
             device: &id,
         };

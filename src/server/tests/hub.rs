@@ -231,7 +231,8 @@ fn each_refusal_has_its_code() {
             counter: 900 + of.header.claimed().counter,
             id: SubmissionId::random(&mut anna.rng),
         };
-        let parts = Parts { mls: of.mls.clone(), ..Parts::default() };
+        let group_info = (kind == SubmissionKind::Commit).then(|| vec![1].into());
+        let parts = Parts { mls: of.mls.clone(), group_info, ..Parts::default() };
         let wrong = submission::sign(place, kind, parts, anna.test.new.key());
         assert_eq!(hub.refused(&wrap(&wrong)), Code::BadSubmission);
     }

@@ -79,7 +79,7 @@ fn invitations_have_their_rules() {
     // V-521, V-525
     assert!(!stage.takes("c.example", |_| {}));
     assert!(!stage.takes("c.example", |w| w.invitation.hub = crate::identity::fixture::agency("c.example")));
-    assert!(!stage.takes("a.example", |w| w.invitation.welcome = vec![1].into()));
+    assert!(!stage.takes("a.example", |w| w.invitation.welcome = Some(vec![1].into())));
     assert!(!stage.takes("a.example", |w| w.invitation.head = head(w, &other, |_| {})));
     assert!(!stage.takes("a.example", |w| w.invitation.head = head(w, &key, |h| h.seq += 1)));
     assert!(!stage.takes("a.example", |w| w.recipients = vec![anna]));

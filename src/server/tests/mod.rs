@@ -9,6 +9,7 @@ mod blobs;
 mod claims;
 mod chains;
 mod cost;
+mod entrance;
 
 mod follow;
 mod hub;

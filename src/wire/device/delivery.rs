@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{ClaimAnswer, claim};
+use super::{ClaimAnswer, Entrance, claim};
 use crate::{
     code::Code,
     error::{Result, ensure},
@@ -60,9 +60,11 @@ pub(crate) enum InboxBody {
     Refusal(Box<Signed<Refusal>>),
     /// So few one-time key packages are left.
     StockLow(u32),
+    /// What it takes to come into a room, or why it is not given.
+    Entrance(Box<Entrance>),
 }
 
-/// A Welcome with the place in the log where the room begins for the joiner.
+/// The place in the log where a room begins for a device, with the Welcome that lets it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Invitation {
     /// The agency whose server is the hub.
@@ -71,8 +73,8 @@ pub(crate) struct Invitation {
     pub(crate) entry: Bytes,
     /// The hub's head at that entry.
     pub(crate) head: Signed<Head>,
-    /// MLSMessage(Welcome).
-    pub(crate) welcome: Bytes,
+    /// MLSMessage(Welcome); `None` if the device has come in by itself.
+    pub(crate) welcome: Option<Bytes>,
 }
 
 /// Log entries of one room, and the head that goes with them.
@@ -157,6 +159,7 @@ impl Wire for InboxItem {
             Item::Claimed(proto) => InboxBody::Claimed(ClaimAnswer::parse(proto)?),
             Item::Refusal(bytes) => InboxBody::Refusal(Signed::decode(&bytes)?.into()),
             Item::StockLow(proto::Stock { left }) => InboxBody::StockLow(left),
+            Item::Entrance(proto) => InboxBody::Entrance(Entrance::parse(proto)?.into()),
         };
         Ok(InboxItem { number: fields::positive(proto.number, "inbox number")?, body })
     }
@@ -168,6 +171,7 @@ impl Wire for InboxItem {
             InboxBody::Claimed(answer) => Item::Claimed(answer.to_proto()),
             InboxBody::Refusal(refusal) => Item::Refusal(refusal.bytes().clone()),
             InboxBody::StockLow(left) => Item::StockLow(proto::Stock { left: *left }),
+            InboxBody::Entrance(entrance) => Item::Entrance(entrance.to_proto()),
         };
         proto::InboxItem { number: self.number, item: Some(item) }
     }
@@ -183,7 +187,7 @@ impl Wire for Invitation {
             hub: AgencyId::parse(&proto.hub)?,
             entry: fields::filled(proto.entry, limits::LOG_ENTRY, "log entry")?,
             head: Signed::decode(&proto.head)?,
-            welcome: fields::filled(proto.welcome, limits::MLS_MESSAGE, "welcome")?,
+            welcome: fields::optional(proto.welcome, limits::MLS_MESSAGE, "welcome")?,
         })
     }
 
@@ -192,7 +196,7 @@ impl Wire for Invitation {
             hub: self.hub.to_string(),
             entry: self.entry.clone(),
             head: self.head.bytes().clone(),
-            welcome: self.welcome.clone(),
+            welcome: self.welcome.clone().unwrap_or_default(),
         }
     }
 }

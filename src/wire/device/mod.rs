@@ -3,6 +3,7 @@
 mod blob;
 mod claim;
 mod delivery;
+mod entrance;
 mod mailbox;
 mod reply;
 mod request;
@@ -12,6 +13,7 @@ pub(crate) use blob::{BlobBegin, BlobGet, BlobInfo, BlobOpen, BlobPut, ShownCapa
 pub(crate) use claim::{Claim, ClaimAnswer, ClaimedUser, Keys};
 pub(in crate::wire) use delivery::room_items;
 pub(crate) use delivery::{Delivery, InboxBody, InboxItem, Invitation, RoomDelivery};
+pub(crate) use entrance::{Entrance, GetEntrance, WayIn};
 pub(crate) use mailbox::{LinkGuest, LinkHost, LinkLetter, Mailbox};
 pub(crate) use reply::{Failure, ReplyBody, ServerReply};
 pub(crate) use request::{

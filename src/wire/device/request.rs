@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{BlobBegin, BlobGet, BlobOpen, BlobPut, Claim, LinkGuest, LinkHost, claim};
+use super::{BlobBegin, BlobGet, BlobOpen, BlobPut, Claim, GetEntrance, LinkGuest, LinkHost, claim};
 use crate::{
     code::Code,
     error::{Result, ensure},
@@ -45,6 +45,7 @@ pub(crate) enum RequestBody {
     BlobOpen(BlobOpen),
     BlobGet(BlobGet),
     LinkHost(LinkHost),
+    GetEntrance(GetEntrance),
 }
 
 /// Makes the device known to its server.
@@ -186,6 +187,7 @@ impl RequestBody {
             Request::BlobOpen(proto) => RequestBody::BlobOpen(BlobOpen::parse(proto)?),
             Request::BlobGet(proto) => RequestBody::BlobGet(BlobGet::parse(proto)?),
             Request::LinkHost(proto) => RequestBody::LinkHost(LinkHost::parse(proto)?),
+            Request::GetEntrance(proto) => RequestBody::GetEntrance(GetEntrance::parse(proto)?),
         })
     }
 
@@ -202,6 +204,7 @@ impl RequestBody {
             RequestBody::BlobOpen(body) => Request::BlobOpen(body.to_proto()),
             RequestBody::BlobGet(body) => Request::BlobGet(body.to_proto()),
             RequestBody::LinkHost(body) => Request::LinkHost(body.to_proto()),
+            RequestBody::GetEntrance(body) => Request::GetEntrance(body.to_proto()),
         }
     }
 }

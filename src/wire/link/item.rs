@@ -11,7 +11,8 @@ use crate::{
     wire::{
         Reason, Signed, Wire,
         device::{
-            BlobInfo, BlobOpen, ClaimAnswer, DeviceRequest, Invitation, KnownList, RequestBody, room_items,
+            BlobInfo, BlobOpen, ClaimAnswer, DeviceRequest, Entrance, GetEntrance, Invitation, KnownList,
+            RequestBody, room_items,
         },
         field, fields,
         log::{Head, LogItem, Refusal, RoomMaterial, Submission},
@@ -38,6 +39,10 @@ pub(crate) enum LinkItem {
     /// Documents that the receiver may lack.
     Documents(Documents),
     Wanted(Wanted),
+    /// To the hub: a device of the sender wants to come into a room.
+    GetEntrance(LinkGetEntrance),
+    /// From the hub, for a device of the receiver.
+    Entrance(Box<LinkEntrance>),
 }
 
 /// Signed documents of anybody's.
@@ -78,15 +83,15 @@ pub(crate) struct Departure {
     pub(crate) seq: u64,
 }
 
-/// Devices of the receiving agency were added to a room.
+/// Devices of the receiving agency were added to a room, or one has come in by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RoomWelcome {
     /// What each of them is given.
     pub(crate) invitation: Invitation,
     /// The devices, ordered. At least one.
     pub(crate) recipients: Vec<Device>,
-    /// What they need beside it.
-    pub(crate) material: RoomMaterial,
+    /// What they need beside it; there exactly where the invitation has a Welcome.
+    pub(crate) material: Option<RoomMaterial>,
 }
 
 /// A claim of a device, for users of the receiving agency.
@@ -113,6 +118,20 @@ impl LinkClaim {
 pub(crate) struct LinkClaimAnswer {
     pub(crate) device: Device,
     pub(crate) answer: ClaimAnswer,
+}
+
+/// Asks for what it takes to come into a room, for a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkGetEntrance {
+    pub(crate) device: Device,
+    pub(crate) get: GetEntrance,
+}
+
+/// The answer, to be given to the device that asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkEntrance {
+    pub(crate) device: Device,
+    pub(crate) entrance: Entrance,
 }
 
 /// An attachment at its origin, or why not.
@@ -148,6 +167,8 @@ impl Wire for LinkItem {
             Item::BlobInfo(proto) => LinkItem::BlobInfo(LinkBlobInfo::parse(proto)?),
             Item::Documents(proto) => LinkItem::Documents(Documents::parse(proto)?),
             Item::Wanted(proto) => LinkItem::Wanted(Wanted::parse(proto)?),
+            Item::GetEntrance(proto) => LinkItem::GetEntrance(LinkGetEntrance::parse(proto)?),
+            Item::Entrance(proto) => LinkItem::Entrance(LinkEntrance::parse(proto)?.into()),
         })
     }
 
@@ -164,6 +185,8 @@ impl Wire for LinkItem {
             LinkItem::BlobInfo(item) => Item::BlobInfo(item.to_proto()),
             LinkItem::Documents(item) => Item::Documents(item.to_proto()),
             LinkItem::Wanted(item) => Item::Wanted(item.to_proto()),
+            LinkItem::GetEntrance(item) => Item::GetEntrance(item.to_proto()),
+            LinkItem::Entrance(item) => Item::Entrance(item.to_proto()),
         };
         proto::LinkItem { item: Some(item) }
     }
@@ -267,11 +290,11 @@ impl Wire for RoomWelcome {
         let recipient = |r: proto::Recipient| fields::device(&r.user, &r.device);
         let recipients = repeated(proto.recipients, (1, limits::MEMBERS), "recipients", recipient)?;
         fields::ascending(&recipients, |device| device, "recipients are not in order")?;
-        Ok(RoomWelcome {
-            invitation: Invitation::parse(field(proto.invitation, "invitation")?)?,
-            recipients,
-            material: RoomMaterial::parse(field(proto.material, "room material")?)?,
-        })
+        let invitation = Invitation::parse(field(proto.invitation, "invitation")?)?;
+        let material = proto.material.map(RoomMaterial::parse).transpose()?;
+        let fits = material.is_some() == invitation.welcome.is_some();
+        ensure(fits, Code::BadField, "room material")?;
+        Ok(RoomWelcome { invitation, recipients, material })
     }
 
     fn to_proto(&self) -> Self::Proto {
@@ -280,7 +303,7 @@ impl Wire for RoomWelcome {
         proto::RoomWelcome {
             invitation: Some(self.invitation.to_proto()),
             recipients: self.recipients.iter().map(recipient).collect(),
-            material: Some(self.material.to_proto()),
+            material: self.material.as_ref().map(Wire::to_proto),
         }
     }
 }
@@ -316,6 +339,44 @@ impl Wire for LinkClaimAnswer {
             user: self.device.user.to_string(),
             device: fields::raw(self.device.id.as_bytes()),
             answer: Some(self.answer.to_proto()),
+        }
+    }
+}
+
+impl Wire for LinkGetEntrance {
+    type Proto = proto::LinkGetEntrance;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "link get entrance";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let device = fields::device(&proto.user, &proto.device)?;
+        Ok(LinkGetEntrance { device, get: GetEntrance::parse(field(proto.get, "get entrance")?)? })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkGetEntrance {
+            user: self.device.user.to_string(),
+            device: fields::raw(self.device.id.as_bytes()),
+            get: Some(self.get.to_proto()),
+        }
+    }
+}
+
+impl Wire for LinkEntrance {
+    type Proto = proto::LinkEntrance;
+    const MAX: usize = limits::FRAME;
+    const NAME: &'static str = "link entrance";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let device = fields::device(&proto.user, &proto.device)?;
+        Ok(LinkEntrance { device, entrance: Entrance::parse(field(proto.entrance, "entrance")?)? })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkEntrance {
+            user: self.device.user.to_string(),
+            device: fields::raw(self.device.id.as_bytes()),
+            entrance: Some(self.entrance.to_proto()),
         }
     }
 }

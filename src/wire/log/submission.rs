@@ -56,7 +56,7 @@ pub(crate) struct Submission {
     pub(crate) header: Signed<SubmissionHeader>,
     /// The MLS message; empty for [`SubmissionKind::Create`].
     pub(crate) mls: Bytes,
-    /// There exactly where the header has its hash.
+    /// There exactly for [`SubmissionKind::Create`] and [`SubmissionKind::Commit`].
     pub(crate) group_info: Option<Bytes>,
     /// There exactly where the header has its hash.
     pub(crate) welcome: Option<Bytes>,
@@ -107,7 +107,7 @@ impl Wire for SubmissionHeader {
         let parts = (group_info_hash.is_some(), welcome_hash.is_some());
         let fitting = match kind {
             SubmissionKind::Create => parts == (true, false),
-            SubmissionKind::Commit => true,
+            SubmissionKind::Commit => parts.0,
             SubmissionKind::Proposal | SubmissionKind::Message => parts == (false, false),
         };
         ensure(fitting, Code::BadField, "group info or welcome")?;
@@ -151,7 +151,7 @@ impl Wire for Submission {
     fn parse(proto: Self::Proto) -> Result<Self> {
         let header = Signed::<SubmissionHeader>::decode(&proto.header)?;
         let claimed = header.claimed();
-        let group_info = fields::optional(proto.group_info, limits::MLS_MESSAGE, "group info")?;
+        let group_info = fields::optional(proto.group_info, limits::GROUP_INFO, "group info")?;
         let welcome = fields::optional(proto.welcome, limits::MLS_MESSAGE, "welcome")?;
         let ratchet_tree = fields::optional(proto.ratchet_tree, limits::RATCHET_TREE, "ratchet tree")?;
         let evidence = repeated(proto.evidence, (0, limits::EVIDENCE), "evidence", Evidence::parse)?;

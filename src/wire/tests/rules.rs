@@ -82,6 +82,7 @@ fn submission_header() {
         .refused("a new room without group info", BadField, |p| p.group_info_hash.clear())
         .refused("a new room with a welcome", BadField, |p| p.welcome_hash = p.mls_hash.clone());
     Changed::of(of(SubmissionKind::Commit))
+        .refused("a commit without group info", BadField, |p| p.group_info_hash.clear())
         .refused("short group info hash", BadName, |p| p.group_info_hash = long(30))
         .refused("short welcome hash", BadName, |p| p.welcome_hash = long(30));
 }
@@ -97,7 +98,7 @@ fn submission() {
         .refused("no commit", BadField, |p| p.mls.clear())
         .refused("long commit", TooLong, |p| p.mls = long(limits::MLS_MESSAGE))
         .refused("no group info", BadField, |p| p.group_info.clear())
-        .refused("long group info", TooLong, |p| p.group_info = long(limits::MLS_MESSAGE))
+        .refused("long group info", TooLong, |p| p.group_info = long(limits::GROUP_INFO))
         .refused("no welcome", BadField, |p| p.welcome.clear())
         .refused("long welcome", TooLong, |p| p.welcome = long(limits::MLS_MESSAGE))
         .refused("a tree", BadField, |p| p.ratchet_tree = long(0))
@@ -327,9 +328,16 @@ fn deliveries() {
         .refused("2,001 descriptors", TooLong, |p| p.descriptors = vec![long(0); 2_001]);
     Changed::of(values::invitation())
         .refused("no entry", BadField, |p| p.entry.clear())
-        .refused("no welcome", BadField, |p| p.welcome.clear())
         .refused("long welcome", TooLong, |p| p.welcome = long(limits::MLS_MESSAGE))
         .refused("no head", Code::UnknownVersion, |p| p.head.clear());
+    Changed::of(values::entrance().prop_filter("given", |e| e.outcome.is_ok()))
+        .refused("no id", BadName, |p| p.entrance_id.clear())
+        .refused("no room", BadName, |p| p.room.clear())
+        .refused("no group info", BadField, |p| p.group_info.clear())
+        .refused("long group info", TooLong, |p| p.group_info = long(limits::GROUP_INFO))
+        .refused("no material", BadField, |p| p.material = None)
+        .refused("given in spite of a code", BadField, |p| p.code = 401)
+        .refused("code past 16 bits", BadField, |p| p.code = 65_536);
     let failure = |code| proto::server_reply::Reply::Failure(proto::Failure { code, retry_at: 0 });
     let chunk = proto::server_reply::Reply::BlobChunk(proto::BlobChunk { index: 65_536 });
     Changed::of(values::server_reply())
@@ -377,7 +385,8 @@ fn link_items() {
         .refused("one departure twice", BadField, |p| twice(&mut p.departures))
         .refused("departure at no entry", BadField, |p| p.departures[0].seq = 0)
         .refused("head of another room", BadField, |p| p.room = vec![0; 16].into());
-    Changed::of(values::room_welcome().prop_filter("two recipients", |w| w.recipients.len() > 1))
+    let many = |w: &RoomWelcome| w.recipients.len() > 1 && w.material.is_some();
+    Changed::of(values::room_welcome().prop_filter("two recipients", many))
         .refused("no invitation", BadField, |p| p.invitation = None)
         .refused("no material", BadField, |p| p.material = None)
         .refused("nobody", BadField, |p| p.recipients.clear())

@@ -92,7 +92,7 @@ pub(crate) fn submission_header() -> BoxedStrategy<SubmissionHeader> {
     use SubmissionKind::{Commit, Create, Message, Proposal};
     let kind = prop_oneof![
         hash().prop_map(|h| (Create, Some(h), None)),
-        (option::of(hash()), option::of(hash())).prop_map(|(g, w)| (Commit, g, w)),
+        (hash(), option::of(hash())).prop_map(|(g, w)| (Commit, Some(g), w)),
         Just((Proposal, None, None)),
         Just((Message, None, None)),
     ];
@@ -294,6 +294,7 @@ fn request_body() -> BoxedStrategy<RequestBody> {
         }),
         (any::<[u8; 16]>(), option::of(bytes()))
             .prop_map(|(mailbox, reply)| RequestBody::LinkHost(LinkHost { mailbox, reply })),
+        get_entrance().prop_map(RequestBody::GetEntrance),
     ]
     .boxed()
 }
@@ -325,8 +326,22 @@ pub(crate) fn room_delivery() -> BoxedStrategy<RoomDelivery> {
 }
 
 pub(crate) fn invitation() -> BoxedStrategy<Invitation> {
-    (agency(), bytes(), signed(head()), bytes())
+    (agency(), bytes(), signed(head()), option::of(bytes()))
         .prop_map(|(hub, entry, head, welcome)| Invitation { hub, entry, head, welcome })
+        .boxed()
+}
+
+fn get_entrance() -> BoxedStrategy<GetEntrance> {
+    (request_id(), room(), option::of(agency()))
+        .prop_map(|(entrance_id, room, hub)| GetEntrance { entrance_id, room, hub })
+        .boxed()
+}
+
+pub(crate) fn entrance() -> BoxedStrategy<Entrance> {
+    let way =
+        (bytes(), room_material()).prop_map(|(group_info, material)| Ok(WayIn { group_info, material }));
+    (request_id(), room(), prop_oneof![way, reason().prop_map(Err)])
+        .prop_map(|(entrance_id, room, outcome)| Entrance { entrance_id, room, outcome })
         .boxed()
 }
 
@@ -336,6 +351,7 @@ fn inbox_body() -> BoxedStrategy<InboxBody> {
         claim_answer().prop_map(InboxBody::Claimed),
         signed(refusal()).prop_map(|r| InboxBody::Refusal(r.into())),
         any::<u32>().prop_map(InboxBody::StockLow),
+        entrance().prop_map(|e| InboxBody::Entrance(e.into())),
     ]
     .boxed()
 }
@@ -386,9 +402,9 @@ pub(crate) fn room_entries() -> BoxedStrategy<RoomEntries> {
 pub(crate) fn room_welcome() -> BoxedStrategy<RoomWelcome> {
     (invitation(), btree_set(device(), 1..4), room_material())
         .prop_map(|(invitation, recipients, material)| RoomWelcome {
-            invitation,
             recipients: recipients.into_iter().collect(),
-            material,
+            material: invitation.welcome.as_ref().map(|_| material),
+            invitation,
         })
         .boxed()
 }
@@ -406,6 +422,10 @@ pub(crate) fn link_item() -> BoxedStrategy<LinkItem> {
         room_entries().prop_map(|e| LinkItem::Entries(e.into())),
         signed(refusal()).prop_map(|r| LinkItem::Refusal(r.into())),
         room_welcome().prop_map(|w| LinkItem::Welcome(w.into())),
+        (device(), get_entrance())
+            .prop_map(|(device, get)| LinkItem::GetEntrance(LinkGetEntrance { device, get })),
+        (device(), entrance())
+            .prop_map(|(device, entrance)| { LinkItem::Entrance(LinkEntrance { device, entrance }.into()) }),
         (device_request(), claim(), bytes()).prop_flat_map(|(request, claim, certificate)| {
             let request = DeviceRequest { body: RequestBody::Claim(claim), ..request };
             signed(Just(request).boxed())

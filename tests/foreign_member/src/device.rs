@@ -8,7 +8,7 @@ use mls_rs::{
     Client, Group, MlsMessage,
     client_builder::MlsConfig,
     extension::ExtensionType,
-    group::{CommitEffect, ExportedTree, ReceivedMessage},
+    group::{CommitEffect, CommitOutput, ExportedTree, ReceivedMessage},
 };
 use prost::Message as _;
 use rand_core::Rng;
@@ -58,9 +58,10 @@ pub struct Device<C: MlsConfig> {
     random: chacha20::ChaCha20Rng,
 }
 
-/// What goes with a commit that adds somebody.
+/// What goes with a commit: the GroupInfo of its epoch, and what those need whom it adds.
 #[derive(Default)]
-struct Joiners {
+struct Beside {
+    group_info: Vec<u8>,
     welcome: Vec<u8>,
     evidence: Vec<Evidence>,
 }
@@ -239,14 +240,15 @@ impl<C: MlsConfig> Device<C> {
         let frame = Frame { nonce, seen_seq, seen_hash, kind: 1, content };
         let id = message_id(&room.state.room, &self.own, &frame);
         let message = room.group.encrypt_application_message(&pad(wire::wrap(&frame)), Vec::new());
-        self.submit(wire::MESSAGE, message.expect("a message"), Joiners::default(), post);
+        self.submit(wire::MESSAGE, message.expect("a message"), Beside::default(), post);
         id
     }
 
     /// Commits to nothing but new keys of its own.
     pub fn refresh(&mut self, post: Post<'_>) {
         let commit = self.group().commit(Vec::new()).expect("a commit");
-        self.submit(wire::COMMIT, commit.commit_message, Joiners::default(), post);
+        let group_info = group_info(&commit);
+        self.submit(wire::COMMIT, commit.commit_message, Beside { group_info, ..Beside::default() }, post);
     }
 
     /// Asks for key packages of a user's devices; they come with a later delivery.
@@ -278,8 +280,9 @@ impl<C: MlsConfig> Device<C> {
         }
         let commit = commit.build().expect("a commit");
         let [welcome] = commit.welcome_messages() else { panic!("one Welcome for all") };
-        let joiners = Joiners { welcome: welcome.to_bytes().expect("a Welcome"), evidence };
-        self.submit(wire::COMMIT, commit.commit_message, joiners, post);
+        let welcome = welcome.to_bytes().expect("a Welcome");
+        let beside = Beside { group_info: group_info(&commit), welcome, evidence };
+        self.submit(wire::COMMIT, commit.commit_message, beside, post);
     }
 
     /// Proposes its own removal.
@@ -287,11 +290,11 @@ impl<C: MlsConfig> Device<C> {
         let group = self.group();
         let own = group.current_member_index();
         let proposal = group.propose_remove(own, Vec::new()).expect("a proposal");
-        self.submit(wire::PROPOSAL, proposal, Joiners::default(), post);
+        self.submit(wire::PROPOSAL, proposal, Beside::default(), post);
     }
 
     /// Brings an MLS message to the room's hub, by way of its own server (SPEC "Submissions").
-    fn submit(&mut self, kind: u32, mls: MlsMessage, joiners: Joiners, post: Post<'_>) {
+    fn submit(&mut self, kind: u32, mls: MlsMessage, beside: Beside, post: Post<'_>) {
         self.counter += 1;
         let submission_id = self.random_id();
         let room = self.room.as_ref().expect("a room");
@@ -306,15 +309,12 @@ impl<C: MlsConfig> Device<C> {
             device: self.own.device.clone(),
             kind,
             mls_hash: sign::hash("submitted mls message", &[&mls]),
-            group_info_hash: Vec::new(),
-            welcome_hash: match &joiners.welcome[..] {
-                [] => Vec::new(),
-                welcome => sign::hash("submitted welcome", &[welcome]),
-            },
+            group_info_hash: part_hash("submitted group info", &beside.group_info),
+            welcome_hash: part_hash("submitted welcome", &beside.welcome),
         };
         let header = sign::seal("submission", &header, &self.key);
-        let Joiners { welcome, evidence } = joiners;
-        let submission = Submission { header, mls, welcome, evidence };
+        let Beside { group_info, welcome, evidence } = beside;
+        let submission = Submission { header, mls, group_info, welcome, evidence };
         let message = DeviceMessage { submission: Some(submission), request: None };
         let reply: ServerReply = wire::open(&post(&wire::wrap(&message)));
         assert_eq!(reply.request_id, submission_id);
@@ -382,6 +382,17 @@ impl<C: MlsConfig> Room<C> {
 fn room_state<C: MlsConfig>(group: &Group<C>) -> RoomState {
     let extension = group.context().extensions.get(ROOM_STATE).expect("a room state");
     wire::open(&extension.extension_data)
+}
+
+/// With which others may come in after a commit (SPEC V-480).
+fn group_info(commit: &CommitOutput) -> Vec<u8> {
+    let info = commit.external_commit_group_info.as_ref().expect("a GroupInfo");
+    info.to_bytes().expect("a GroupInfo")
+}
+
+/// The hash of a part, if it is there.
+fn part_hash(label: &str, part: &[u8]) -> Vec<u8> {
+    if part.is_empty() { Vec::new() } else { sign::hash(label, &[part]) }
 }
 
 /// What chains the log: the hash of an entry in its envelope.

@@ -110,6 +110,27 @@ fn takes_part_in_a_room() {
     }
     assert!(!messages(&world, ben).contains(&said));
 
+    // It follows a commit from outside: Clara's device comes in anew, by way of the GroupInfo of the last commit.
+    world.command(clara, |request| Command::Rejoin { request, room }).unwrap();
+    for _ in 0..5 {
+        settle(&mut world);
+    }
+    assert_eq!(fritz.sync(&mut post(&mut world, &west)), [Heard::Commit { by: CLARA.into() }]);
+    assert_eq!(fritz.members(), [ANNA, CLARA, FRITZ]);
+    let said = say(&mut world, clara, room, "Back again.");
+    assert_eq!(fritz.sync(&mut post(&mut world, &west)), [said]);
+    // And what it commits itself lets others in as well.
+    fritz.refresh(&mut post(&mut world, &west));
+    settle(&mut world);
+    assert_eq!(fritz.sync(&mut post(&mut world, &west)), [Heard::Commit { by: FRITZ.into() }]);
+    world.command(anna, |request| Command::Rejoin { request, room }).unwrap();
+    for _ in 0..5 {
+        settle(&mut world);
+    }
+    assert_eq!(fritz.sync(&mut post(&mut world, &west)), [Heard::Commit { by: ANNA.into() }]);
+    let said = say(&mut world, anna, room, "Here too.");
+    assert_eq!(fritz.sync(&mut post(&mut world, &west)), [said]);
+
     // It invites somebody itself, from key packages that it asks for.
     let dora = world.enrol(DORA).unwrap();
     fritz.claim(DORA, now.as_millis(), &mut post(&mut world, &west));

@@ -42,7 +42,12 @@ pub fn client(
     let identity = SigningIdentity::new(Credential::Custom(credential), public);
     let secret = SignatureSecretKey::new(key.to_keypair_bytes().to_vec());
     let rules = DefaultMlsRules::new()
-        .with_commit_options(CommitOptions::new().with_path_required(true).with_ratchet_tree_extension(false))
+        .with_commit_options(
+            CommitOptions::new()
+                .with_path_required(true)
+                .with_ratchet_tree_extension(false)
+                .with_allow_external_commit(true),
+        )
         .with_encryption_options(EncryptionOptions::new(false, PaddingMode::None));
     // RFC 9420, section 10: a key package has no extensions but those that its leaf names. What a
     // GroupInfo has need not be named.

@@ -224,6 +224,7 @@ messages! {
     Submission {
         header: Bytes, [bytes = "vec"] = 1;
         mls: Bytes, [bytes = "vec"] = 2;
+        group_info: Bytes, [bytes = "vec"] = 3;
         welcome: Bytes, [bytes = "vec"] = 4;
         evidence: Many<Evidence>, [message, repeated] = 6;
     }

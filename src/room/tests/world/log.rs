@@ -6,8 +6,9 @@ use crate::{
     code::Code,
     crypto::VerifyKey,
     error::{Error, Result, ensure},
+    identity::{DeviceCertificate, VerifiedDevice},
     room::{
-        self,
+        self, Witness,
         hub::HubRoom,
         log::{Chained, Tail},
         member::{Incoming, Joining, MemberRoom},
@@ -18,7 +19,27 @@ use crate::{
     wire::log::{LogEntry, Stamp, Submission, SubmissionKind},
 };
 
-use super::{ROOM, World};
+use super::{ROOM, Registry, World};
+
+/// The hub's witness, to whom a newcomer shows by the certificate that the submission is theirs.
+struct Entering<'s> {
+    registry: Registry,
+    newcomers: Option<&'s Submission>,
+}
+
+impl Witness for Entering<'_> {
+    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        let device = self.registry.verify(certificate)?;
+        if let Some(submission) = self.newcomers {
+            submission::verify_newcomer(submission, &device)?;
+        }
+        Ok(device)
+    }
+
+    fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
+        self.registry.stands(claims)
+    }
+}
 
 impl World {
     // -- the hub
@@ -43,6 +64,8 @@ impl World {
         let (crypto, check, at) = (self.randomness().0, self.check(), self.now);
         let storage = MlsStore::room(&self.hub, &ROOM, b"group/".to_vec(), Known::default()).unwrap();
         let group = HubRoom::load(&storage, &ROOM).unwrap();
+        let enters = header.kind == SubmissionKind::Commit
+            && room::comes_from_outside(&submission.mls, &ROOM).unwrap_or_default();
         let mut verify = |certificate: &Bytes| check(certificate, at);
         if header.kind == SubmissionKind::Create {
             submission::verify(submission, self.side(self.name(&header.sender)).device.verified.key())?;
@@ -52,14 +75,18 @@ impl World {
         } else {
             let mut group = group.ok_or(Error::new(Code::UnknownRoom, "submission"))?;
             let roster = group.roster()?;
-            if let Some(leaf) = roster.find(&header.sender) {
+            if let Some(leaf) = roster.find(&header.sender).filter(|_| !enters) {
                 submission::verify(submission, &VerifyKey::parse(&leaf.key)?)?;
             }
             let (mls, sender) = (&submission.mls, &header.sender);
             match header.kind {
                 SubmissionKind::Commit => {
-                    let accepted = group.commit(&crypto, mls, sender, at, &mut self.witness(at))?;
-                    self.changes.push(group.merge(&storage, accepted)?);
+                    let mut entering =
+                        Entering { registry: self.witness(at), newcomers: enters.then_some(submission) };
+                    let accepted = group.commit(&crypto, mls, sender, at, &mut entering)?;
+                    let info = submission.group_info.as_ref().expect("parsed");
+                    self.changes.push(group.merge(&storage, &crypto, accepted, info)?);
+                    self.group_info = info.clone();
                     if let Some(welcome) = &submission.welcome {
                         let tree = group.ratchet_tree()?;
                         self.welcomes.insert(self.tail.seq + 1, (welcome.clone(), tree));
@@ -174,6 +201,16 @@ impl World {
         let side = self.side_mut(who);
         let joined = joined.inspect_err(|_| side.store = before)?;
         side.private = joined.private;
+        side.changes.clear();
+        side.place = Some(entry.seq);
+        Ok(())
+    }
+
+    /// The log shows the commit with which a device comes in: everybody in the room is looked at.
+    pub(in crate::room::tests) fn entered(&mut self, who: &str, entry: &LogEntry) -> Result<()> {
+        let (check, at) = (self.check(), entry.stamp.at);
+        self.room(who, |room, _| room.check_leaves(&mut |certificate: &Bytes| check(certificate, at)))?;
+        let side = self.side_mut(who);
         side.changes.clear();
         side.place = Some(entry.seq);
         Ok(())

@@ -1,13 +1,20 @@
 //! What devices submit.
 
 use bytes::Bytes;
-use openmls::prelude::{CommitBuilder, Initial, MlsGroup, MlsMessageOut};
+use openmls::{
+    ciphersuite::signature::SignContent,
+    prelude::{
+        CommitBuilder, CommitMessageBundle, Initial, MlsGroup, MlsMessageOut, tls_codec::Serialize as _,
+    },
+};
+use openmls_traits::signatures::Signer as _;
 
 use crate::{
+    crypto::mls::MlsSigner,
     ids::SubmissionId,
     room::{
         self, PrivateState, RoomState,
-        member::{MemberRoom, Outgoing, Plan},
+        member::{Entering, MemberRoom, Outgoing, Plan},
         submission::{self, Parts, Place},
     },
     wire::log::{Submission, SubmissionKind},
@@ -46,7 +53,9 @@ impl World {
         mls: Bytes,
     ) -> Submission {
         let epoch = self.hub().epoch();
-        self.sign(who, epoch, kind, Parts { mls, ..Parts::default() })
+        // Whoever has made the commit by other means has no GroupInfo of it: the last one.
+        let group_info = (kind == SubmissionKind::Commit).then(|| self.group_info.clone());
+        self.sign(who, epoch, kind, Parts { mls, group_info, ..Parts::default() })
     }
 
     pub(in crate::room::tests) fn found(
@@ -89,7 +98,9 @@ impl World {
         made: Outgoing,
     ) -> Submission {
         let welcome = (!made.welcome.is_empty()).then_some(made.welcome);
-        self.sign(who, epoch, SubmissionKind::Commit, Parts { mls: made.commit, welcome, ..Parts::default() })
+        let group_info = Some(made.group_info);
+        let parts = Parts { mls: made.commit, welcome, group_info, ..Parts::default() };
+        self.sign(who, epoch, SubmissionKind::Commit, parts)
     }
 
     /// A commit of other software, which need not keep our rules.
@@ -100,16 +111,54 @@ impl World {
     ) -> Submission {
         let (epoch, made) = self.raw(who, |group, mls| {
             let (epoch, provider) = (group.epoch().as_u64(), mls.provider);
-            let builder = f(group.commit_builder()).load_psks(provider.storage).unwrap();
+            let builder =
+                f(group.commit_builder()).load_psks(provider.storage).unwrap().create_group_info(true);
             let built = builder.build(provider.crypto, provider.crypto, mls.signer, |_| true).unwrap();
-            let (commit, welcome, _) = built.stage_commit(provider).unwrap().into_messages();
-            let bytes = |message: &MlsMessageOut| Bytes::from(message.to_bytes().unwrap());
-            (
-                epoch,
-                Outgoing { commit: bytes(&commit), welcome: welcome.as_ref().map(bytes).unwrap_or_default() },
-            )
+            let bundle = built.stage_commit(provider).unwrap();
+            (epoch, outgoing(bundle))
         });
         self.sign_commit(who, epoch, made)
+    }
+
+    /// A commit with which a device comes in from outside. It has its part when the log shows it.
+    pub(in crate::room::tests) fn entering(&mut self, who: &str, knows: Option<&[u8]>) -> Submission {
+        let (info, tree) = (self.group_info.clone(), self.hub().ratchet_tree().unwrap());
+        let hub = self.user("anna").agency().clone();
+        let (check, at, id) = (self.check(), self.now, self.id(who));
+        let device = self.side(who).device.clone();
+        let credential = room::credential(device.certificate(), device.verified.key().as_bytes());
+        self.side_mut(who).place = None;
+        let entered = self.mls(who, |mls| {
+            mls.provider.storage.clear().unwrap();
+            let entering = Entering {
+                room: &ROOM,
+                hub: Some(&hub),
+                group_info: &info,
+                ratchet_tree: &tree,
+                device: &id,
+                knows,
+            };
+            let mut verify = |certificate: &Bytes| check(certificate, at);
+            MemberRoom::enter(mls.provider, mls.signer, credential, entering, &mut verify).unwrap()
+        });
+        let made = Outgoing { commit: entered.commit, welcome: Bytes::new(), group_info: entered.group_info };
+        self.sign_commit(who, entered.epoch, made)
+    }
+
+    /// A GroupInfo in which `who` has changed something, signed anew.
+    pub(in crate::room::tests) fn resigned_info(
+        &self,
+        who: &str,
+        info: &Bytes,
+        change: impl FnOnce(&mut Vec<u8>),
+    ) -> Bytes {
+        // Four bytes before it, and behind it a signature of 2 + 64 bytes.
+        let mut signed = info[4..info.len() - 66].to_vec();
+        change(&mut signed);
+        let content = SignContent::new("GroupInfoTBS", signed.clone().into());
+        let content = content.tls_serialize_detached().unwrap();
+        let signature = MlsSigner(self.side(who).device.new.key()).sign(&content).unwrap();
+        [&info[..4], &signed, &[0x40, 0x40], &signature].concat().into()
     }
 
     /// A proposal of other software.
@@ -160,5 +209,16 @@ impl World {
     pub(in crate::room::tests) fn saying(&mut self, who: &str, text: &str) -> Submission {
         let mls = self.encrypt(who, text);
         self.sign_mls(who, SubmissionKind::Message, mls)
+    }
+}
+
+/// What other software has committed, as it is.
+pub(in crate::room::tests) fn outgoing(bundle: CommitMessageBundle) -> Outgoing {
+    let bytes = |message: &MlsMessageOut| Bytes::from(message.to_bytes().unwrap());
+    let (commit, welcome, group_info) = bundle.into_messages();
+    Outgoing {
+        commit: bytes(&commit),
+        welcome: welcome.as_ref().map(bytes).unwrap_or_default(),
+        group_info: group_info.as_ref().map(bytes).unwrap_or_default(),
     }
 }

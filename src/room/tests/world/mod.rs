@@ -6,6 +6,8 @@
 mod log;
 mod making;
 
+pub(super) use making::outgoing;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock},
@@ -74,6 +76,8 @@ pub(super) struct World {
     pub(super) log: Vec<Chained>,
     /// The trees after commits that add somebody, and their Welcomes, by place.
     pub(super) welcomes: BTreeMap<u64, (Bytes, Bytes)>,
+    /// What the hub keeps for those who come in from outside.
+    pub(super) group_info: Bytes,
     pub(super) now: Timestamp,
     hub: MemoryStore,
     /// Devices whose certificates no longer stand at the next stamp, and what is said of them.
@@ -93,7 +97,7 @@ pub(super) struct Side {
     pub(super) read: Vec<(Device, String)>,
     pub(super) changes: Vec<Change>,
     pub(super) private: Option<PrivateState>,
-    counter: u64,
+    pub(super) counter: u64,
 }
 
 /// What is known of certificates at a time.
@@ -151,6 +155,7 @@ static ENROLLED: LazyLock<World> = LazyLock::new(|| {
         tail: Tail::begin(ROOM, 1),
         log: Vec::new(),
         welcomes: BTreeMap::new(),
+        group_info: Bytes::new(),
         now: now(),
         hub: MemoryStore::default(),
         fallen: BTreeMap::new(),

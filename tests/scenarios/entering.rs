@@ -1,0 +1,383 @@
+//! Devices that come into rooms by themselves, from outside.
+
+use std::time::Duration;
+
+use crate::support::*;
+use verbund::{
+    Role,
+    client::{Client, Command, Event},
+    code::Code,
+    ids::{RequestId, RoomId},
+    store::{MemoryStore, Row},
+};
+
+const ANNA: usize = 0;
+const BEN: usize = 1;
+
+const ANNA_ID: &str = "anna@police.nord.example";
+const BEN_ID: &str = "ben@police.sued.example";
+const CLARA_ID: &str = "clara@police.west.example";
+
+fn officers(seed: u8) -> Net {
+    let mut net = Net::new(seed);
+    for name in [ANNA_ID, BEN_ID] {
+        net.enrol(name);
+    }
+    net
+}
+
+fn join(net: &mut Net, phone: usize, room: RoomId) -> RequestId {
+    net.command(phone, |request| Command::Join { request, room, hub: agency(NORD) }).unwrap().0
+}
+
+fn rejoin(net: &mut Net, phone: usize, room: RoomId) -> RequestId {
+    net.command(phone, |request| Command::Rejoin { request, room }).unwrap().0
+}
+
+/// Where the device came in, by itself.
+fn came_in(net: &Net, phone: usize, room: RoomId) -> Option<u64> {
+    net.phones[phone].events.iter().find_map(|event| match event {
+        Event::Joined { room: of, by, seq, .. } if *of == room && *by == net.phones[phone].device => {
+            Some(*seq)
+        }
+        _ => None,
+    })
+}
+
+/// A phone's store as it was, in some tables.
+fn put_back(net: &mut Net, phone: usize, before: &MemoryStore, tables: &[&[u8]]) {
+    let within = |key: &[u8]| tables.iter().any(|table| key.starts_with(table));
+    let rows = |store: &MemoryStore, of_tables: bool| -> Vec<Row> {
+        let rows = store.rows().filter(|(key, _)| within(key) == of_tables);
+        rows.map(|(key, row)| (key.to_vec(), row.to_vec())).collect()
+    };
+    let phone = &mut net.phones[phone];
+    phone.store = rows(&phone.store, false).into_iter().chain(rows(before, true)).collect();
+    phone.engine = Client::new();
+}
+
+/// Everybody hears everybody, and all have the same log.
+fn converse(net: &mut Net, room: RoomId, phones: &[usize]) {
+    for phone in phones {
+        net.say(*phone, room, &format!("from {phone}"));
+        net.settle();
+    }
+    for phone in phones {
+        for other in phones.iter().filter(|other| *other != phone) {
+            let heard = net.texts(*phone).contains(&format!("from {other}"));
+            assert!(heard, "{phone} has not heard {other}");
+        }
+    }
+    net.agree(room, phones);
+}
+
+/// At the hub's own agency, and at one that follows.
+#[test]
+fn a_further_device_comes_into_its_users_room() {
+    for (first, seed) in [(ANNA, 110), (BEN, 111)] {
+        let mut net = officers(seed);
+        let room = net.room(ANNA, &[BEN_ID]);
+        net.say(ANNA, room, "before");
+        net.settle();
+        let tablet = net.enrol_further(first);
+        assert!(net.view(tablet, room).is_none());
+        let request = join(&mut net, tablet, room);
+        net.settle();
+        assert!(net.is_done(tablet, request));
+        let seq = came_in(&net, tablet, room).expect("in the room");
+        assert_eq!(net.view(tablet, room).unwrap().name, None);
+        // Somebody tells it what the room is about; nobody's app sees a message.
+        net.wait();
+        assert_eq!(net.view(tablet, room).unwrap().name.as_deref(), Some("Red bicycle"));
+        assert_eq!(net.count(tablet, |e| matches!(e, Event::RoomDescribed { .. })), 1);
+        let told = net.count(ANNA, |e| matches!(e, Event::Message { .. } | Event::Unreadable { .. }));
+        assert_eq!(told, 0);
+        // To the others it is a device more of somebody who was there.
+        let device = net.phones[tablet].device.clone();
+        let added = |event: &Event| {
+            matches!(event, Event::MembersChanged { joined, devices_added, by, .. }
+                if joined.is_empty() && *devices_added == [device.clone()] && *by == device)
+        };
+        assert_eq!((net.count(ANNA, added), net.count(BEN, added)), (1, 1));
+        // What was said before it came it does not read.
+        assert!(net.texts(tablet).is_empty());
+        assert_eq!(net.view(tablet, room).unwrap().begins, seq);
+        converse(&mut net, room, &[ANNA, BEN, tablet]);
+    }
+}
+
+/// SPEC V-494: once, however many of them see it come in.
+#[test]
+fn one_tells_the_newcomer_what_the_room_is_about() {
+    let mut net = officers(112);
+    let clara = net.enrol(CLARA_ID);
+    let room = net.room(ANNA, &[BEN_ID, CLARA_ID]);
+    let tablet = net.enrol_further(BEN);
+    join(&mut net, tablet, room);
+    net.settle();
+    let before = net.view(ANNA, room).unwrap().seq;
+    net.idle(Duration::from_secs(60));
+    let told = net.view(ANNA, room).unwrap().seq - before;
+    assert_eq!(told, 1, "one message in the log");
+    assert_eq!(net.view(tablet, room).unwrap().name.as_deref(), Some("Red bicycle"));
+    converse(&mut net, room, &[ANNA, BEN, clara, tablet]);
+}
+
+/// A room is nobody's who is not in it: to them there is none.
+#[test]
+fn a_stranger_stays_outside() {
+    let mut net = officers(113);
+    let clara = net.enrol(CLARA_ID);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let request = join(&mut net, clara, room);
+    net.settle();
+    assert_eq!(net.failure(clara, request), Some(Code::UnknownRoom));
+    let nowhere = RoomId::from_bytes([9; 16]);
+    let request = join(&mut net, clara, nowhere);
+    net.settle();
+    assert_eq!(net.failure(clara, request), Some(Code::UnknownRoom));
+    assert!(net.view(clara, room).is_none());
+    // Nor does she come in whom somebody removed.
+    let tablet = net.enrol_further(BEN);
+    net.command(ANNA, |request| Command::Remove { request, room, users: vec![user(BEN_ID)] }).unwrap();
+    net.settle();
+    let request = join(&mut net, tablet, room);
+    net.settle();
+    assert_eq!(net.failure(tablet, request), Some(Code::UnknownRoom));
+}
+
+#[test]
+fn a_room_in_which_one_is_cannot_be_joined() {
+    let mut net = officers(114);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let joins = net.command(BEN, |request| Command::Join { request, room, hub: agency(NORD) });
+    assert_eq!(joins.unwrap_err().code(), Code::AlreadyMember);
+    let room = RoomId::from_bytes([9; 16]);
+    let rejoins = net.command(BEN, |request| Command::Rejoin { request, room });
+    assert_eq!(rejoins.unwrap_err().code(), Code::UnknownRoom);
+}
+
+/// Whatever is lost, doubled, or in whatever memory a crash takes, on the way there.
+#[test]
+fn it_comes_in_past_every_fault() {
+    let legs: [fn(&Leg) -> bool; 4] = [
+        |leg| *leg == Leg::Up(2),
+        |leg| *leg == Leg::Down(2),
+        |leg| matches!(leg, Leg::Frame(..)),
+        |leg| matches!(leg, Leg::Ack(..)),
+    ];
+    for (seed, which) in (115..).zip(legs) {
+        for skip in 0..6 {
+            let mut net = officers(seed);
+            let room = net.room(ANNA, &[BEN_ID]);
+            let tablet = net.enrol_further(BEN);
+            let mut seen = 0;
+            net.rule = Box::new(move |leg, _| {
+                seen += usize::from(which(leg));
+                match which(leg) && seen == skip + 1 {
+                    true => Fault::Lost,
+                    false => Fault::None,
+                }
+            });
+            net.forgetful = skip % 2 == 0;
+            join(&mut net, tablet, room);
+            net.settle();
+            net.restart(tablet);
+            net.wait();
+            assert!(came_in(&net, tablet, room).is_some(), "fault {skip} on a leg of {seed}");
+            assert_eq!(net.count(ANNA, |e| matches!(e, Event::MembersChanged { .. })), 2, "{skip}, {seed}");
+            converse(&mut net, room, &[ANNA, BEN, tablet]);
+        }
+    }
+}
+
+/// Of those who come at the same time each comes in, one after the other.
+#[test]
+fn many_come_in_at_one_time() {
+    let mut net = officers(120);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let mut devices = vec![ANNA, BEN];
+    for first in [ANNA, BEN] {
+        devices.push(net.enrol_further(first));
+    }
+    for device in &devices[2..] {
+        join(&mut net, *device, room);
+    }
+    rejoin(&mut net, ANNA, room);
+    net.say(ANNA, room, "busy");
+    net.settle();
+    net.wait();
+    for device in &devices[2..] {
+        assert!(came_in(&net, *device, room).is_some(), "{device}");
+    }
+    converse(&mut net, room, &devices);
+}
+
+/// SPEC V-496, V-497: the keys of a device's rooms are damaged. Nothing of importance has happened meanwhile, so it
+/// comes back by itself, and says what is missing.
+#[test]
+fn a_room_that_does_not_go_on_is_come_into_anew() {
+    let mut net = officers(121);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let before = net.phones[BEN].store.clone();
+    net.phones[BEN].online = false;
+    let tablet = net.enrol_further(ANNA);
+    join(&mut net, tablet, room);
+    net.settle();
+    net.phones[BEN].online = true;
+    net.restart(BEN);
+    net.settle();
+    net.wait();
+    let other = net.enrol_further(BEN);
+    // As if the rows of its keys had not been written since.
+    put_back(&mut net, BEN, &before, &[b"m/"]);
+    net.say(ANNA, room, "not readable");
+    net.settle();
+    let last = net.view(BEN, room).unwrap().seq;
+    // A commit it cannot apply.
+    join(&mut net, other, room);
+    net.settle();
+    assert!(net.phones[BEN].events.iter().any(|e| matches!(e, Event::RoomStalled { .. })));
+    let waiting = net.say(BEN, room, "written before");
+    net.wait();
+    let rejoined = net.phones[BEN].events.iter().find_map(|event| match event {
+        Event::Rejoined { room: of, from_seq, to_seq } if *of == room => Some((*from_seq, *to_seq)),
+        _ => None,
+    });
+    let (from, to) = rejoined.expect("in the room anew");
+    assert_eq!(from, last + 1);
+    assert!(to > from);
+    assert!(
+        net.phones[BEN]
+            .events
+            .iter()
+            .any(|e| matches!(e, Event::Sent { request, .. } if *request == waiting))
+    );
+    assert_eq!(net.texts(ANNA), ["written before"]);
+    assert_eq!(net.view(BEN, room).unwrap().name.as_deref(), Some("Red bicycle"));
+    converse(&mut net, room, &[ANNA, BEN, tablet, other]);
+}
+
+/// SPEC V-496, V-497: somebody came meanwhile, or the rules are others: by itself the device takes no part of it
+/// over. Its user says that it shall.
+#[test]
+fn what_has_changed_meanwhile_the_user_decides() {
+    let mut net = officers(122);
+    let clara = net.enrol(CLARA_ID);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let before = net.phones[BEN].store.clone();
+    net.command(ANNA, |request| Command::Invite { request, room, users: vec![user(CLARA_ID)] }).unwrap();
+    net.settle();
+    put_back(&mut net, BEN, &before, &[b"m/", b"r/"]);
+    net.restart(BEN);
+    net.settle();
+    put_back(&mut net, BEN, &before, &[b"m/"]);
+    net.say(clara, room, "hello");
+    net.command(ANNA, |request| Command::SetRole { request, room, user: user(CLARA_ID), role: Role::Admin })
+        .unwrap();
+    net.settle();
+    let held = net.say(BEN, room, "for Anna alone");
+    net.wait();
+    assert!(net.has(BEN, &Event::NotJoined { room, code: Code::NotPermitted }));
+    assert!(!net.phones[BEN].events.iter().any(|e| matches!(e, Event::Rejoined { .. })));
+
+    let request = rejoin(&mut net, BEN, room);
+    net.settle();
+    net.wait();
+    assert!(net.is_done(BEN, request));
+    // What was written before Clara came is not sent to her unasked.
+    assert!(net.texts(clara).iter().all(|text| text != "for Anna alone"));
+    let asks = |e: &Event| matches!(e, Event::SendNeedsConsent { request, .. } if *request == held);
+    assert_eq!(net.count(BEN, asks), 1);
+    net.command(BEN, |_| Command::Consent { request: held }).unwrap();
+    net.settle();
+    assert!(net.texts(clara).contains(&"for Anna alone".to_owned()));
+    converse(&mut net, room, &[ANNA, BEN, clara]);
+}
+
+/// The app asks for it though nothing is wrong: new keys, and no harm done.
+#[test]
+fn a_room_is_come_into_anew_because_the_app_says_so() {
+    let mut net = officers(123);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let said = net.say(BEN, room, "on its way");
+    let request = rejoin(&mut net, BEN, room);
+    net.settle();
+    net.wait();
+    assert!(net.is_done(BEN, request));
+    assert!(net.phones[BEN].events.iter().any(|e| matches!(e, Event::Rejoined { .. })));
+    assert!(
+        net.phones[BEN].events.iter().any(|e| matches!(e, Event::Sent { request, .. } if *request == said))
+    );
+    assert_eq!(net.texts(ANNA), ["on its way"]);
+    converse(&mut net, room, &[ANNA, BEN]);
+    // And once more, by both at one time.
+    rejoin(&mut net, ANNA, room);
+    rejoin(&mut net, BEN, room);
+    net.settle();
+    net.wait();
+    assert_eq!(net.count(BEN, |e| matches!(e, Event::Rejoined { .. })), 2);
+    assert_eq!(net.count(ANNA, |e| matches!(e, Event::Rejoined { .. })), 1);
+    converse(&mut net, room, &[ANNA, BEN]);
+}
+
+/// The entry itself is there before its place is told: the former part does not end with it.
+#[test]
+fn the_entry_comes_before_the_word_that_it_is_the_own_one() {
+    let mut net = officers(126);
+    let room = net.room(ANNA, &[BEN_ID]);
+    rejoin(&mut net, BEN, room);
+    // One thing at a time, and the phone asks after each.
+    for _ in 0..60 {
+        for pick in 0..8 {
+            net.nudge(pick);
+            net.resume(BEN);
+        }
+    }
+    net.settle();
+    net.wait();
+    assert_eq!(net.count(BEN, |e| matches!(e, Event::Left { .. })), 0);
+    assert_eq!(net.count(BEN, |e| matches!(e, Event::Rejoined { .. })), 1);
+    converse(&mut net, room, &[ANNA, BEN]);
+}
+
+/// SPEC V-495: the key for which the Welcome was made is gone; in the room the device has a leaf all the same.
+#[test]
+fn a_welcome_that_does_not_open() {
+    let mut net = officers(124);
+    let none = MemoryStore::default();
+    put_back(&mut net, BEN, &none, &[b"k/"]);
+    let room = net.room(ANNA, &[BEN_ID]);
+    net.settle();
+    net.wait();
+    assert!(came_in(&net, BEN, room).is_some());
+    assert_eq!(net.count(BEN, |e| matches!(e, Event::InvitationFailed { .. })), 0);
+    converse(&mut net, room, &[ANNA, BEN]);
+}
+
+/// Who wants to leave leaves, whoever comes in from outside meanwhile.
+#[test]
+fn somebody_who_comes_in_does_not_keep_others_from_leaving() {
+    let mut net = officers(125);
+    let clara = net.enrol(CLARA_ID);
+    let room = net.room(ANNA, &[BEN_ID, CLARA_ID]);
+    let tablet = net.enrol_further(ANNA);
+    let (request, _) = net.command(clara, |request| Command::Leave { request, room }).unwrap();
+    // Nobody commits it before the tablet is there.
+    for phone in [ANNA, BEN] {
+        net.phones[phone].online = false;
+    }
+    net.settle();
+    join(&mut net, tablet, room);
+    net.settle();
+    assert!(came_in(&net, tablet, room).is_some());
+    for phone in [ANNA, BEN] {
+        net.phones[phone].online = true;
+        net.restart(phone);
+    }
+    net.settle();
+    net.wait();
+    assert!(net.is_done(clara, request));
+    assert!(net.view(clara, room).is_none());
+    converse(&mut net, room, &[ANNA, BEN, tablet]);
+}
