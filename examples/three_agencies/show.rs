@@ -92,6 +92,7 @@ fn told(event: &Event) -> Option<String> {
         }
         Event::Left { seq, .. } => format!("#{seq} is out of the room"),
         Event::DeviceDue { device, code, .. } => format!("{}: {}", id(device), code.text()),
+        Event::NotServed { code } => format!("is not served any more: {}", code.text()),
         Event::TrustListChanged { version, by } => {
             format!("trust list {version}, signed by {}", by.join(" and "))
         }
