@@ -228,8 +228,12 @@ impl Call<'_, '_> {
         let term = member.state().term;
         backend.close(&mut self.draft)?;
 
-        let own = [account.device.user.clone()];
-        let evidence = self.directory.evidence_for(&self.draft, own.iter(), self.now())?;
+        // Whoever is there has the chain as far as the user's other devices show it.
+        let (user, roster) = (&account.device.user, member.roster()?);
+        let missing = Error::new(Code::MissingEvidence, "user chain");
+        let identity = self.directory.identity(&self.draft, user)?.ok_or(missing)?;
+        let own = [(user, &identity, roster.chain_links(user, &identity))];
+        let evidence = self.directory.evidence_for(&self.draft, own, self.now())?;
         let id = SubmissionId::random(self.draft.rng());
         let (sender, counter) = (account.device.clone(), self.next_submission()?);
         let place = Place { room: *room, term, epoch, sender, counter, id };
@@ -283,7 +287,9 @@ impl Call<'_, '_> {
     fn not_in(&mut self, room: &RoomId, row: &JoinRow, code: Code) -> Result<()> {
         self.drop_join(room, row)?;
         match (row.request.is_empty(), !row.invited.is_empty()) {
-            (false, _) => self.event(&Event::Failed { request: RequestId::from_slice(&row.request)?, code }),
+            (false, _) => {
+                self.event(&Event::failed(RequestId::from_slice(&row.request)?, &Error::new(code, "join")))
+            }
             (true, true) => self.event(&Event::InvitationFailed { room: *room, code }),
             (true, false) => self.event(&Event::NotJoined { room: *room, code }),
         }

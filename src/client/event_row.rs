@@ -325,7 +325,7 @@ fn fill(row: &mut EventRow, event: &Event) {
             row.endorsed = devices.iter().map(EndorsementRow::of).collect();
         }
         Event::RoomEnded { room, at } => {
-            (row.kind, row.room, row.at) = (60, room.as_bytes().to_vec(), at.as_millis());
+            (row.kind, row.room, row.at) = (85, room.as_bytes().to_vec(), at.as_millis());
         }
         Event::RoomChanged { room, seq, by, name, changes } => {
             row.changes = changes.iter().map(Into::into).collect();
@@ -479,7 +479,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             name: row.name.clone(),
             changes: row.changes.iter().map(Changed::try_from).collect::<Result<_>>()?,
         },
-        60 => Event::RoomEnded { room: room()?, at },
+        85 => Event::RoomEnded { room: room()?, at },
         10 => Event::Left { room: room()?, seq, by: device()? },
         11 => Event::Done { request: request()? },
         12 => Event::Failed { request: request()?, code: code()?, retry_at },

@@ -129,7 +129,7 @@ pub(super) struct RoomRow {
     pub(super) reschedule: Option<Vec<u8>>,
     /// When to tell those who have come in from outside what the room is about, in milliseconds;
     /// 0: nobody has to be told.
-    #[prost(uint64, tag = "60")]
+    #[prost(uint64, tag = "63")]
     pub(super) tell_due: u64,
     /// Devices that count no more and of which the app was told.
     #[prost(string, repeated, tag = "50")]

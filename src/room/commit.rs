@@ -62,7 +62,11 @@ pub(super) fn judge(
 
 /// V-268: a device that enters or changes is held against as much of its user's chain as those show
 /// who are there: whoever has judged them has it.
-fn verify(certificate: &Bytes, roster: &Roster, witness: &mut dyn Witness) -> Result<VerifiedDevice> {
+pub(super) fn verify(
+    certificate: &Bytes,
+    roster: &Roster,
+    witness: &mut dyn Witness,
+) -> Result<VerifiedDevice> {
     let claims = read_certificate(certificate)?;
     witness.verify(certificate, roster.chain_n(&claims.device.user, &claims.identity))
 }

@@ -5,7 +5,7 @@ use openmls::prelude::{Proposal, ProposalOrRefType, QueuedProposal, StagedCommit
 
 use super::{
     authority::{self, Change, Proposed},
-    key_package, may_join,
+    commit, key_package, may_join,
     roster::Roster,
     state::RoomState,
     suite,
@@ -20,9 +20,13 @@ use crate::{
 
 /// Who comes in: the device of the new leaf, whose certificate is verified as that of any
 /// leaf that enters.
-pub(super) fn newcomer(staged: &StagedCommit, witness: &mut dyn Witness) -> Result<VerifiedDevice> {
+pub(super) fn newcomer(
+    staged: &StagedCommit,
+    roster: &Roster,
+    witness: &mut dyn Witness,
+) -> Result<VerifiedDevice> {
     let leaf = staged.update_path_leaf_node().ok_or(Error::new(Code::BadCommit, "no leaf"))?;
-    key_package::check_leaf(leaf, &mut |c| witness.verify(c))
+    key_package::check_leaf(leaf, &mut |c| commit::verify(c, roster, witness))
 }
 
 /// Reads and judges a commit from outside that MLS has accepted: it brings in one device, in

@@ -157,7 +157,7 @@ impl HubRoom {
                 (change, Committer::Member(leaf))
             }
             Sender::NewMemberCommit => {
-                let newcomer = external::newcomer(&staged, witness)?;
+                let newcomer = external::newcomer(&staged, &roster, witness)?;
                 let key = newcomer.key().clone();
                 let change = external::judge(&staged, newcomer, &self.state, &roster, at)?;
                 (change, Committer::Newcomer(key))

@@ -36,8 +36,8 @@
 
 mod blobs;
 mod call;
-mod claims;
 mod chains;
+mod claims;
 mod deliver;
 mod device;
 mod documents;

@@ -129,9 +129,10 @@ impl MemberRoom {
         let ProcessedMessageContent::StagedCommitMessage(staged) = content else {
             return fault(Code::BadProposal, "from outside");
         };
-        let newcomer = external::newcomer(&staged, witness)?;
+        let roster = self.roster()?;
+        let newcomer = external::newcomer(&staged, &roster, witness)?;
         submission::check_newcomer(&entry.header, &newcomer)?;
-        let change = external::judge(&staged, newcomer, &self.state, &self.roster()?, entry.stamp.at)?;
+        let change = external::judge(&staged, newcomer, &self.state, &roster, entry.stamp.at)?;
         let commit = ReceivedCommit { staged: Some(*staged), change, private: None, uninformed };
         Ok(Incoming::Commit(Box::new(commit)))
     }

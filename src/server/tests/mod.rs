@@ -6,8 +6,8 @@ mod world;
 
 mod arbitrary;
 mod blobs;
-mod claims;
 mod chains;
+mod claims;
 mod cost;
 mod entrance;
 

@@ -28,8 +28,8 @@ struct Entering<'s> {
 }
 
 impl Witness for Entering<'_> {
-    fn verify(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
-        let device = self.registry.verify(certificate)?;
+    fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice> {
+        let device = self.registry.verify(certificate, shown)?;
         if let Some(submission) = self.newcomers {
             submission::verify_newcomer(submission, &device)?;
         }
