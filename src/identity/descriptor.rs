@@ -147,7 +147,7 @@ impl Descriptor {
         Ok(Signed::<AgencyDescriptor>::decode(bytes)?.into_claimed().agency)
     }
 
-    /// The signing keys that it lists and another one does not.
+    /// The keys that it lists and another one does not.
     pub(crate) fn keys_beyond(&self, other: &Descriptor) -> Vec<(KeyPurpose, KeyId)> {
         let listed = |key: &&OperationalKey| other.0.keys.iter().all(|o| o.key != key.key);
         self.0.keys.iter().filter(listed).map(|key| (key.purpose, VerifyKey::id_of(&key.key))).collect()
@@ -302,6 +302,17 @@ mod tests {
         refused(descriptor.key(KeyPurpose::Server, &server, now().plus(DAY)), Code::Expired);
         refused(descriptor.key(KeyPurpose::Server, &server, now().minus(101 * DAY)), Code::Expired);
         refused(descriptor.key(KeyPurpose::Server, &key(99).verify_key().id(), now()), Code::MissingEvidence);
+    }
+
+    /// V-216
+    #[test]
+    fn keys_that_another_one_does_not_list() {
+        let (all, fewer) = (after(|_| {}).unwrap(), after(|d| d.keys.truncate(1)).unwrap());
+        let federation = TestFederation::new();
+        let server = federation.agencies[0].server.verify_key().id();
+        assert_eq!(all.keys_beyond(&fewer), [(KeyPurpose::Server, server)]);
+        assert_eq!(fewer.keys_beyond(&all), []);
+        assert_eq!(all.keys_beyond(&all), []);
     }
 
     #[test]

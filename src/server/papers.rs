@@ -46,3 +46,34 @@ impl Call<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_paper_is_due_in_its_time() {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let just = Duration::from_millis(1);
+        let far = Some(now.plus(400 * DAY));
+        let papers = Papers { trust_list: now.plus(400 * DAY), descriptor: far, revocations: far };
+        assert!(!papers.are_due(now));
+        assert!(!Papers { revocations: None, ..papers }.are_due(now), "not every agency gives out lists");
+        assert!(Papers { descriptor: None, ..papers }.are_due(now));
+        let due = |change: &dyn Fn(&mut Papers, Timestamp), before: Duration| {
+            let at = |end| {
+                let mut papers = papers;
+                change(&mut papers, end);
+                papers.are_due(now)
+            };
+            (at(now.plus(before).plus(just)), at(now.plus(before)), at(now.minus(DAY)))
+        };
+        let told = (false, true, true);
+        assert_eq!(due(&|papers, end| papers.trust_list = end, limits::TRUST_LIST_DUE), told);
+        assert_eq!(due(&|papers, end| papers.descriptor = Some(end), limits::DESCRIPTOR_DUE), told);
+        assert_eq!(due(&|papers, end| papers.revocations = Some(end), limits::REVOCATIONS_DUE), told);
+    }
+}

@@ -234,7 +234,11 @@ fn a_trust_list_that_has_ended_is_told_before_its_grace_is_over() {
 fn an_agency_that_gives_out_no_more_revocation_lists_is_told_of() {
     let (mut net, room) = officers(196);
     net.revocable(SUED);
-    let since = net.hosts[&agency(SUED)].revocations.as_ref().unwrap().next_update().plus(days(2));
+    let next_update = net.hosts[&agency(SUED)].revocations.as_ref().unwrap().next_update();
+    let since = next_update.plus(days(2));
+    let host = net.hosts.get_mut(&agency(SUED)).unwrap();
+    let ctx = Ctx { now: net.now, store: &host.store, rng: &mut net.rng };
+    assert_eq!(host.engine.papers(ctx).unwrap().revocations, Some(next_update));
     net.say(CLEO, room, "in time");
     net.wait();
     net.now = since;

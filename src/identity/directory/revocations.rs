@@ -1,6 +1,7 @@
 //! Revocation lists as they are kept: of every agency the newest, and for every user that it
 //! names a row of its own, so that one device is looked up without reading the list.
 
+use core::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use super::{Directory, rows, view::Descriptors};
 use crate::{
     code::Code,
     crypto::signer,
-    error::{Error, Result, ensure},
+    error::{Error, Result, ensure, fault},
     identity::{
         Descriptor, KeyPurpose,
         revocation::{Revocation, RevocationList, Revocations},
@@ -53,10 +54,13 @@ impl Directory {
         let key = descriptors.key(draft, count, KeyPurpose::Revocation, &id, issued_at)?;
         let list = Revocations::verify(signed, &key)?;
         if let Some(known) = &known {
-            // V-294, V-295, V-296
-            ensure(list.version != known.version, Code::Equivocation, "revocation list")?;
-            let newer = list.version > known.version && list.issued_at >= known.issued_at;
-            ensure(newer, Code::RolledBack, "revocation list")?;
+            // V-295, V-294, V-296
+            match list.version.cmp(&known.version) {
+                Ordering::Equal => return fault(Code::Equivocation, "revocation list"),
+                Ordering::Less => return fault(Code::RolledBack, "revocation list"),
+                Ordering::Greater => {}
+            }
+            ensure(list.issued_at >= known.issued_at, Code::RolledBack, "revocation list")?;
             list.check_follows(known)?;
         }
         let revoked = put_users(draft, &list, known.as_deref());

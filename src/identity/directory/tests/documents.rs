@@ -147,6 +147,32 @@ fn an_agency_that_is_gone_is_unknown() {
     assert_eq!(part("a.example", roster.issued_at), Ok(()));
 }
 
+/// SPEC V-229: that the newest descriptor does not list a key decides nothing while an older one does.
+#[test]
+fn a_key_that_the_newest_descriptor_drops_counts_until_the_older_ones_end() {
+    let federation = TestFederation::new();
+    let a = &federation.agencies[0];
+    let mut store = federation.store();
+    let mut without = a.describe(2, now());
+    without.keys.truncate(1);
+    let without = without.sign(&a.root).unwrap().into();
+    apply(&mut store, |d| Directory.accept_descriptor(d, &without)).unwrap();
+    let key =
+        |at| read(&store, |d| Directory.server_key(d, &a.id, &a.server.verify_key().id(), at)).map(drop);
+    let ends = now().plus(29 * DAY);
+    assert_eq!(key(Timestamp::from_millis(ends.as_millis() - 1)), Ok(()));
+    refused(key(ends), Code::MissingEvidence);
+    let until = read(&store, |d| Ok(Directory.newest(d)?.list_until()));
+    assert_eq!(until, Ok(federation.roster(1).expires_at.plus(limits::TRUST_LIST_GRACE)));
+    let described = |at| read(&store, |d| Directory.described_until(d, &a.id, at));
+    assert_eq!(described(now()), Ok(Some(now().plus(30 * DAY))));
+    assert_eq!(described(now().minus(DAY)), Ok(Some(ends)));
+    assert_eq!(described(now().plus(30 * DAY)), Ok(None));
+    let ends = read(&store, |d| Directory.trust_ends(d)).unwrap();
+    let roster = federation.roster(1);
+    assert_eq!(ends, Some((1, roster.expires_at, roster.expires_at.plus(limits::TRUST_LIST_GRACE))));
+}
+
 /// SPEC V-325, V-326
 #[test]
 fn versions_and_suites_that_are_not_spoken() {

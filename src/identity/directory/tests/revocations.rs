@@ -164,6 +164,12 @@ fn signed_by_another_key() {
     let late =
         RevocationList { issued_at: now().plus(40 * DAY), next_update: now().plus(41 * DAY), ..first() };
     refused(accept(&mut store, &late), Code::MissingEvidence);
+    // Or one that had just ended.
+    let made = |at: Timestamp| RevocationList { issued_at: at, next_update: at.plus(HOUR), ..first() };
+    let ends = now().plus(29 * DAY);
+    refused(accept(&mut store.clone(), &made(ends)), Code::MissingEvidence);
+    let last = Timestamp::from_millis(ends.as_millis() - 1);
+    assert!(accept(&mut store.clone(), &made(last)).unwrap().is_some());
     // By a later descriptor that lists the key still: whoever comes later is given no other.
     let mut later = federation.agencies[0].describe(9, now().plus(DAY));
     let public = key(50).verify_key();
@@ -286,4 +292,28 @@ fn the_next_list_says_what_the_last_one_said() {
     assert_eq!(again.revoked()[0].at(), now().plus(HOUR), "when it was said first");
     let foreign = first().next(now(), &[(user("zoe@b.example"), None, 1)]);
     refused(foreign.sign(&revocation_key()), Code::ForeignAgencyUser);
+}
+
+/// What is known of a list without reading it.
+#[test]
+fn the_list_that_is_here() {
+    let (_, anna, mut store) = world();
+    let (a, phone) = (agency("a.example"), anna.verified.device());
+    let named = |version| crate::wire::log::RevocationVersion { agency: agency("a.example"), version };
+    let after = |store: &MemoryStore, version| read(store, |d| Directory.revocations_after(d, &a, version));
+    let stale = |store: &MemoryStore, version| read(store, |d| Directory.stale_at(d, &named(version)));
+    let next = |store: &MemoryStore| read(store, |d| Directory.next_update(d, &a));
+    let stands =
+        |store: &MemoryStore| read(store, |d| Directory.check_not_revoked(d, phone, anna.verified.serial()));
+    assert_eq!((after(&store, 0), stale(&store, 1), next(&store)), (Ok(None), Ok(None), Ok(None)));
+    assert_eq!(stands(&store), Ok(()));
+    let two = revoking(&first(), phone, anna.verified.serial());
+    accept(&mut store, &two).unwrap();
+    let bytes = forced(&two, &revocation_key());
+    assert_eq!((after(&store, 0), after(&store, 1)), (Ok(Some(bytes.clone())), Ok(Some(bytes))));
+    assert_eq!((after(&store, 2), after(&store, 3)), (Ok(None), Ok(None)));
+    assert_eq!(next(&store), Ok(Some(two.next_update())));
+    let over = two.next_update().plus(limits::REVOCATION_GRACE);
+    assert_eq!((stale(&store, 2), stale(&store, 1), stale(&store, 3)), (Ok(Some(over)), Ok(None), Ok(None)));
+    refused(stands(&store), Code::Revoked);
 }

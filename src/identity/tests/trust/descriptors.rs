@@ -4,15 +4,15 @@ use super::*;
 use crate::identity::{KeyPurpose, OperationalKey};
 
 /// The certificate key that agency a names beside the one before.
-const NEXT_CERTIFICATE: u8 = 11 + 40;
+const NEXT_CERTIFICATE: u8 = 51;
 /// A server key of agency a whose time is over.
-const FORMER_SERVER: u8 = 11 + 41;
+const FORMER_SERVER: u8 = 52;
 /// One whose time is to come.
-const FUTURE_SERVER: u8 = 11 + 42;
+const FUTURE_SERVER: u8 = 53;
 
 /// Descriptor 2 of a names a key for revocations, a further certificate key, and a server key
 /// whose time is over, the third one a server key whose time is to come; descriptor 2 of b is signed by its next root key.
-pub(super) fn good(world: &World) -> [(&'static str, Bytes); 6] {
+pub(super) fn good(world: &World) -> [(&'static str, Bytes); 7] {
     let [a, b, _] = &world.federation.agencies;
     // For the time when Anna's certificates end.
     let much_later = a.describe(10, now().plus(299 * DAY)).sign(&a.root).unwrap();
@@ -24,6 +24,7 @@ pub(super) fn good(world: &World) -> [(&'static str, Bytes); 6] {
         ("descriptor a 2", described(world, 2, |_| {})),
         ("descriptor a 3", described(world, 3, |d| d.keys.push(coming))),
         ("descriptor a 10", much_later.into()),
+        ("descriptor a 11", described(world, 11, |d| d.issued_at = now().plus(DAY))),
         ("descriptor b 1", b.descriptor()),
         ("descriptor b 2", later.into()),
     ]

@@ -77,10 +77,11 @@ fn trust_vectors() {
     }
 }
 
-/// Holders 1 to 5 and a stranger; root, certificate and server key of agencies a and b; a's key
-/// for revocations; b's next root key; the devices and recovery keys of a desk.
-const KEYS: [u8; 20] =
-    [1, 2, 3, 4, 5, 9, 10, 11, 12, 20, 21, 22, REVOCATION, NEXT_ROOT, 70, 71, 72, 80, 81, 82];
+/// Holders 1 to 5 and a stranger; root, certificate and server key of agencies a and b; of a, the
+/// key for revocations and those that stand beside the first ones; b's next root key; the devices
+/// and recovery keys of a desk.
+const KEYS: [u8; 23] =
+    [1, 2, 3, 4, 5, 9, 10, 11, 12, 20, 21, 22, REVOCATION, 51, 52, 53, NEXT_ROOT, 70, 71, 72, 80, 81, 82];
 const REVOCATION: u8 = 50;
 const NEXT_ROOT: u8 = 60;
 

@@ -63,6 +63,11 @@ pub(super) fn cases(world: &World) -> Vec<Value> {
             "revocations a 3",
             json!([entry, all_of_bea]),
         ),
+        case(
+            "a list from before the descriptor that lists its key still",
+            taking(&["list 1", "descriptor a 11"], "RevocationList", bytes("revocations a 1")),
+            json!([]),
+        ),
         takes("the same list again", &["revocations a 2"], "revocations a 2", Value::Null),
         stands("a device before it was revoked", &naming(1)),
         stands("where the stamp names no list, nothing is revoked", &none),
