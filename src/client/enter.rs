@@ -228,11 +228,12 @@ impl Call<'_, '_> {
         let term = member.state().term;
         backend.close(&mut self.draft)?;
 
-        // Whoever is there has the chain as far as the user's other devices show it.
-        let (user, roster) = (&account.device.user, member.roster()?);
+        // Whoever is there has the chain as far as the user's other devices show it, not this one.
+        let user = &account.device.user;
         let missing = Error::new(Code::MissingEvidence, "user chain");
         let identity = self.directory.identity(&self.draft, user)?.ok_or(missing)?;
-        let own = [(user, &identity, roster.chain_links(user, &identity))];
+        let known = member.roster()?.chain_links_beside(&account.device, &identity);
+        let own = [(user, &identity, known)];
         let evidence = self.directory.evidence_for(&self.draft, own, self.now())?;
         let id = SubmissionId::random(self.draft.rng());
         let (sender, counter) = (account.device.clone(), self.next_submission()?);

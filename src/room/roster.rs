@@ -89,6 +89,13 @@ impl Roster {
         if shows { self.chain_n(user, identity).saturating_add(1) } else { 0 }
     }
 
+    /// The same, but for what a device that has only just come shows by itself.
+    pub(crate) fn chain_links_beside(&self, device: &Device, identity: &Hash) -> u32 {
+        let others = self.leaves_of(&device.user).filter(|leaf| leaf.claims.device != *device);
+        let shown = others.filter(|leaf| leaf.claims.identity == *identity);
+        shown.map(|leaf| leaf.claims.chain_n.saturating_add(1)).max().unwrap_or(0)
+    }
+
     /// Each user with each identity, once.
     pub(crate) fn identities(&self) -> BTreeSet<(&UserId, &Hash)> {
         self.leaves.iter().map(|leaf| (&leaf.claims.device.user, &leaf.claims.identity)).collect()
