@@ -3,10 +3,10 @@
 //!
 //! `cargo run --release --example three_agencies -- [FILE]` lets officers of three state
 //! agencies hold an encrypted conversation and share FILE (a picture that comes with it, if
-//! none is named) across the borders. A new device is linked, a lost one is cut off, and an
-//! agency is suspended. Every engine has a store of its own, and between them go nothing but
-//! bytes. In the end it lists what it has checked; if anything differs, it says so and its exit
-//! code is 1.
+//! none is named) across the borders. A new device is linked, a desk goes from shift to shift, a
+//! lost device is cut off, and an agency is suspended. Every engine has a store of its own, and
+//! between them go nothing but bytes. In the end it lists what it has checked; if anything
+//! differs, it says so and its exit code is 1.
 
 #[allow(dead_code)] // tests, which share it, use the rest
 mod federation;
@@ -22,7 +22,7 @@ use std::{
     process::ExitCode,
 };
 
-use scenes::{conversation, departures, finish, linking, loss, photo, suspension};
+use scenes::{conversation, departures, finish, handover, linking, loss, photo, suspension};
 use story::Story;
 use world::Error;
 
@@ -56,6 +56,7 @@ fn play(photo: Photo) -> Result<(), Error> {
     photo::share(&mut story, &photo)?;
     departures::remove(&mut story)?;
     departures::leave(&mut story)?;
+    handover::play(&mut story)?;
     loss::play(&mut story)?;
     suspension::play(&mut story)?;
     finish::what_servers_saw(&story);

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use verbund::{
     client::Event,
     content::Content,
+    identity::{Endorsement, Endorser},
     ids::{Device, UserId},
 };
 
@@ -21,6 +22,11 @@ pub fn chapter(title: &str) {
 /// One thing that happens.
 pub fn line(text: impl AsRef<str>) {
     println!("  {}", text.as_ref());
+}
+
+/// What people call a device, and what it is called in the room.
+pub fn phone(phone: &Phone) {
+    line(format!("{:<14} {}", phone.name, id(&phone.device)));
 }
 
 /// A progress bar; where nobody watches, its last state alone.
@@ -54,7 +60,7 @@ pub fn events(phones: &[Phone], from: &[usize]) {
 }
 
 /// `anna@police.north.example/9f3c81d2`: enough for this story.
-pub fn id(device: &Device) -> String {
+fn id(device: &Device) -> String {
     let text = device.to_string();
     let end = text.find('/').map_or(text.len(), |slash| slash + 9);
     text.get(..end).unwrap_or(&text).to_owned()
@@ -92,6 +98,10 @@ fn told(event: &Event) -> Option<String> {
         }
         Event::Left { seq, .. } => format!("#{seq} is out of the room"),
         Event::DeviceDue { device, code, .. } => format!("{}: {}", id(device), code.text()),
+        Event::DevicesEndorsed { devices, .. } => {
+            let vouched: Vec<_> = devices.iter().filter_map(|(user, how)| endorsed(user, how)).collect();
+            (!vouched.is_empty()).then(|| vouched.join("; "))?
+        }
         Event::NotServed { code } => format!("is not served any more: {}", code.text()),
         Event::TrustListChanged { version, by } => {
             format!("trust list {version}, signed by {}", by.join(" and "))
@@ -107,6 +117,23 @@ fn told(event: &Event) -> Option<String> {
         Event::History { file, .. } => format!("has the history, {} bytes", file.size),
         other => format!("{other:?}"),
     })
+}
+
+/// By whose word a device speaks; nothing about first devices, which are there by the agency's alone.
+fn endorsed(user: &UserId, how: &Endorsement) -> Option<String> {
+    let Endorser::Device(by) = how.by else { return None };
+    let [device, by] = [how.device, by].map(|id| Device { user: user.clone(), id });
+    let by = id(&by).rsplit('/').next().map(str::to_owned)?;
+    let until = how.until.map(|until| {
+        let minutes = until.as_millis() / 60_000;
+        format!(", until {:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
+    });
+    Some(format!(
+        "{} speaks for {} by the word of {by}{}",
+        id(&device),
+        first(user),
+        until.unwrap_or_default()
+    ))
 }
 
 fn names(users: &[UserId]) -> String {

@@ -39,6 +39,8 @@ pub struct Story {
     pub tablet: usize,
     /// The messages that it was handed: their places and ids.
     pub caught_up: Vec<(u64, MessageId)>,
+    /// The devices of the desk that take part, once it is there.
+    pub desk: Vec<usize>,
     /// The room, once it is there.
     pub room: RoomId,
     shown: Vec<(bool, &'static str)>,
@@ -67,12 +69,18 @@ impl Story {
         let laptop = world.enrol_further(ben, "ben's laptop")?;
         let clara = world.enrol(&format!("clara@{WEST}"))?;
         let dora = world.enrol(&format!("dora@{WEST}"))?;
-        for phone in &world.phones {
-            line(format!("{:<14} {}", phone.name, show::id(&phone.device)));
-        }
+        world.phones.iter().for_each(show::phone);
         let cast = Cast { anna, arne, ben, laptop, clara, dora };
         let room = RoomId::from_bytes([0; 16]);
-        Ok(Story { world, cast, tablet: anna, caught_up: Vec::new(), room, shown: Vec::new() })
+        Ok(Story {
+            world,
+            cast,
+            tablet: anna,
+            desk: Vec::new(),
+            caught_up: Vec::new(),
+            room,
+            shown: Vec::new(),
+        })
     }
 
     /// Begins a new part.

@@ -8,6 +8,7 @@ use verbund::{
 use super::{
     conversation::{ROOM, SECRET},
     departures::AFTER,
+    handover::EVENING,
 };
 use crate::{Photo, show::line, story::Story, world::Error};
 
@@ -32,9 +33,9 @@ pub fn check(story: &mut Story, photo: &Photo) -> Result<(), Error> {
     story.claim(all_same, "all who are there stand at the same entry with the same hash")?;
     let there = [story.cast.anna, story.tablet, story.cast.ben];
     let histories = there.map(|phone| history(story, phone));
-    let same = histories.windows(2).all(|two| two[0] == two[1]) && histories[0].len() == 8;
-    story.claim(same, "all of them have the same eight messages in the same order")?;
-    let words = [SECRET, AFTER, ROOM, "red bicycle", "lighthouse", "Divers", "stolen"];
+    let same = histories.windows(2).all(|two| two[0] == two[1]) && histories[0].len() == 11;
+    story.claim(same, "Anna's devices and Ben's have the same eleven messages in the same order")?;
+    let words = [SECRET, AFTER, EVENING, ROOM, "red bicycle", "lighthouse", "Divers", "ferryman", "stolen"];
     let mut secrets: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     secrets.extend((photo.sample.len() >= 16).then_some(photo.sample.as_slice()));
     let blind = story.servers_hold_none_of(&secrets);
@@ -53,7 +54,12 @@ fn same_everywhere(story: &Story) -> Result<bool, Error> {
         Ok(story.view(phone)?.and_then(|room| Some((room.seq, room.hash?))))
     };
     let first = place(story.cast.anna)?;
-    Ok(first.is_some() && place(story.tablet)? == first && place(story.cast.ben)? == first)
+    for phone in [story.tablet, story.cast.ben].iter().chain(&story.desk) {
+        if place(*phone)? != first {
+            return Ok(false);
+        }
+    }
+    Ok(first.is_some())
 }
 
 /// The places and ids of all messages that a phone knows, its own and what it was handed included.

@@ -3,6 +3,7 @@
 pub mod conversation;
 pub mod departures;
 pub mod finish;
+pub mod handover;
 pub mod history;
 pub mod linking;
 pub mod loss;
