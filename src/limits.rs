@@ -249,6 +249,14 @@ pub const CLAIMS_OF_USER_EVERY: Duration = Duration::from_secs(600);
 pub const CLAIMS_OF_AGENCY: u64 = 16_384;
 /// After how long they may claim one more.
 pub const CLAIMS_OF_AGENCY_EVERY: Duration = Duration::from_secs(1);
+/// How often in a row a device may ask for the way into a room.
+pub const ENTRANCES: u64 = 256;
+/// After how long it may ask once more.
+pub const ENTRANCES_EVERY: Duration = Duration::from_secs(4);
+/// How often in a row all devices of another agency may ask for the way into rooms of one hub.
+pub const ENTRANCES_OF_AGENCY: u64 = 4_096;
+/// After how long they may ask once more.
+pub const ENTRANCES_OF_AGENCY_EVERY: Duration = Duration::from_secs(1);
 
 /// Invitations that wait for the user's word.
 pub const ASKED: usize = 64;

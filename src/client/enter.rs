@@ -271,7 +271,7 @@ impl Call<'_, '_> {
     fn no_way(&mut self, room: &RoomId, mut row: JoinRow, code: Code) -> Result<()> {
         self.forget_try(room, &mut row)?;
         let passes = code.kind() != Kind::Refused
-            || matches!(code, Code::WrongEpoch | Code::MissingEvidence | Code::SuspendedAgency);
+            || matches!(code, Code::WrongEpoch | Code::MissingEvidence | Code::SuspendedAgency | Code::Quota);
         row.tries = row.tries.saturating_add(1);
         if !passes || row.tries > TRIES {
             return self.not_in(room, &row, code);

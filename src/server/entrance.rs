@@ -4,8 +4,9 @@
 
 use super::{
     call::Call,
-    keys::{DeviceKeys, RoomKeys},
+    keys::{self, DeviceKeys, RoomKeys},
     packages::NO_ROOM,
+    quota::Quota,
     rows::{EntranceRow, Pending, unreadable},
 };
 use crate::{
@@ -23,6 +24,11 @@ use crate::{
     },
 };
 
+/// An answer is as large as the room: who may ask is counted (SPEC V-498).
+const OF_DEVICE: Quota = Quota { at_once: limits::ENTRANCES, every: limits::ENTRANCES_EVERY };
+const OF_AGENCY: Quota =
+    Quota { at_once: limits::ENTRANCES_OF_AGENCY, every: limits::ENTRANCES_OF_AGENCY_EVERY };
+
 impl Call<'_, '_> {
     /// An own device wants to come into a room. The answer goes into its inbox, once.
     pub(super) fn get_entrance(&mut self, device: &Device, wanted: GetEntrance) -> Result<ReplyBody> {
@@ -37,15 +43,15 @@ impl Call<'_, '_> {
         };
         self.draft.guard(DeviceKeys::of(device).guard())?;
         let away = hub != self.own.agency;
-        let reachable = match away {
-            true => self.attempt(|call| call.active(&hub))?,
-            false => Ok(()),
-        };
-        let awaited = away && reachable.is_ok();
+        let admitted = self.attempt(|call| {
+            call.take(keys::entrances_of_device(device), OF_DEVICE, 1)?;
+            if away { call.active(&hub) } else { Ok(()) }
+        })?;
+        let awaited = away && admitted.is_ok();
         let entrance_id = wanted.entrance_id.as_bytes().to_vec().into();
         self.write(key.clone(), &EntranceRow { entrance_id, hub: hub.to_string(), awaited });
         self.drop_later(self.now().plus(limits::ENTRANCE_KEPT), &key);
-        if let Err(error) = reachable {
+        if let Err(error) = admitted {
             self.put_inbox(device, InboxBody::Entrance(Box::new(refused(&wanted, error.code()))))?;
         } else if away {
             let get = GetEntrance { hub: Some(hub.clone()), ..wanted };
@@ -64,7 +70,11 @@ impl Call<'_, '_> {
         let LinkGetEntrance { device, get } = asked;
         ensure(device.user.agency() == from, Code::ForeignAgencyUser, "entrance")?;
         ensure(get.hub.as_ref() == Some(&self.own.agency), Code::NotForUs, "entrance")?;
-        let entrance = self.entrance(&device, &get)?;
+        let admitted = self.attempt(|call| call.take(keys::entrances_of_agency(from), OF_AGENCY, 1))?;
+        let entrance = match admitted {
+            Ok(()) => self.entrance(&device, &get)?,
+            Err(error) => refused(&get, error.code()),
+        };
         let item = LinkItem::Entrance(Box::new(LinkEntrance { device, entrance }));
         let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
         self.queue(from, order, unique, Pending::Item(encode_body(&item)));

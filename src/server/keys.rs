@@ -323,6 +323,16 @@ pub(super) fn quota_of_agency(agency: &AgencyId) -> Key {
     KeyBuilder::table("quota/").fixed(b"a").name(agency.as_str().as_bytes()).build()
 }
 
+/// How often a device may still ask for the way into a room.
+pub(super) fn entrances_of_device(device: &Device) -> Key {
+    with_device(KeyBuilder::table("quota/").fixed(b"e"), device).build()
+}
+
+/// How often the devices of another agency may.
+pub(super) fn entrances_of_agency(agency: &AgencyId) -> Key {
+    KeyBuilder::table("quota/").fixed(b"f").name(agency.as_str().as_bytes()).build()
+}
+
 /// What is kept of one attachment.
 pub(super) struct BlobKeys(KeyBuilder);
 

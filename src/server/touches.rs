@@ -136,6 +136,7 @@ fn way_rows(room: &RoomId, device: &Device) -> Vec<Key> {
     let keys = RoomKeys::of(room);
     let mut rows = room_rows(room).to_vec();
     rows.extend([keys.group(), keys.group_info(), keys.members_of(&device.user)]);
+    rows.extend([keys::entrances_of_device(device), keys::entrances_of_agency(device.user.agency())]);
     rows
 }
 

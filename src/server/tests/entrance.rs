@@ -1,12 +1,20 @@
-//! The way into a room from outside: to whom it is given, and from whom it is taken (SPEC V-490 to V-493).
+//! The way into a room from outside: to whom it is given, and from whom it is taken (SPEC V-490 to V-493,
+//! V-498).
 
 use super::{device::Dev, links::push, world::World};
 use crate::{
     code::Code,
     identity::fixture::agency,
     ids::{RequestId, RoomId},
-    server::{keys::LinkKeys, rows},
-    store::Store,
+    limits,
+    server::{
+        Cache,
+        call::Call,
+        keys::{self, LinkKeys},
+        quota::Quota,
+        rows,
+    },
+    store::{Key, Store},
     wire::{
         device::{Entrance, GetEntrance, InboxBody, ReplyBody, RequestBody},
         link::{LinkEntrance, LinkGetEntrance, LinkItem},
@@ -111,4 +119,49 @@ fn who_asks_and_who_answers() {
     assert_eq!(refused(&mut world, "b.example", "a.example"), before + 2);
     push(&mut world, "a.example", "b.example", answer(&phone, 5));
     assert_eq!(refused(&mut world, "b.example", "a.example"), before + 3);
+}
+
+/// Takes so much of what somebody may ask of a server.
+fn take(world: &mut World, at: &str, bucket: Key, quota: Quota, tokens: u64) {
+    let site = world.site(at);
+    site.call(|_, ctx| {
+        let mut cache = Cache::default();
+        let mut call = Call::begin(ctx, &mut cache)?;
+        call.take(bucket, quota, tokens)?;
+        call.finish(())
+    })
+    .unwrap();
+}
+
+/// SPEC V-498
+#[test]
+fn who_asks_too_often_is_given_nothing_large() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut bert = world.person("bert@b.example");
+    let room = world.room(&mut [&mut anna, &mut bert]);
+    let mut phone = world.further(&bert);
+    let mut tablet = world.further(&anna);
+    let asked = |world: &mut World, dev: &mut Dev, id: u8| {
+        dev.inbox.clear();
+        code(&asks(world, dev, get(&room, id, "a.example")))
+    };
+    let of_device = Quota { at_once: limits::ENTRANCES, every: limits::ENTRANCES_EVERY };
+    let of_agency = Quota { at_once: limits::ENTRANCES_OF_AGENCY, every: limits::ENTRANCES_OF_AGENCY_EVERY };
+    // All of an agency, at the hub; it is not counted against the hub's own people.
+    let of_b = keys::entrances_of_agency(&agency("b.example"));
+    take(&mut world, "a.example", of_b, of_agency, of_agency.at_once);
+    assert_eq!(asked(&mut world, &mut phone, 1), Some(Code::Quota));
+    assert_eq!(asked(&mut world, &mut tablet, 2), None);
+    let later = |world: &mut World| {
+        world.sites.iter_mut().for_each(|site| site.now = site.now.plus(limits::ENTRANCES_EVERY));
+    };
+    later(&mut world);
+    assert_eq!(asked(&mut world, &mut phone, 3), None);
+    // One device, at its own server: no other.
+    take(&mut world, "b.example", keys::entrances_of_device(&phone.id), of_device, limits::ENTRANCES - 2);
+    assert_eq!(asked(&mut world, &mut phone, 4), None);
+    assert_eq!(asked(&mut world, &mut phone, 5), Some(Code::Quota));
+    later(&mut world);
+    assert_eq!(asked(&mut world, &mut phone, 6), None);
 }
