@@ -26,5 +26,6 @@ mod refusals;
 mod revocation;
 mod rooms;
 mod storm;
+mod topics;
 mod trust_list;
 mod waking;
