@@ -129,6 +129,7 @@ codes! {
     Quota = 510, Refused, "quota is used up";
     BadStamp = 511, Peer, "stamp runs backwards or too far ahead";
     NoAnswer = 512, Refused, "the other agency has not answered";
+    BadRecord = 513, Peer, "record of a claim does not hold";
 
     // 6xx: attachments
     BadHeader = 601, Peer, "attachment header is not acceptable";

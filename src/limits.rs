@@ -258,6 +258,49 @@ pub const ENTRANCES_OF_AGENCY: u64 = 4_096;
 /// After how long they may ask once more.
 pub const ENTRANCES_OF_AGENCY_EVERY: Duration = Duration::from_secs(1);
 
+/// Records of claims that a server keeps for a device until it reads them. While there are so
+/// many, nothing more of the device is given out.
+pub const CLAIM_RECORDS: u64 = 1_024;
+/// Of these, those of claims of one agency.
+pub const CLAIM_RECORDS_OF_AGENCY: u64 = 256;
+/// Records of claims in one delivery.
+pub const DELIVERY_RECORDS: usize = 64;
+/// Records of claims that a device keeps: the latest.
+pub const CLAIMS_KNOWN: usize = 1_024;
+
+/// Entries in an agency's directory.
+pub const DIRECTORY_ENTRIES: u64 = 1_000_000;
+/// The name or unit in a directory.
+pub const DIRECTORY_NAME: usize = 128;
+/// Words of a name or unit under which a directory finds it: the first.
+pub const DIRECTORY_WORDS: usize = 8;
+/// Other agencies that may find one entry of a directory, where not all do.
+pub const DIRECTORY_AGENCIES: usize = 32;
+/// Users on one page of a directory.
+pub const DIRECTORY_PAGE: usize = 32;
+/// Places in a directory that are looked at for one page.
+pub const DIRECTORY_LOOKED: usize = 1_024;
+/// A signed answer of a directory.
+pub const DIRECTORY_ANSWER: usize = 32 << 10;
+/// A text to search a directory for.
+pub const SEARCH_TEXT: usize = 128;
+/// Letters and digits in it, at least.
+pub const SEARCH_LETTERS: usize = 3;
+/// A place in a directory, as an answer names it.
+pub const SEARCH_PLACE: usize = 512;
+/// Look-ups that a device may ask of its server at once.
+pub const LOOK_UPS: u64 = 64;
+/// After how long it may ask one more.
+pub const LOOK_UPS_EVERY: Duration = Duration::from_secs(10);
+/// Look-ups that all devices of another agency may ask at once.
+pub const LOOK_UPS_OF_AGENCY: u64 = 2_048;
+/// After how long they may ask one more.
+pub const LOOK_UPS_OF_AGENCY_EVERY: Duration = Duration::from_secs(2);
+/// How long a server waits for another agency's answer to a look-up.
+pub const LOOK_UP_KEPT: Duration = Duration::from_secs(3_600);
+/// Look-ups of a device that wait for an answer.
+pub const LOOK_UPS_UNDER_WAY: usize = 64;
+
 /// Invitations that wait for the user's word.
 pub const ASKED: usize = 64;
 /// Of these, those of one inviter.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Admission, Imported, Party};
+use super::{Admission, Imported, Party, Query};
 use crate::{
     attachment::{ChunkList, FileRef, Header},
     content::{Attachment, Content},
@@ -261,6 +261,15 @@ pub enum Command {
         /// At most [`crate::limits::IMPORTED`].
         messages: Vec<Imported>,
     },
+    /// Ask an agency who its users are: [`crate::client::Event::Found`] or
+    /// [`crate::client::Event::Failed`] follows. The agency learns what is asked and which agency
+    /// asks, not which user. At most [`crate::limits::LOOK_UPS_UNDER_WAY`] at one time.
+    LookUp {
+        /// The request.
+        request: RequestId,
+        /// Whom to look for.
+        query: Query,
+    },
     /// Say who may invite this device without the user being asked. Each of a user's devices
     /// has its own setting.
     SetAdmission {
@@ -327,6 +336,7 @@ impl Command {
             | Command::Consent { request }
             | Command::Withdraw { request }
             | Command::Accept { request, .. }
+            | Command::LookUp { request, .. }
             | Command::Decline { request, .. } => Some(request),
             Command::Import { .. }
             | Command::SetAdmission { .. }

@@ -1,6 +1,6 @@
 //! What an engine tells its app.
 
-use super::Applied;
+use super::{Applied, Found};
 use crate::{
     attachment::FileRef,
     code::Code,
@@ -268,6 +268,29 @@ pub enum Event {
         users: Vec<(UserId, Code)>,
         /// When inviting all of them may succeed, if somebody said so of one.
         retry_at: Option<Timestamp>,
+    },
+    /// What an agency's directory says, over its server's signature.
+    Found {
+        /// The request that asked.
+        request: RequestId,
+        /// The agency.
+        agency: AgencyId,
+        /// Whom it shows; empty if nobody, or nobody for whom the asking agency is allowed to ask.
+        users: Vec<Found>,
+        /// If there may be more, even where the page is not full: what to ask the next page with.
+        next: Option<Vec<u8>>,
+    },
+    /// A room was joined with a key package which the own server, by its records, did not give to
+    /// whoever made the invitation: the server gave it out and kept silent, or to somebody else
+    /// who passed it on. Of key packages that were given out more than
+    /// [`crate::limits::CLAIMS_KNOWN`] claims ago the device does not know any more.
+    ClaimUnrecorded {
+        /// The room.
+        room: RoomId,
+        /// Who made the invitation.
+        by: Device,
+        /// To whom the key package was given by the records; empty if to nobody.
+        recorded: Vec<Device>,
     },
     /// An invitation that does not lead anywhere.
     InvitationFailed {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    Applied, By, Event, Marking,
+    Applied, By, Event, Found, Marking,
     change_row::{ChangedRow, ReasonRow},
     rows,
 };
@@ -12,7 +12,7 @@ use crate::{
     code::Code,
     content::Content,
     error::Result,
-    identity::{AgencyChange, ChainFork, Endorsement, Endorser, KeyPurpose},
+    identity::{AgencyChange, ChainFork, Endorsement, Endorser, KeyPurpose, UserKind},
     ids::{AgencyId, Device, DeviceId, Hash, KeyId, MessageId, RequestId, RoomId, UserId},
     room::{Changed, DeviceChange, kind_number, room_kind},
     store::corrupt,
@@ -90,6 +90,10 @@ struct EventRow {
     fork: Vec<u8>,
     #[prost(message, repeated, tag = "82")]
     endorsed: Vec<EndorsementRow>,
+    #[prost(message, repeated, tag = "91")]
+    found: Vec<FoundRow>,
+    #[prost(bytes = "vec", optional, tag = "92")]
+    next: Option<Vec<u8>>,
 }
 
 /// By what authority a device speaks for its user.
@@ -153,6 +157,31 @@ impl EndorsementRow {
             removed_at: self.removed_at.map(Timestamp::from_millis),
         };
         Ok((device.user, endorsement))
+    }
+}
+
+/// A user whom a directory shows.
+#[derive(Clone, PartialEq, Message)]
+struct FoundRow {
+    #[prost(string, tag = "1")]
+    user: String,
+    #[prost(int32, tag = "2")]
+    kind: i32,
+    #[prost(string, tag = "3")]
+    name: String,
+    #[prost(string, tag = "4")]
+    unit: String,
+}
+
+impl FoundRow {
+    fn of(found: &Found) -> Self {
+        let Found { user, kind, name, unit } = found.clone();
+        FoundRow { user: user.to_string(), kind: kind.number(), name, unit }
+    }
+
+    fn read(&self) -> Result<Found> {
+        let (user, kind) = (UserId::parse(&self.user)?, UserKind::parse(self.kind)?);
+        Ok(Found { user, kind, name: self.name.clone(), unit: self.unit.clone() })
     }
 }
 
@@ -405,6 +434,14 @@ fn fill(row: &mut EventRow, event: &Event) {
             (row.kind, row.room, row.seq) = (62, room.as_bytes().to_vec(), *seq);
             (row.device, row.name) = (Some(by.into()), Some(name.clone()));
         }
+        Event::Found { request, agency, users, next } => {
+            (row.kind, row.request, row.agency) = (90, request.as_bytes().to_vec(), agency.to_string());
+            (row.found, row.next) = (users.iter().map(FoundRow::of).collect(), next.clone());
+        }
+        Event::ClaimUnrecorded { room, by, recorded } => {
+            (row.kind, row.room, row.device) = (91, room.as_bytes().to_vec(), Some(by.into()));
+            row.added = recorded.iter().map(Into::into).collect();
+        }
         Event::StoreRolledBack => row.kind = 17,
         Event::Fetched { request } => (row.kind, row.request) = (18, request.as_bytes().to_vec()),
         Event::History { request, file, rooms } => {
@@ -506,6 +543,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             by: device()?,
             name: row.name.clone().unwrap_or_default(),
         },
+        90 => Event::Found {
+            request: request()?,
+            agency: AgencyId::parse(&row.agency)?,
+            users: row.found.iter().map(FoundRow::read).collect::<Result<_>>()?,
+            next: row.next.clone(),
+        },
+        91 => Event::ClaimUnrecorded { room: room()?, by: device()?, recorded: devices(&row.added)? },
         17 => Event::StoreRolledBack,
         50 => Event::DeviceDue {
             room: room()?,

@@ -291,7 +291,7 @@ impl Call<'_, '_> {
             Joining { entry, welcome, ratchet_tree: &material.ratchet_tree, device: &account.device };
         let mut view = self.directory.view(&self.draft, &tail.stamp)?;
         let joined = MemberRoom::join(&backend.provider(), joining, &mut |cert: &Bytes| view.device(cert));
-        let Joined { room: member, private, inviter } = backend.check(joined)?;
+        let Joined { room: member, private, inviter, package } = backend.check(joined)?;
         ensure(member.state().hub == invitation.hub, Code::BadWelcome, "another hub")?;
         let name = private.as_ref().map(|p| p.name.clone());
         let admit = self.admit(row, &inviter.user)?;
@@ -319,7 +319,8 @@ impl Call<'_, '_> {
             self.leave_at_once(&mut session, &declined_by)?;
         }
         self.close(session)?;
-        self.event(&Event::Joined { room: id, name, by: inviter, seq: tail.seq })?;
+        self.event(&Event::Joined { room: id, name, by: inviter.clone(), seq: tail.seq })?;
+        self.check_claimed(id, &package, &inviter)?;
         Ok(None)
     }
 }

@@ -305,6 +305,31 @@ pub(super) fn share_info(blob: &crate::ids::BlobId) -> Key {
     KeyBuilder::table("u/").fixed(blob.as_bytes()).build()
 }
 
+/// Prefix of [`look_up`].
+pub(super) fn look_ups() -> Key {
+    KeyBuilder::table("di/").build()
+}
+
+/// A look-up of the app that is not answered.
+pub(super) fn look_up(request: &RequestId) -> Key {
+    KeyBuilder::table("di/").fixed(request.as_bytes()).build()
+}
+
+/// The last claim record taken over.
+pub(super) fn records_read() -> Key {
+    KeyBuilder::table("c/records").build()
+}
+
+/// Prefix of [`record`].
+pub(super) fn records() -> Key {
+    KeyBuilder::table("cl/").build()
+}
+
+/// To whom a key package was given.
+pub(super) fn record(number: u64) -> Key {
+    KeyBuilder::table("cl/").number(number).build()
+}
+
 /// Prefix of all events.
 pub(super) fn events() -> Key {
     KeyBuilder::table("e/").build()

@@ -51,11 +51,13 @@ mod index;
 mod join;
 mod keys;
 mod link;
+mod look_up;
 mod outbox;
 mod output;
 mod packages;
 mod reach;
 mod receive;
+mod records;
 mod rooms;
 mod rows;
 mod safety;
@@ -76,8 +78,10 @@ pub use event::{Event, Marking};
 pub use history::{History, Imported};
 pub use index::{Applied, By};
 pub use link::{Confirmation, Linked, LinkedHistory};
+pub use look_up::{Found, Query};
 pub use output::{Output, WithChunk};
 pub use reach::{Admission, Party};
+pub use records::Claimed;
 pub use rooms::Room;
 
 use self::call::{Cache, Call};
@@ -215,6 +219,15 @@ impl Client {
     /// Failures of the store.
     pub fn blocked(&self, store: &dyn Store) -> Result<Vec<Party>> {
         reach::blocked(store)
+    }
+
+    /// Whom the device's key packages were given to, by the claims that they signed: the last
+    /// [`limits::CLAIMS_KNOWN`], oldest first.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn claims(&self, store: &dyn Store) -> Result<Vec<Claimed>> {
+        records::claims(store)
     }
 
     /// The key prefixes that a call about `room` reads: an asynchronous host loads them first,

@@ -68,6 +68,8 @@ impl Call<'_, '_> {
             (ReplyBody::BlobChunk(index), Some(awaited)) if !awaited.fetch.is_empty() => {
                 self.blob_chunk(&awaited, index, chunk)
             }
+            (ReplyBody::Directory(directory), _) => self.looked_up(directory),
+            (ReplyBody::Done, None) if self.looking_up(&reply.request_id)?.is_some() => self.sync(),
             (ReplyBody::Pending, Some(awaited)) if !awaited.fetch.is_empty() => self.blob_pending(&awaited),
             // A submission has been taken or is on its way: the log will show its place.
             (ReplyBody::Done | ReplyBody::Queued, Some(_)) => self.sync(),
@@ -87,13 +89,14 @@ impl Call<'_, '_> {
             self.take_revocations(list)?;
         }
         self.take_own_chain(&delivery.chain)?;
+        let recorded = self.take_records(core::mem::take(&mut delivery.records))?;
         let done = self.inbox_done()?;
         // One further ahead than an inbox holds would have the next ones passed over.
         let ahead = |number: u64| number.checked_sub(done).and_then(|ahead| usize::try_from(ahead).ok());
         let expected = |number| ahead(number).is_some_and(|n| (1..=limits::DEVICE_INBOX).contains(&n));
         delivery.inbox.retain(|item| expected(item.number));
         let mut news = delivery.trust_list.is_some() || !delivery.descriptors.is_empty();
-        news |= !delivery.inbox.is_empty();
+        news |= !delivery.inbox.is_empty() || recorded;
         let whole = delivery.trust_list.is_none() && !delivery.more;
         if !delivery.inbox.is_empty() {
             self.draft.expect_unchanged(keys::inbox())?;
@@ -112,6 +115,7 @@ impl Call<'_, '_> {
                 InboxBody::Refusal(refusal) => self.refused(*refusal)?,
                 InboxBody::StockLow(left) => self.restock(left)?,
                 InboxBody::Entrance(entrance) => self.entrance(*entrance)?,
+                InboxBody::Directory(directory) => self.looked_up(directory)?,
             }
             self.draft.put(keys::inbox(), item.number.to_be_bytes().to_vec());
         }
@@ -304,6 +308,9 @@ impl Call<'_, '_> {
             }
             self.change_account(|row| row.halted = true)?;
             return self.event(&Event::StoreRolledBack);
+        }
+        if self.looking_up(request)?.is_some() {
+            return self.look_up_failed(request, &refused);
         }
         if self.account.row.enrol == request.as_bytes() {
             return self.enrolment_refused(*request, &refused);

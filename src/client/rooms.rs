@@ -134,6 +134,8 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::departures(),
         keys::expiring_packages(),
         keys::awaiting(),
+        keys::look_ups(),
+        keys::records(),
     ];
     prefixes.push(crate::identity::Directory.touches());
     if let Some(room) = room {

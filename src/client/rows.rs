@@ -549,6 +549,37 @@ pub(super) struct PublishRow {
     pub(super) last_resort: bool,
 }
 
+/// A look-up that is not answered.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct LookUpRow {
+    /// The encoded look-up.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) look_up: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    pub(super) due: u64,
+    #[prost(uint32, tag = "3")]
+    pub(super) attempts: u32,
+}
+
+/// To whom a key package was given.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RecordRow {
+    /// Its KeyPackageRef.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) package: Vec<u8>,
+    /// The request that claimed it.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) claim: Vec<u8>,
+    /// Whose that is.
+    #[prost(string, tag = "3")]
+    pub(super) user: String,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) device: Vec<u8>,
+    /// When, in milliseconds.
+    #[prost(uint64, tag = "5")]
+    pub(super) at: u64,
+}
+
 /// Key packages that were made together.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ExpiringRow {

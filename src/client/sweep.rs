@@ -104,7 +104,7 @@ impl Call<'_, '_> {
         }
         let request = RequestId::from_bytes(id16(key.get(prefix.len()..).unwrap_or_default())?);
         let under_way = match row.item {
-            0 => self.draft.get(&keys::fetch(&request))?.is_some(),
+            0 => self.draft.get(&keys::fetch(&request))?.is_some() || self.looking_up(&request)?.is_some(),
             item => self.item(&RoomId::from_slice(&row.room)?, item)?.is_some(),
         };
         if !under_way {

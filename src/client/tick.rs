@@ -37,6 +37,7 @@ impl Call<'_, '_> {
         self.remind_joins(all)?;
         self.remind_asked()?;
         self.remind_fetches(all)?;
+        self.remind_look_ups(all)?;
         self.remind_uploads(all)?;
         self.remind_publishing(all)?;
         self.remind_enrolment(all)?;
@@ -207,6 +208,7 @@ impl Call<'_, '_> {
             counter,
             revocations: self.known_lists()?,
             chain: self.known_chain()?,
+            records_done: self.records_read()?,
         };
         let request_id = self.random_id();
         let missed = !last.answered && last.due > 0 && self.passed(last.due);

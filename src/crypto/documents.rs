@@ -3,7 +3,7 @@
 
 use super::{Label, SignedAs};
 use crate::wire::{
-    device::DeviceRequest,
+    device::{DeviceRequest, DirectoryAnswer},
     link::{ChunkRequest, LinkAck, LinkFrame},
     log::{Head, Refusal, SubmissionHeader},
 };
@@ -19,6 +19,7 @@ signed_as! {
     Head: HEAD;
     Refusal: REFUSAL;
     DeviceRequest: DEVICE_REQUEST;
+    DirectoryAnswer: DIRECTORY_ANSWER;
     LinkFrame: FRAME;
     LinkAck: ACK;
     ChunkRequest: CHUNK_REQUEST;

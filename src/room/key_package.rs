@@ -15,6 +15,7 @@ use crate::{
     code::Code,
     error::{Error, Result, ensure},
     identity::VerifiedDevice,
+    ids::Hash,
     limits,
     time::Timestamp,
 };
@@ -65,6 +66,14 @@ pub(crate) struct CheckedPackage {
     pub(crate) device: VerifiedDevice,
     pub(crate) last_resort: bool,
     pub(crate) fresh_until: Timestamp,
+}
+
+impl CheckedPackage {
+    /// Its KeyPackageRef (RFC 9420 §5.2), by which a Welcome names it.
+    pub(crate) fn reference(&self, crypto: &impl OpenMlsCrypto) -> Result<Hash> {
+        let reference = self.package.hash_ref(crypto).map_err(|_| Error::new(Code::Bug, "key package"))?;
+        Hash::from_slice(reference.as_slice())
+    }
 }
 
 /// Checks everything about a key package (V-423 to V-427): its signatures, suite and

@@ -8,16 +8,18 @@ use super::{
     keys::{self, DeviceKeys},
     packages::NO_ROOM,
     quota::Quota,
+    records::Grounds,
     rows::{self, ClaimRow, Pending},
 };
 use crate::{
     code::{Code, Kind},
     crypto::{Verified, verify},
     error::{Error, Result, ensure},
-    ids::{AgencyId, Device, RequestId, UserId},
+    ids::{AgencyId, Device, UserId},
     limits,
     time::Timestamp,
     wire::{
+        Signed,
         device::{
             Claim, ClaimAnswer, ClaimedUser, DeviceRequest, Failure, InboxBody, ReplyBody, RequestBody,
         },
@@ -32,16 +34,16 @@ const OF_AGENCY: Quota = Quota { at_once: limits::CLAIMS_OF_AGENCY, every: limit
 
 /// A claim that its device has signed.
 struct Claimed {
-    device: Device,
-    id: RequestId,
     claim: Claim,
+    grounds: Grounds,
 }
 
 impl Claimed {
-    fn of(request: &DeviceRequest) -> Result<Self> {
-        let DeviceRequest { device, request_id, body, .. } = request.clone();
+    fn of(request: &Signed<DeviceRequest>, certificate: &Bytes) -> Result<Self> {
+        let DeviceRequest { device, request_id, body, .. } = request.claimed().clone();
         let RequestBody::Claim(claim) = body else { return Err(Error::new(Code::Bug, "not a claim")) };
-        Ok(Claimed { device, id: request_id, claim })
+        let (request, certificate) = (request.bytes().clone(), certificate.clone());
+        Ok(Claimed { claim, grounds: Grounds { device, id: request_id, request, certificate } })
     }
 
     /// Until when it may come and is answered in the same way (SPEC V-586).
@@ -58,10 +60,11 @@ impl Call<'_, '_> {
         request: Verified<DeviceRequest>,
         certificate: Bytes,
     ) -> Result<ReplyBody> {
-        let asked = Claimed::of(&request)?;
+        let request = request.into_signed();
+        let asked = Claimed::of(&request, &certificate)?;
         self.check_time(&asked)?;
-        let keys = DeviceKeys::of(&asked.device);
-        let key = keys.claim(&asked.id);
+        let keys = DeviceKeys::of(&asked.grounds.device);
+        let key = keys.claim(&asked.grounds.id);
         if self.draft.get(&key)?.is_some() {
             return Ok(ReplyBody::Done);
         }
@@ -70,14 +73,14 @@ impl Call<'_, '_> {
         let agency = asked.claim.agency()?.clone();
         let mut row = ClaimRow::default();
         if agency == self.own.agency {
-            let answer = self.attempt(|call| call.answer_claim(&asked, Some(&asked.device)))?;
+            let answer = self.attempt(|call| call.answer_claim(&asked))?;
             let answer = answer.unwrap_or_else(|error| refused(&asked, &agency, &error));
-            self.put_inbox(&asked.device, InboxBody::Claimed(answer))?;
+            self.put_inbox(&asked.grounds.device, InboxBody::Claimed(answer))?;
         } else if let Err(error) = self.attempt(|call| call.active(&agency))? {
-            self.put_inbox(&asked.device, InboxBody::Claimed(refused(&asked, &agency, &error)))?;
+            self.put_inbox(&asked.grounds.device, InboxBody::Claimed(refused(&asked, &agency, &error)))?;
         } else {
             row.awaited = agency.to_string();
-            let item = LinkItem::Claim(LinkClaim::new(request.into_signed(), certificate)?);
+            let item = LinkItem::Claim(LinkClaim::new(request, certificate)?);
             let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
             self.queue(&agency, order, unique, Pending::Item(encode_body(&item)));
         }
@@ -87,23 +90,23 @@ impl Call<'_, '_> {
 
     /// Another agency's claim. The same one is answered in the same way (SPEC V-553).
     pub(super) fn peer_claim(&mut self, from: &AgencyId, item: LinkClaim) -> Result<()> {
-        let asked = Claimed::of(item.request.claimed())?;
-        ensure(asked.device.user.agency() == from, Code::ForeignAgencyUser, "claim")?;
+        let asked = Claimed::of(&item.request, &item.certificate)?;
+        ensure(asked.grounds.device.user.agency() == from, Code::ForeignAgencyUser, "claim")?;
         ensure(*asked.claim.agency()? == self.own.agency, Code::NotForUs, "claim")?;
-        let key = keys::claim(from, &asked.device, &asked.id);
+        let key = keys::claim(from, &asked.grounds.device, &asked.grounds.id);
         let answered = self.attempt(|call| {
             call.verify_claim(item)?;
             let answer = match call.draft.get(&key)? {
                 Some(row) => rows::read_wire(row)?,
                 None => {
                     call.check_time(&asked)?;
-                    let answer = call.answer_claim(&asked, None)?;
+                    let answer = call.answer_claim(&asked)?;
                     call.drop_later(asked.until(), &key);
                     call.draft.put(key, encode_body(&answer).to_vec());
                     answer
                 }
             };
-            call.send_answer(from, asked.device.clone(), answer);
+            call.send_answer(from, asked.grounds.device.clone(), answer);
             // A frame may bring many claims: what is too much is refused by itself.
             call.draft.check_size()
         })?;
@@ -113,7 +116,7 @@ impl Call<'_, '_> {
             Err(error) if error.kind() == Kind::Peer && error.code() != Code::BadStamp => return Err(error),
             Err(error) => {
                 let answer = refused(&asked, &self.own.agency, &error);
-                self.send_answer(from, asked.device, answer);
+                self.send_answer(from, asked.grounds.device, answer);
             }
         }
         Ok(())
@@ -155,16 +158,16 @@ impl Call<'_, '_> {
     }
 
     /// Gives out key packages of our users' devices, but those of the device that asks.
-    fn answer_claim(&mut self, asked: &Claimed, asking: Option<&Device>) -> Result<ClaimAnswer> {
+    fn answer_claim(&mut self, asked: &Claimed) -> Result<ClaimAnswer> {
         self.count_claim(asked)?;
         let mut users = Vec::new();
         let mut size: usize = 0;
         for user in &asked.claim.users {
             let keys = self.attempt(|call| {
-                if *user != asked.device.user {
-                    call.take(keys::quota_of_user(&asked.device, user), OF_USER, 1)?;
+                if *user != asked.grounds.device.user {
+                    call.take(keys::quota_of_user(&asked.grounds.device, user), OF_USER, 1)?;
                 }
-                let keys = call.keys_of(user, asking)?;
+                let keys = call.keys_of(user, &asked.grounds)?;
                 let bytes: usize = keys.chain.iter().chain(&keys.packages).map(Bytes::len).sum();
                 ensure(size.saturating_add(bytes) <= limits::DELIVERY_BYTES, Code::Quota, "claim answer")?;
                 size = size.saturating_add(bytes);
@@ -175,14 +178,14 @@ impl Call<'_, '_> {
         let agency = self.own.agency.clone();
         let descriptor = self.directory.descriptor_at(&self.draft, &agency, self.now())?;
         let descriptor = Some(descriptor.bytes().clone());
-        Ok(ClaimAnswer { claim_id: asked.id, agency, descriptor, users })
+        Ok(ClaimAnswer { claim_id: asked.grounds.id, agency, descriptor, users })
     }
 
     /// Counts whom a device claims, and whom its agency does, unless it is ours (SPEC V-587).
     fn count_claim(&mut self, asked: &Claimed) -> Result<()> {
         let users = u64::try_from(asked.claim.users.len()).unwrap_or(u64::MAX);
-        self.take(keys::quota_of_device(&asked.device), OF_DEVICE, users)?;
-        let agency = asked.device.user.agency();
+        self.take(keys::quota_of_device(&asked.grounds.device), OF_DEVICE, users)?;
+        let agency = asked.grounds.device.user.agency();
         if *agency == self.own.agency {
             return Ok(());
         }
@@ -197,5 +200,5 @@ fn claimed_user(user: &UserId, keys: Result<crate::wire::device::Keys, Failure>)
 /// The answer to a claim that comes to nothing.
 fn refused(asked: &Claimed, agency: &AgencyId, error: &Error) -> ClaimAnswer {
     let users = asked.claim.users.iter().map(|user| claimed_user(user, Err(Failure::of(error)))).collect();
-    ClaimAnswer { claim_id: asked.id, agency: agency.clone(), descriptor: None, users }
+    ClaimAnswer { claim_id: asked.grounds.id, agency: agency.clone(), descriptor: None, users }
 }

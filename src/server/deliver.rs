@@ -9,6 +9,7 @@ use rand_core::Rng as _;
 use super::{
     call::Call,
     keys::{DeviceKeys, RoomKeys},
+    records,
     rows::{DeviceState, InboxRow, unreadable},
 };
 use crate::{
@@ -28,12 +29,12 @@ use crate::{
 };
 
 /// How much more fits. Whatever comes first always fits, or it would never come.
-struct Budget {
+pub(super) struct Budget {
     entries: usize,
     bytes: usize,
     empty: bool,
     /// Whether something had to stay.
-    more: bool,
+    pub(super) more: bool,
 }
 
 impl Budget {
@@ -42,7 +43,7 @@ impl Budget {
     }
 
     /// Takes room for something; says whether there is room.
-    fn take(&mut self, bytes: usize) -> bool {
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
         let fits = self.empty || bytes <= self.bytes;
         if fits {
             self.bytes = self.bytes.saturating_sub(bytes);
@@ -66,25 +67,38 @@ impl Budget {
 
 impl Call<'_, '_> {
     pub(super) fn sync(&mut self, device: &Device, sync: &Sync) -> Result<ReplyBody> {
+        self.records_done(device, sync.records_done)?;
         let state = self.inbox_done(device, sync.inbox_done)?;
         // V-546: a device that has forgotten what it submitted has an old store.
         ensure(sync.counter >= state.counter, Code::StoreRolledBack, "sync")?;
 
         let mut budget = Budget::new();
         let trust_list = self.newer_trust_list(sync.trust_version, &mut budget)?;
-        let inbox = self.inbox(device, &state, &mut budget)?;
+        // V-588: an invitation comes after the record of the claim that it rests on.
+        let (records, all) = self.records(device, &state, &mut budget)?;
+        let inbox = if all { self.inbox(device, &state, &mut budget)? } else { Vec::new() };
         let mut rooms = Vec::new();
         // Rooms take turns in being first, so that a busy one keeps no other waiting.
         for cursor in in_turn(&sync.cursors, self.draft.rng().next_u64()) {
             rooms.extend(self.room_delivery(device, cursor, &mut budget)?);
         }
         rooms.sort_by_key(|delivery: &RoomDelivery| delivery.room);
-        let (listed, revocations) = self.newer_revocations(sync, &inbox, &mut budget)?;
+        let (mut listed, revocations) = self.newer_revocations(sync, &inbox, &mut budget)?;
+        listed.extend(records::agencies(&records));
         let mut descriptors = self.newer_descriptors(&sync.descriptors, listed, &rooms, &mut budget)?;
         descriptors.extend(self.former_descriptors(&sync.descriptors, &rooms)?);
         let chain = self.newer_links(&device.user, sync)?;
         let more = budget.more;
-        Ok(ReplyBody::Delivery(Delivery { rooms, inbox, trust_list, descriptors, revocations, chain, more }))
+        Ok(ReplyBody::Delivery(Delivery {
+            rooms,
+            inbox,
+            trust_list,
+            descriptors,
+            revocations,
+            chain,
+            records,
+            more,
+        }))
     }
 
     /// Entries that a device may read after its cursor, up to one for which there is a head

@@ -60,7 +60,7 @@ impl Call<'_, '_> {
         if matches!(request.body, RequestBody::Claim(_)) {
             return self.claim(request, row.certificate);
         }
-        let DeviceRequest { device, body, .. } = request.into_inner();
+        let DeviceRequest { device, body, request_id, .. } = request.into_inner();
         match body {
             RequestBody::Publish(publish) => self.publish(&device, &publish),
             RequestBody::Sync(sync) => self.sync(&device, &sync),
@@ -71,6 +71,7 @@ impl Call<'_, '_> {
             RequestBody::BlobGet(get) => self.blob_get(&get),
             RequestBody::LinkHost(host) => self.link_host(&device, host),
             RequestBody::GetEntrance(wanted) => self.get_entrance(&device, wanted),
+            RequestBody::LookUp(look_up) => self.look_up(&device, request_id, look_up),
             RequestBody::Enrol(_) | RequestBody::Claim(_) => Err(Error::new(Code::Bug, "request")),
         }
     }

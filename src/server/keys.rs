@@ -8,6 +8,9 @@
 //! link/     peer, table, ...                 what goes to and comes from one agency
 //! claim/    agency, device, claim            answers given to other agencies
 //! quota/    table, who                       how much somebody may still ask
+//! record/   device, claim, part              claims that records of claims rest on
+//! dir/      table, ...                       the agency's directory
+//! ask/      look-up                          look-ups that other agencies are to answer
 //! blob/     origin, blob, table, ...         attachments
 //! mail/     mailbox                          where devices to be linked meet
 //! due/      time, row                        what `tick` has to look at
@@ -122,9 +125,144 @@ impl DeviceKeys {
         self.table(b"q").fixed(claim.as_bytes()).build()
     }
 
+    /// [`super::rows::RecordRow`].
+    pub(super) fn record(&self, number: u64) -> Key {
+        self.table(b"r").number(number).build()
+    }
+
+    pub(super) fn all_records(&self) -> Key {
+        self.table(b"r").build()
+    }
+
+    /// How many of them are of claims of an agency.
+    pub(super) fn records_of(&self, agency: &AgencyId) -> Key {
+        self.table(b"n").name(agency.as_str().as_bytes()).build()
+    }
+
     fn table(&self, table: &'static [u8; 1]) -> KeyBuilder {
         self.0.clone().fixed(table)
     }
+}
+
+/// A claim that is named in records.
+pub(super) struct Recorded(KeyBuilder);
+
+impl Recorded {
+    pub(super) fn of(device: &Device, claim: &RequestId) -> Self {
+        Recorded(with_device(KeyBuilder::table("record/"), device).fixed(claim.as_bytes()))
+    }
+
+    /// In how many records.
+    pub(super) fn uses(&self) -> Key {
+        self.0.clone().fixed(b"n").build()
+    }
+
+    /// The signed request.
+    pub(super) fn request(&self) -> Key {
+        self.0.clone().fixed(b"r").build()
+    }
+
+    /// The signed certificate of the device.
+    pub(super) fn certificate(&self) -> Key {
+        self.0.clone().fixed(b"c").build()
+    }
+}
+
+/// Held by whoever changes the directory.
+pub(super) fn directory_guard() -> Key {
+    KeyBuilder::table("dir/").fixed(b"g").build()
+}
+
+/// How many entries the directory has.
+pub(super) fn directory_count() -> Key {
+    KeyBuilder::table("dir/").fixed(b"n").build()
+}
+
+/// All entries of the directory.
+pub(super) fn entries() -> Key {
+    KeyBuilder::table("dir/").fixed(b"e").build()
+}
+
+/// [`super::rows::EntryRow`].
+pub(super) fn entry(user: &UserId) -> Key {
+    KeyBuilder::table("dir/").fixed(b"e").fixed(user.as_str().as_bytes()).build()
+}
+
+pub(super) fn user_of_entry(key: &[u8]) -> Result<UserId> {
+    text(key.get(entries().len()..)).and_then(|user| UserId::parse(user).ok()).ok_or(corrupt("directory"))
+}
+
+/// For whom the directory is searched: each sees one list of what is there for them alone, and
+/// other agencies one of what is there for all.
+pub(super) enum Index<'a> {
+    Own,
+    Agency(&'a AgencyId),
+    All,
+}
+
+impl Index<'_> {
+    fn list(&self) -> KeyBuilder {
+        let table = KeyBuilder::table("dir/");
+        match self {
+            Index::Own => table.fixed(b"o"),
+            Index::Agency(agency) => table.fixed(b"a").name(agency.as_str().as_bytes()),
+            Index::All => table.fixed(b"f"),
+        }
+    }
+
+    /// All places whose text begins so.
+    pub(super) fn beginning(&self, text: &str) -> Key {
+        self.list().fixed(text.as_bytes()).build()
+    }
+
+    /// Where a user stands under a text. No folded text has a 0 in it.
+    pub(super) fn place(&self, text: &str, user: &UserId) -> Key {
+        self.list().fixed(text.as_bytes()).fixed(&[0]).fixed(user.as_str().as_bytes()).build()
+    }
+
+    /// What tells a place in this list from others in it.
+    pub(super) fn place_of(&self, key: &[u8]) -> Vec<u8> {
+        key.get(self.list().build().len()..).unwrap_or_default().to_vec()
+    }
+
+    /// The key of such a place, wherever it comes from.
+    pub(super) fn resume(&self, place: &[u8]) -> Key {
+        self.list().fixed(place).build()
+    }
+
+    /// Text and user of a place.
+    pub(super) fn read(&self, key: &[u8]) -> Result<(String, UserId)> {
+        let place = self.place_of(key);
+        let read = |place: &str| {
+            let (text, user) = place.split_once('\0')?;
+            Some((text.to_owned(), UserId::parse(user).ok()?))
+        };
+        text(Some(&place)).and_then(read).ok_or(corrupt("directory"))
+    }
+}
+
+fn text(bytes: Option<&[u8]>) -> Option<&str> {
+    core::str::from_utf8(bytes?).ok()
+}
+
+/// A look-up that another agency is to answer: [`super::rows::AskedRow`].
+pub(super) fn asked(look_up: &RequestId) -> Key {
+    KeyBuilder::table("ask/").fixed(look_up.as_bytes()).build()
+}
+
+/// How often a device may still look something up.
+pub(super) fn look_ups_of_device(device: &Device) -> Key {
+    with_device(KeyBuilder::table("quota/").fixed(b"l"), device).build()
+}
+
+/// How often the devices of another agency may.
+pub(super) fn look_ups_of_agency(agency: &AgencyId) -> Key {
+    KeyBuilder::table("quota/").fixed(b"p").name(agency.as_str().as_bytes()).build()
+}
+
+/// How often they may still be told that it was too often.
+pub(super) fn refusals_of_agency(agency: &AgencyId) -> Key {
+    KeyBuilder::table("quota/").fixed(b"r").name(agency.as_str().as_bytes()).build()
 }
 
 /// What is kept of one room.

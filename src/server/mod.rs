@@ -40,6 +40,7 @@ mod chains;
 mod claims;
 mod deliver;
 mod device;
+mod directory;
 mod documents;
 mod enrol;
 mod entrance;
@@ -49,11 +50,13 @@ mod inbox;
 mod keys;
 mod link;
 mod log;
+mod look_up;
 mod mailbox;
 mod members;
 mod packages;
 mod papers;
 mod quota;
+mod records;
 mod rows;
 mod setup;
 #[cfg(test)]
@@ -61,6 +64,7 @@ mod tests;
 mod tick;
 mod touches;
 
+pub use directory::{Audience, Entry};
 pub use papers::Papers;
 pub use setup::Setup;
 
@@ -222,6 +226,46 @@ impl Server {
     /// Those of the store.
     pub fn chain_fork(ctx: Ctx<'_>, user: &UserId) -> Result<Option<ChainFork>> {
         Directory.fork(&Draft::new(ctx), user)
+    }
+
+    /// Sets what the agency's directory says of a user, and who may find them: in the place of
+    /// what it said before.
+    ///
+    /// # Errors
+    /// [`Code::BadArgument`](crate::code::Code::BadArgument) for another agency's user, for what is
+    /// too long, for another kind than the user's chain has;
+    /// [`Code::Quota`](crate::code::Code::Quota) past [`crate::limits::DIRECTORY_ENTRIES`].
+    pub fn set_entry(&mut self, ctx: Ctx<'_>, entry: &Entry) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.set_entry(entry)?;
+        call.finish(())
+    }
+
+    /// Forgets what the directory says of a user. Whoever has enrolled a device is found by exact
+    /// id from then on, as without any entry: to hide a user, set an entry for nobody.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn remove_entry(&mut self, ctx: Ctx<'_>, user: &UserId) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.remove_entry(user)?;
+        call.finish(())
+    }
+
+    /// What the directory says of a user.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn entry(store: &dyn Store, user: &UserId) -> Result<Option<Entry>> {
+        directory::entry(store, user)
+    }
+
+    /// What the directory says, at most `limit` entries by the order of their users, after one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn entries(store: &dyn Store, after: Option<&UserId>, limit: usize) -> Result<Vec<Entry>> {
+        directory::entries(store, after, limit)
     }
 
     /// Answers a message of a device.

@@ -6,6 +6,7 @@ use super::{
     Output,
     call::Call,
     keys::{self, DeviceKeys},
+    records::Grounds,
     rows::{self, DeviceRow, DeviceState, PackageRow},
 };
 use crate::{
@@ -42,7 +43,7 @@ impl Call<'_, '_> {
             }
             let checked = self.check_package(package, &crypto, device, &mut known)?;
             ensure(!checked.last_resort, Code::BadField, "last resort among one-time key packages")?;
-            self.write(kept, &row(package, &checked));
+            self.write(kept, &row(package, &checked, &crypto)?);
             state.packages = state.packages.saturating_add(1);
         }
         let fits = usize::try_from(state.packages).is_ok_and(|n| n <= limits::KEY_PACKAGES_KEPT);
@@ -50,7 +51,7 @@ impl Call<'_, '_> {
         if let Some(package) = &publish.last_resort {
             let checked = self.check_package(package, &crypto, device, &mut known)?;
             ensure(checked.last_resort, Code::BadField, "last resort")?;
-            self.write(keys.last_resort(), &row(package, &checked));
+            self.write(keys.last_resort(), &row(package, &checked, &crypto)?);
         }
         state.told_low &= is_low(&state);
         self.write(keys.state(), &state);
@@ -80,23 +81,38 @@ impl Call<'_, '_> {
     }
 
     /// A user's chain, and key packages of the user's devices but the one that asks.
-    pub(super) fn keys_of(&mut self, user: &UserId, asking: Option<&Device>) -> Result<Keys> {
+    ///
+    /// # Errors
+    /// [`Code::NoKeyPackage`] if there is none, or the user is not there for whoever asks
+    /// (SPEC V-593).
+    pub(super) fn keys_of(&mut self, user: &UserId, grounds: &Grounds) -> Result<Keys> {
+        let asking = &grounds.device;
+        let found = *user == asking.user || self.finds(asking.user.agency(), user)?;
+        ensure(found, Code::NoKeyPackage, "claim")?;
         let mut packages = Vec::new();
         let prefix = keys::devices_of(user);
         for (key, row) in self.draft.scan(&prefix, None, limits::DEVICES_PER_USER)? {
             let row: DeviceRow = rows::read(row)?;
             let device = Device { user: user.clone(), id: keys::device_id(&key)? };
-            if Some(&device) == asking || self.check_current(&device, &row).is_err() {
+            if device == *asking || self.check_current(&device, &row).is_err() {
                 continue;
             }
-            packages.extend(self.take_package(&device)?);
+            // A device that reads no records is passed over.
+            let given = self.attempt(|call| match call.take_package(&device)? {
+                Some(row) => {
+                    let reference = Hash::from_slice(&row.reference).map_err(rows::unreadable)?;
+                    call.record(&device, &reference, grounds).map(|()| Some(row.package))
+                }
+                None => Ok(None),
+            })?;
+            packages.extend(given.unwrap_or_default());
         }
         ensure(!packages.is_empty(), Code::NoKeyPackage, "claim")?;
         Ok(Keys { chain: self.directory.chain_bytes(&self.draft, user)?, packages })
     }
 
     /// Takes a one-time key package of a device, or lends its last resort.
-    fn take_package(&mut self, device: &Device) -> Result<Option<Bytes>> {
+    fn take_package(&mut self, device: &Device) -> Result<Option<PackageRow>> {
         let keys = DeviceKeys::of(device);
         self.draft.guard(keys.guard())?;
         let mut state: DeviceState = self.read(&keys.state())?.unwrap_or_default();
@@ -112,7 +128,7 @@ impl Call<'_, '_> {
                 self.draft.put(used.clone(), Vec::new());
                 let forgotten = Timestamp::from_millis(row.usable_until);
                 self.drop_later(forgotten.min(self.now().plus(limits::CERTIFICATE_LIFETIME)), &used);
-                taken = Some(row.package);
+                taken = Some(row);
                 break;
             }
         }
@@ -128,7 +144,7 @@ impl Call<'_, '_> {
             return Ok(taken);
         }
         let last: Option<PackageRow> = self.read(&keys.last_resort())?;
-        Ok(last.filter(|row| self.now() < Timestamp::from_millis(row.usable_until)).map(|row| row.package))
+        Ok(last.filter(|row| self.now() < Timestamp::from_millis(row.usable_until)))
     }
 
     /// Whether an agency takes part at present.
@@ -142,9 +158,10 @@ impl Call<'_, '_> {
     }
 }
 
-fn row(package: &Bytes, checked: &CheckedPackage) -> PackageRow {
+fn row(package: &Bytes, checked: &CheckedPackage, crypto: &MlsCrypto) -> Result<PackageRow> {
     let usable_until = checked.fresh_until.min(checked.device.validity().1).as_millis();
-    PackageRow { package: package.clone(), usable_until }
+    let reference = Bytes::copy_from_slice(checked.reference(crypto)?.as_bytes());
+    Ok(PackageRow { package: package.clone(), usable_until, reference })
 }
 
 /// Where in the order of a link something stands that belongs to no room.

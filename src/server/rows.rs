@@ -66,6 +66,12 @@ pub(super) struct DeviceState {
     /// Whether the device was told that few are left.
     #[prost(bool, tag = "6")]
     pub(super) told_low: bool,
+    /// The number of the last claim record.
+    #[prost(uint64, tag = "7")]
+    pub(super) record_last: u64,
+    /// Claim records up to this one are gone.
+    #[prost(uint64, tag = "8")]
+    pub(super) record_done: u64,
 }
 
 /// A one-time key package.
@@ -76,6 +82,55 @@ pub(super) struct PackageRow {
     /// Until when it may be given out, in milliseconds: it is fresh and so is its certificate.
     #[prost(uint64, tag = "2")]
     pub(super) usable_until: u64,
+    /// Its KeyPackageRef.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(super) reference: Bytes,
+}
+
+/// That a key package was given out.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RecordRow {
+    /// In milliseconds.
+    #[prost(uint64, tag = "1")]
+    pub(super) at: u64,
+    /// Its KeyPackageRef.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) package: Bytes,
+    /// Whose claim it was given for.
+    #[prost(message, optional, tag = "3")]
+    pub(super) by: Option<DeviceName>,
+    /// Which: 16 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(super) claim: Bytes,
+}
+
+/// A look-up of one of our devices that another agency has not answered.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AskedRow {
+    #[prost(message, optional, tag = "1")]
+    pub(super) device: Option<DeviceName>,
+    #[prost(string, tag = "2")]
+    pub(super) agency: String,
+}
+
+/// An entry of the directory.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct EntryRow {
+    #[prost(int32, tag = "1")]
+    pub(super) kind: i32,
+    #[prost(string, tag = "2")]
+    pub(super) name: String,
+    #[prost(string, tag = "3")]
+    pub(super) unit: String,
+    /// 0: nobody; 1: the own agency; 2: the agencies that follow as well; 3: everybody.
+    #[prost(uint32, tag = "4")]
+    pub(super) by_id: u32,
+    #[prost(string, repeated, tag = "5")]
+    pub(super) by_id_agencies: Vec<String>,
+    #[prost(uint32, tag = "6")]
+    pub(super) by_search: u32,
+    #[prost(string, repeated, tag = "7")]
+    pub(super) by_search_agencies: Vec<String>,
 }
 
 /// A claim of a device.

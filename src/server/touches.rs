@@ -10,7 +10,7 @@ use crate::{
     store::Key,
     wire::{
         decode,
-        device::{DeviceMessage, DeviceRequest, RequestBody},
+        device::{DeviceMessage, DeviceRequest, Query, RequestBody},
         link::{LinkItem, PeerMessage},
         log::SubmissionHeader,
     },
@@ -37,6 +37,7 @@ pub(super) fn device(message: &[u8]) -> Vec<Key> {
             match &request.claimed().body {
                 RequestBody::Sync(sync) => {
                     prefixes.push(DeviceKeys::of(device).inboxes());
+                    prefixes.push(DeviceKeys::of(device).all_records());
                     for cursor in &sync.cursors {
                         let keys = RoomKeys::of(&cursor.room);
                         prefixes.extend([keys.tail(), keys.state(), keys.reader(device)]);
@@ -54,6 +55,13 @@ pub(super) fn device(message: &[u8]) -> Vec<Key> {
                 RequestBody::GetEntrance(wanted) => {
                     prefixes.push(DeviceKeys::of(device).entrance(&wanted.room));
                     prefixes.extend(way_rows(&wanted.room, device));
+                }
+                RequestBody::LookUp(look_up) => {
+                    prefixes.push(keys::look_ups_of_device(device));
+                    prefixes.push(keys::asked(&request.claimed().request_id));
+                    if let Query::User(user) = &look_up.query {
+                        prefixes.push(keys::entry(user));
+                    }
                 }
                 RequestBody::LinkHost(host) => {
                     prefixes.extend([keys::mailbox(&host.mailbox), keys::mailbox_of(device)]);
@@ -113,6 +121,12 @@ fn of_item(prefixes: &mut Vec<Key>, item: &LinkItem) {
         }
         LinkItem::Claim(claim) => claim_rows(prefixes, claim.request.claimed()),
         LinkItem::BlobOpen(_) | LinkItem::BlobInfo(_) | LinkItem::Documents(_) | LinkItem::Wanted(_) => {}
+        LinkItem::LookUp(asked) => {
+            if let Query::User(user) = &asked.look_up.query {
+                prefixes.push(keys::entry(user));
+            }
+        }
+        LinkItem::DirectoryAnswer(answer) => prefixes.push(keys::asked(&answer.claimed().look_up_id)),
     }
 }
 
@@ -122,7 +136,7 @@ fn claim_rows(prefixes: &mut Vec<Key>, request: &DeviceRequest) {
     prefixes.push(keys::claim(device.user.agency(), device, request_id));
     prefixes.extend([keys::quota_of_device(device), keys::quota_of_agency(device.user.agency())]);
     for user in &claim.users {
-        prefixes.extend([keys::quota_of_user(device, user), keys::devices_of(user)]);
+        prefixes.extend([keys::quota_of_user(device, user), keys::devices_of(user), keys::entry(user)]);
     }
 }
 

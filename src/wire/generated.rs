@@ -1328,7 +1328,7 @@ pub struct DeviceRequest {
     #[prost(bytes = "bytes", tag = "4")]
     pub request_id: ::prost::bytes::Bytes,
     /// Exactly one.
-    #[prost(oneof = "device_request::Request", tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 30, 40")]
+    #[prost(oneof = "device_request::Request", tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 30, 40")]
     pub request: ::core::option::Option<device_request::Request>,
 }
 /// Nested message and enum types in `DeviceRequest`.
@@ -1364,6 +1364,9 @@ pub mod device_request {
         /// Ask for one chunk of it.
         #[prost(message, tag = "13")]
         BlobGet(super::BlobGet),
+        /// Ask an agency who its users are.
+        #[prost(message, tag = "14")]
+        LookUp(super::LookUp),
         /// Meet a device that is to be linked.
         #[prost(message, tag = "30")]
         LinkHost(super::LinkHost),
@@ -1371,6 +1374,43 @@ pub mod device_request {
         #[prost(message, tag = "40")]
         GetEntrance(super::GetEntrance),
     }
+}
+/// Asks an agency's directory.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LookUp {
+    /// The agency.
+    #[prost(string, tag = "1")]
+    pub agency: ::prost::alloc::string::String,
+    /// Exactly one.
+    #[prost(oneof = "look_up::Query", tags = "2, 3")]
+    pub query: ::core::option::Option<look_up::Query>,
+}
+/// Nested message and enum types in `LookUp`.
+pub mod look_up {
+    /// Exactly one.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[prost(skip_debug)]
+    pub enum Query {
+        /// The user of exactly this id, of that agency.
+        #[prost(string, tag = "2")]
+        User(::prost::alloc::string::String),
+        /// Users by name or unit.
+        #[prost(message, tag = "3")]
+        Users(super::Search),
+    }
+}
+/// A page of what a text finds in a directory.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Search {
+    /// What a name or unit has in it at the beginning of a word. At least 3 letters or digits, at most 128
+    /// bytes.
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+    /// Where the page before ended, as the answer said: at most 512 bytes; absent: from the beginning.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub after: ::prost::bytes::Bytes,
 }
 /// A device that has a link code leaves its request in the mailbox, or asks for the reply. Nobody signs
 /// this: whoever knows the mailbox's name has the code, and the server finds out nothing else.
@@ -1455,6 +1495,9 @@ pub struct Sync {
     /// How much the device has of its own user's chain; absent: it wants no news of that.
     #[prost(message, optional, tag = "7")]
     pub chain: ::core::option::Option<KnownChain>,
+    /// Claim records up to this number are done with.
+    #[prost(uint64, tag = "8")]
+    pub records_done: u64,
 }
 /// How much somebody has of a user's chain.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1612,7 +1655,7 @@ pub struct ServerReply {
     #[prost(bytes = "bytes", tag = "1")]
     pub request_id: ::prost::bytes::Bytes,
     /// Exactly one.
-    #[prost(oneof = "server_reply::Reply", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 30")]
+    #[prost(oneof = "server_reply::Reply", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 30")]
     pub reply: ::core::option::Option<server_reply::Reply>,
 }
 /// Nested message and enum types in `ServerReply`.
@@ -1651,6 +1694,9 @@ pub mod server_reply {
         /// The attachment is being fetched from its origin, or the mailbox is empty; ask again.
         #[prost(message, tag = "11")]
         Pending(super::Pending),
+        /// What the own agency's directory says.
+        #[prost(message, tag = "12")]
+        Directory(super::Directory),
         /// What was in the mailbox.
         #[prost(message, tag = "30")]
         LinkLetter(super::LinkLetter),
@@ -1716,6 +1762,29 @@ pub struct Delivery {
     /// What is new of the own user's chain, where the device has said what it has: encoded ChainLinks. At most 1,032.
     #[prost(bytes = "bytes", repeated, tag = "7")]
     pub chain: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Whom the device's key packages were given to, ordered by number, without gaps. At most 64.
+    #[prost(message, repeated, tag = "8")]
+    pub records: ::prost::alloc::vec::Vec<ClaimRecord>,
+}
+/// That a key package of the device was given out, and on whose signed claim.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ClaimRecord {
+    /// Its number, growing by 1, from 1.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// When it was given out, in milliseconds since the Unix epoch.
+    #[prost(uint64, tag = "2")]
+    pub at: u64,
+    /// The key package: its KeyPackageRef (RFC 9420, section 5.2), 32 bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub package: ::prost::bytes::Bytes,
+    /// A SignedEnvelope of the DeviceRequest, whose request is a Claim, at most 24 KiB.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub request: ::prost::bytes::Bytes,
+    /// The claiming device's certificate: a SignedEnvelope of a DeviceCertificate, at most 1,200 bytes.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub certificate: ::prost::bytes::Bytes,
 }
 /// New entries of one room, without gaps from the device's cursor.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1739,7 +1808,7 @@ pub struct InboxItem {
     #[prost(uint64, tag = "1")]
     pub number: u64,
     /// Exactly one.
-    #[prost(oneof = "inbox_item::Item", tags = "2, 3, 4, 5, 40")]
+    #[prost(oneof = "inbox_item::Item", tags = "2, 3, 4, 5, 40, 6")]
     pub item: ::core::option::Option<inbox_item::Item>,
 }
 /// Nested message and enum types in `InboxItem`.
@@ -1763,6 +1832,9 @@ pub mod inbox_item {
         /// What it takes to come into a room, or why it is not given.
         #[prost(message, tag = "40")]
         Entrance(super::Entrance),
+        /// What another agency's directory says.
+        #[prost(message, tag = "6")]
+        Directory(super::Directory),
     }
 }
 /// What it takes to come into a room from outside.
@@ -1801,6 +1873,62 @@ pub struct Invitation {
     /// MLSMessage(Welcome), at most 1 MiB; absent if the device has come in by itself.
     #[prost(bytes = "bytes", tag = "4")]
     pub welcome: ::prost::bytes::Bytes,
+}
+/// What an agency's directory says.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Directory {
+    /// A SignedEnvelope of the DirectoryAnswer, label "directory answer".
+    #[prost(bytes = "bytes", tag = "1")]
+    pub answer: ::prost::bytes::Bytes,
+    /// The descriptor of the agency that answers: a SignedEnvelope of an AgencyDescriptor.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub descriptor: ::prost::bytes::Bytes,
+}
+/// The answer to a look-up, signed with a server key of the agency that was asked.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct DirectoryAnswer {
+    /// The look-up: the id of the request that made it, 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub look_up_id: ::prost::bytes::Bytes,
+    /// What was asked.
+    #[prost(message, optional, tag = "2")]
+    pub look_up: ::core::option::Option<LookUp>,
+    /// When it was answered, in milliseconds since the Unix epoch.
+    #[prost(uint64, tag = "3")]
+    pub at: u64,
+    /// Why there is no answer: a number of the registry of error codes, at most 65,535; 0 if there is.
+    #[prost(uint32, tag = "4")]
+    pub code: u32,
+    /// Do not ask again before this time, in milliseconds since the Unix epoch; 0: no advice, as where
+    /// `code` is 0.
+    #[prost(uint64, tag = "5")]
+    pub retry_at: u64,
+    /// Users of that agency. At most 32; none if `code` is not 0.
+    #[prost(message, repeated, tag = "6")]
+    pub users: ::prost::alloc::vec::Vec<DirectoryUser>,
+    /// Where this page ends: at most 512 bytes; absent if there are no more. There may be more although
+    /// the page is not full.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub next: ::prost::bytes::Bytes,
+}
+/// A user as an agency's directory shows them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct DirectoryUser {
+    /// The user.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// What the user is.
+    #[prost(enumeration = "UserKind", tag = "2")]
+    pub kind: i32,
+    /// What the agency calls the user: at most 128 bytes; may be empty.
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    /// Unit or function: at most 128 bytes; may be empty.
+    #[prost(string, tag = "4")]
+    pub unit: ::prost::alloc::string::String,
 }
 /// Key packages of the devices of some users of one agency.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1992,7 +2120,7 @@ pub struct LinkAck {
 #[prost(skip_debug)]
 pub struct LinkItem {
     /// Exactly one.
-    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40, 41")]
+    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40, 41, 11, 12")]
     pub item: ::core::option::Option<link_item::Item>,
 }
 /// Nested message and enum types in `LinkItem`.
@@ -2037,6 +2165,12 @@ pub mod link_item {
         /// From the hub: what it takes, for a device of the receiver.
         #[prost(message, tag = "41")]
         Entrance(super::LinkEntrance),
+        /// The receiver's directory is asked.
+        #[prost(message, tag = "11")]
+        LookUp(super::LinkLookUp),
+        /// The sender's directory answers: a SignedEnvelope of a DirectoryAnswer.
+        #[prost(bytes, tag = "12")]
+        DirectoryAnswer(::prost::bytes::Bytes),
     }
 }
 /// Documents of anybody's: whoever gives them adds nothing to them.
@@ -2174,6 +2308,17 @@ pub struct LinkEntrance {
     /// What it gets.
     #[prost(message, optional, tag = "3")]
     pub entrance: ::core::option::Option<Entrance>,
+}
+/// A look-up of a device of the sender, which is not named.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkLookUp {
+    /// The id of the device's request: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub look_up_id: ::prost::bytes::Bytes,
+    /// What is asked of the receiver.
+    #[prost(message, optional, tag = "2")]
+    pub look_up: ::core::option::Option<LookUp>,
 }
 /// An attachment's header and chunk hashes, or why not.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2777,8 +2922,22 @@ impl super::shape::Shaped for DeviceRequest {
         super::shape::Field::new(11, "blob_put", super::shape::Kind::Message(&BlobPut::SHAPE)),
         super::shape::Field::new(12, "blob_open", super::shape::Kind::Message(&BlobOpen::SHAPE)),
         super::shape::Field::new(13, "blob_get", super::shape::Kind::Message(&BlobGet::SHAPE)),
+        super::shape::Field::new(14, "look_up", super::shape::Kind::Message(&LookUp::SHAPE)),
         super::shape::Field::new(30, "link_host", super::shape::Kind::Message(&LinkHost::SHAPE)),
         super::shape::Field::new(40, "get_entrance", super::shape::Kind::Message(&GetEntrance::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LookUp {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LookUp", &[
+        super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "users", super::shape::Kind::Message(&Search::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for Search {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Search", &[
+        super::shape::Field::new(1, "text", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "after", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkGuest {
@@ -2820,6 +2979,7 @@ impl super::shape::Shaped for Sync {
         super::shape::Field::new(5, "counter", super::shape::Kind::Number),
         super::shape::Field::new(6, "revocations", super::shape::Kind::Message(&KnownList::SHAPE)),
         super::shape::Field::new(7, "chain", super::shape::Kind::Message(&KnownChain::SHAPE)),
+        super::shape::Field::new(8, "records_done", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for KnownChain {
@@ -2909,6 +3069,7 @@ impl super::shape::Shaped for ServerReply {
         super::shape::Field::new(9, "blob_info", super::shape::Kind::Message(&BlobInfo::SHAPE)),
         super::shape::Field::new(10, "blob_chunk", super::shape::Kind::Message(&BlobChunk::SHAPE)),
         super::shape::Field::new(11, "pending", super::shape::Kind::Message(&Pending::SHAPE)),
+        super::shape::Field::new(12, "directory", super::shape::Kind::Message(&Directory::SHAPE)),
         super::shape::Field::new(30, "link_letter", super::shape::Kind::Message(&LinkLetter::SHAPE)),
     ]);
 }
@@ -2944,6 +3105,16 @@ impl super::shape::Shaped for Delivery {
         super::shape::Field::new(5, "more", super::shape::Kind::Number),
         super::shape::Field::new(6, "revocations", super::shape::Kind::Bytes),
         super::shape::Field::new(7, "chain", super::shape::Kind::Bytes),
+        super::shape::Field::new(8, "records", super::shape::Kind::Message(&ClaimRecord::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for ClaimRecord {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ClaimRecord", &[
+        super::shape::Field::new(1, "number", super::shape::Kind::Number),
+        super::shape::Field::new(2, "at", super::shape::Kind::Number),
+        super::shape::Field::new(3, "package", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "request", super::shape::Kind::Bytes),
+        super::shape::Field::new(5, "certificate", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for RoomDelivery {
@@ -2961,6 +3132,7 @@ impl super::shape::Shaped for InboxItem {
         super::shape::Field::new(4, "refusal", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "stock_low", super::shape::Kind::Message(&Stock::SHAPE)),
         super::shape::Field::new(40, "entrance", super::shape::Kind::Message(&Entrance::SHAPE)),
+        super::shape::Field::new(6, "directory", super::shape::Kind::Message(&Directory::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Entrance {
@@ -2978,6 +3150,31 @@ impl super::shape::Shaped for Invitation {
         super::shape::Field::new(2, "entry", super::shape::Kind::Bytes),
         super::shape::Field::new(3, "head", super::shape::Kind::Bytes),
         super::shape::Field::new(4, "welcome", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for Directory {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Directory", &[
+        super::shape::Field::new(1, "answer", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "descriptor", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for DirectoryAnswer {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("DirectoryAnswer", &[
+        super::shape::Field::new(1, "look_up_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "look_up", super::shape::Kind::Message(&LookUp::SHAPE)),
+        super::shape::Field::new(3, "at", super::shape::Kind::Number),
+        super::shape::Field::new(4, "code", super::shape::Kind::Number),
+        super::shape::Field::new(5, "retry_at", super::shape::Kind::Number),
+        super::shape::Field::new(6, "users", super::shape::Kind::Message(&DirectoryUser::SHAPE)),
+        super::shape::Field::new(7, "next", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for DirectoryUser {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("DirectoryUser", &[
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "kind", super::shape::Kind::Number),
+        super::shape::Field::new(3, "name", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "unit", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for ClaimAnswer {
@@ -3074,6 +3271,8 @@ impl super::shape::Shaped for LinkItem {
         super::shape::Field::new(10, "wanted", super::shape::Kind::Message(&LinkWanted::SHAPE)),
         super::shape::Field::new(40, "get_entrance", super::shape::Kind::Message(&LinkGetEntrance::SHAPE)),
         super::shape::Field::new(41, "entrance", super::shape::Kind::Message(&LinkEntrance::SHAPE)),
+        super::shape::Field::new(11, "look_up", super::shape::Kind::Message(&LinkLookUp::SHAPE)),
+        super::shape::Field::new(12, "directory_answer", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkDocuments {
@@ -3142,6 +3341,12 @@ impl super::shape::Shaped for LinkEntrance {
         super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "device", super::shape::Kind::Bytes),
         super::shape::Field::new(3, "entrance", super::shape::Kind::Message(&Entrance::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkLookUp {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkLookUp", &[
+        super::shape::Field::new(1, "look_up_id", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "look_up", super::shape::Kind::Message(&LookUp::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LinkBlobInfo {

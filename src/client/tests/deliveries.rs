@@ -27,7 +27,8 @@ const ROOM: RoomId = RoomId::from_bytes([4; 16]);
 
 fn delivery(inbox: Vec<InboxItem>, more: bool) -> Delivery {
     let (rooms, descriptors, revocations) = (Vec::new(), Vec::new(), Vec::new());
-    Delivery { rooms, inbox, trust_list: None, descriptors, revocations, chain: Vec::new(), more }
+    let (chain, records) = (Vec::new(), Vec::new());
+    Delivery { rooms, inbox, trust_list: None, descriptors, revocations, chain, records, more }
 }
 
 fn sends(outputs: &[Output]) -> usize {

@@ -7,6 +7,7 @@ mod fetching;
 mod history;
 mod index;
 mod packages;
+mod records;
 mod safety;
 
 use core::{cell::Cell, time::Duration};

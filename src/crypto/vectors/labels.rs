@@ -95,6 +95,7 @@ fn derivations() -> Vec<Value> {
         one(Label::LOG_ITEM_WELCOME, b"an MLSMessage"),
         document(Label::HEAD),
         document(Label::REFUSAL),
+        document(Label::DIRECTORY_ANSWER),
         document(Label::FRAME),
         one(Label::FRAME_HASH, body),
         document(Label::ACK),

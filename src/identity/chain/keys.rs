@@ -26,7 +26,7 @@ pub enum UserKind {
 }
 
 impl UserKind {
-    pub(in crate::identity) fn parse(number: i32) -> Result<Self> {
+    pub(crate) fn parse(number: i32) -> Result<Self> {
         Ok(match proto::UserKind::try_from(number) {
             Ok(proto::UserKind::Person) => UserKind::Person,
             Ok(proto::UserKind::Role) => UserKind::Role,
@@ -36,7 +36,7 @@ impl UserKind {
         })
     }
 
-    pub(in crate::identity) fn number(self) -> i32 {
+    pub(crate) fn number(self) -> i32 {
         let kind = match self {
             UserKind::Person => proto::UserKind::Person,
             UserKind::Role => proto::UserKind::Role,

@@ -21,7 +21,8 @@ pub(crate) use view::View;
 
 use super::{
     AgencyChange, AgencyStatus, Descriptor, Enrolment, Federation, KeyPurpose, TrustList, VerifiedDevice,
-    certificate::DeviceCertificate, descriptor::AgencyDescriptor,
+    certificate::{CertifiedDevice, DeviceCertificate},
+    descriptor::AgencyDescriptor,
 };
 use crate::{
     code::Code,
@@ -354,6 +355,18 @@ impl Directory {
     /// Verifies one certificate now, under the newest lists: [`View::device`].
     pub(crate) fn verify_device(&self, draft: &Draft<'_>, certificate: &Bytes) -> Result<VerifiedDevice> {
         self.newest(draft)?.device(certificate)
+    }
+
+    /// Checks that an agency vouched for a device at a time that has passed, whatever was
+    /// revoked since: [`View::certified`].
+    pub(crate) fn certified_at(
+        &self,
+        draft: &Draft<'_>,
+        certificate: &Bytes,
+        at: Timestamp,
+    ) -> Result<CertifiedDevice> {
+        let nothing = view::Revocations::Named(std::collections::BTreeMap::new());
+        View::new(draft, at, self.list_at(draft, at)?, nothing).certified(certificate)
     }
 
     /// Whether something may be encrypted to a device, as far as is known now (SPEC V-299).

@@ -1,13 +1,14 @@
 //! Joining a room from a Welcome (RFC 9420 §12.4.3.1).
 
 use bytes::Bytes;
-use openmls::prelude::{OpenMlsProvider, ProcessedWelcome};
+use openmls::prelude::{KeyPackageBundle, OpenMlsProvider, ProcessedWelcome, Welcome};
+use openmls_traits::storage::StorageProvider as _;
 
 use super::MemberRoom;
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
-    ids::Device,
+    ids::{Device, Hash},
     room::{
         framing,
         key_package::{self, Verify},
@@ -32,6 +33,8 @@ pub(crate) struct Joined {
     pub(crate) private: Option<PrivateState>,
     /// Who invited.
     pub(crate) inviter: Device,
+    /// The KeyPackageRef of the own key package that was used.
+    pub(crate) package: Hash,
 }
 
 impl MemberRoom {
@@ -48,6 +51,7 @@ impl MemberRoom {
         ensure(named, Code::BadWelcome, "not the welcome of this entry")?;
         let welcome = framing::welcome(welcome)?;
         let tree = framing::ratchet_tree(ratchet_tree)?;
+        let package = own_package(provider, &welcome)?;
         let welcome = ProcessedWelcome::new_from_welcome(provider, &suite::join_config(), welcome)
             .map_err(|_| bad("welcome does not open"))?;
         ensure(welcome.psks().is_empty(), Code::BadWelcome, "pre-shared keys")?;
@@ -71,7 +75,7 @@ impl MemberRoom {
         let roster = room.roster()?;
         let inviter = header.sender.clone();
         submission::check_author(&entry.header, roster.at(signer))?;
-        Ok(Joined { room, private, inviter })
+        Ok(Joined { room, private, inviter, package })
     }
 
     /// Demands that every leaf is good at a stamp, and no device has two (V-453).
@@ -82,6 +86,18 @@ impl MemberRoom {
         let roster = self.roster()?;
         ensure(roster.leaves().len() == distinct(&roster), Code::BadWelcome, "a device with two leaves")
     }
+}
+
+/// Which of our key packages a Welcome was made with; it goes when the Welcome is opened.
+fn own_package<P: OpenMlsProvider>(provider: &P, welcome: &Welcome) -> Result<Hash> {
+    for secrets in welcome.secrets() {
+        let reference = secrets.new_member();
+        let held: Result<Option<KeyPackageBundle>, _> = provider.storage().key_package(&reference);
+        if held.map_err(|_| Error::new(Code::Mls, "key packages"))?.is_some() {
+            return Hash::from_slice(reference.as_slice());
+        }
+    }
+    Err(Error::new(Code::BadWelcome, "none of our key packages"))
 }
 
 fn distinct(roster: &crate::room::roster::Roster) -> usize {

@@ -126,6 +126,8 @@ impl Call<'_, '_> {
             LinkItem::Wanted(wanted) => self.peer_wanted(from, &wanted),
             LinkItem::GetEntrance(asked) => self.peer_get_entrance(from, asked),
             LinkItem::Entrance(answered) => self.peer_entrance(from, *answered),
+            LinkItem::LookUp(asked) => self.peer_look_up(from, asked),
+            LinkItem::DirectoryAnswer(answer) => self.peer_answer(from, *answer),
         }
     }
 

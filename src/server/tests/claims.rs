@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use openmls::prelude::tls_codec::Deserialize as _;
+
 use super::{
     device::Dev,
     links::{frame_of, push},
@@ -18,7 +20,7 @@ use crate::{
     limits,
     server::{
         call::{Cache, Call},
-        keys::{LinkKeys, quota_of_agency},
+        keys::{DeviceKeys, LinkKeys, quota_of_agency},
         quota::Quota,
         rows,
     },
@@ -26,7 +28,7 @@ use crate::{
     time::Timestamp,
     wire::{
         Signed,
-        device::{Claim, ClaimAnswer, DeviceRequest, InboxBody, ReplyBody, RequestBody},
+        device::{Claim, ClaimAnswer, DeviceRequest, InboxBody, ReplyBody, RequestBody, Sync},
         link::{LinkClaim, LinkItem},
     },
 };
@@ -354,4 +356,127 @@ fn a_home_server_passes_on_what_its_device_has_signed() {
     let [InboxBody::Claimed(answer)] = bert.inbox.as_slice() else { panic!() };
     let code = |n: usize| answer.users[n].keys.as_ref().unwrap_err().reason.code();
     assert_eq!((code(0), code(1)), (Some(Code::UnknownAgency), Some(Code::UnknownAgency)));
+}
+
+/// What agency a's server tells Anna's device of claims.
+fn records(world: &mut World, anna: &mut Dev, done: u64) -> crate::wire::device::Delivery {
+    let sync = Sync { records_done: done, ..anna.sync_request() };
+    let request = anna.request(RequestBody::Sync(sync));
+    match world.site("a.example").device(&request).body {
+        ReplyBody::Delivery(delivery) => delivery,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// SPEC V-588
+#[test]
+fn of_each_key_package_its_device_is_told_who_has_it() {
+    let mut stage = stage();
+    let claim = stage.claim();
+    let answer = stage.answer(claim.clone()).unwrap();
+    // Answered again, nothing more is given out.
+    assert_eq!(stage.answer(claim.clone()), Some(answer.clone()));
+    let Stage { mut world, mut anna, .. } = stage;
+    let delivery = records(&mut world, &mut anna, 0);
+    let [record] = delivery.records.as_slice() else { panic!("{:?}", delivery.records) };
+    assert_eq!((record.number, record.at), (1, now()));
+    assert_eq!((&record.request, &record.certificate), (&claim.request, &claim.certificate));
+    let package = &answer.users[0].keys.as_ref().unwrap().packages[0];
+    assert_eq!(record.package, reference(package));
+    // With it comes the descriptor against which it is checked, of an agency in no room.
+    let b = world.federation.agencies[1].descriptor();
+    assert!(delivery.descriptors.contains(&b));
+    // It is told until it is done with, and then nothing of it is left.
+    assert_eq!(records(&mut world, &mut anna, 0).records.len(), 1);
+    assert!(records(&mut world, &mut anna, 1).records.is_empty());
+    assert!(records(&mut world, &mut anna, 0).records.is_empty());
+    let of = DeviceKeys::of(&anna.id);
+    let counts = of.records_of(&agency("b.example"));
+    let left =
+        |key: &[u8]| key.starts_with(b"record/") || key.starts_with(&of.all_records()) || key == counts;
+    assert!(world.site("a.example").store.rows().all(|(key, _)| !left(key)));
+}
+
+fn reference(package: &bytes::Bytes) -> crate::ids::Hash {
+    let crypto = crate::crypto::mls::MlsCrypto::new([0; 32].into());
+    let message = openmls::prelude::MlsMessageIn::tls_deserialize_exact(package).unwrap();
+    let openmls::prelude::MlsMessageBodyIn::KeyPackage(package) = message.extract() else { panic!() };
+    let package = package.validate(&crypto, openmls::prelude::ProtocolVersion::Mls10).unwrap();
+    crate::ids::Hash::from_slice(package.hash_ref(&crypto).unwrap().as_slice()).unwrap()
+}
+
+/// SPEC V-588: a claim lies there once, for all devices that are given out for it.
+#[test]
+fn a_claim_is_kept_once_until_all_have_read_it() {
+    let mut stage = stage();
+    let mut tablet = stage.world.further(&stage.anna);
+    let claim = stage.claim();
+    assert_eq!(stage.answer(claim).unwrap().users[0].keys.as_ref().unwrap().packages.len(), 2);
+    let Stage { mut world, mut anna, .. } = stage;
+    let shared = |world: &mut World| {
+        world.site("a.example").store.rows().filter(|(key, _)| key.starts_with(b"record/")).count()
+    };
+    assert_eq!(shared(&mut world), 3);
+    assert_eq!(records(&mut world, &mut anna, 0).records.len(), 1);
+    records(&mut world, &mut anna, 1);
+    assert_eq!(shared(&mut world), 3);
+    let read = |world: &mut World, dev: &mut Dev, done| records(world, dev, done).records.len();
+    assert_eq!(read(&mut world, &mut tablet, 0), 1);
+    read(&mut world, &mut tablet, u64::MAX);
+    assert_eq!(shared(&mut world), 0);
+}
+
+/// SPEC V-588, V-589
+#[test]
+fn who_reads_no_records_is_given_out_no_more() {
+    let mut stage = stage();
+    let most = limits::CLAIM_RECORDS_OF_AGENCY;
+    let by_one = limits::CLAIMS_OF_USER;
+    let users = vec![stage.anna.id.user.clone()];
+    for n in 0..most / by_one {
+        let mut other = stage.world.person(&format!("b{n}@b.example"));
+        for _ in 0..by_one {
+            let claim = other.link_claim(Claim { users: users.clone(), at: now() });
+            assert_eq!(stage.code(claim), None);
+        }
+    }
+    let claim = stage.claim();
+    assert_eq!(stage.code(claim), Some((Code::NoKeyPackage, None)));
+    // Another agency's go on.
+    let mut cleo = stage.world.person("cleo@c.example");
+    assert_eq!(cleo.claim(stage.world.site("c.example"), &[&users[0]]), ReplyBody::Done);
+    stage.world.settle();
+    stage.world.sync(&mut cleo);
+    assert!(cleo.claimed()[0].keys.is_ok());
+    // What is told goes in parts, and nothing of the inbox before the last of them.
+    let mut done = 0;
+    let total = most + 1;
+    while done < total {
+        let delivery = records(&mut stage.world, &mut stage.anna, done);
+        let part = (total - done).min(limits::DELIVERY_RECORDS as u64);
+        assert_eq!(delivery.records.len() as u64, part);
+        done += part;
+        assert_eq!(delivery.records.last().unwrap().number, done);
+        assert_eq!((delivery.more, delivery.inbox.is_empty()), (done < total, done < total));
+    }
+    records(&mut stage.world, &mut stage.anna, done);
+    let claim = stage.claim();
+    assert_eq!(stage.code(claim), None);
+    // Of all agencies together there is an end as well.
+    stage
+        .world
+        .site("a.example")
+        .call(|_, ctx| {
+            let mut cache = Cache::default();
+            let mut call = Call::begin(ctx, &mut cache)?;
+            let keys = DeviceKeys::of(&stage.anna.id);
+            let mut state: rows::DeviceState = call.read(&keys.state())?.unwrap();
+            state.record_done = 0;
+            state.record_last = limits::CLAIM_RECORDS;
+            call.write(keys.state(), &state);
+            call.finish(())
+        })
+        .unwrap();
+    let claim = stage.claim();
+    assert_eq!(stage.code(claim), Some((Code::NoKeyPackage, None)));
 }

@@ -141,6 +141,7 @@ impl Dev {
             trust_version: read(&self.store, |draft| Directory.trust_version(draft)).unwrap(),
             descriptors: Vec::new(),
             counter: self.counter,
+            records_done: 0,
             revocations: known.into_iter().map(|(agency, version)| KnownList { agency, version }).collect(),
             chain: None,
         }

@@ -9,6 +9,7 @@ mod blobs;
 mod chains;
 mod claims;
 mod cost;
+mod directory;
 mod entrance;
 
 mod follow;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{ClaimAnswer, Entrance, claim};
+use super::{ClaimAnswer, ClaimRecord, Directory, Entrance, claim};
 use crate::{
     code::Code,
     error::{Result, ensure},
@@ -30,6 +30,8 @@ pub(crate) struct Delivery {
     pub(crate) revocations: Vec<Bytes>,
     /// What is new of the own user's chain: encoded links.
     pub(crate) chain: Vec<Bytes>,
+    /// Ordered by number, without gaps.
+    pub(crate) records: Vec<ClaimRecord>,
     /// Whether there is more than this delivery holds.
     pub(crate) more: bool,
 }
@@ -62,6 +64,8 @@ pub(crate) enum InboxBody {
     StockLow(u32),
     /// What it takes to come into a room, or why it is not given.
     Entrance(Box<Entrance>),
+    /// Another agency's.
+    Directory(Directory),
 }
 
 /// The place in the log where a room begins for a device, with the Welcome that lets it in.
@@ -102,6 +106,10 @@ impl Wire for Delivery {
         ensure(entries <= limits::DELIVERY_ENTRIES, Code::TooLong, "log items")?;
         let inbox = repeated(proto.inbox, (0, limits::DEVICE_INBOX), "inbox", InboxItem::parse)?;
         fields::ascending(&inbox, |i| i.number, "inbox items are not in order")?;
+        let records =
+            repeated(proto.records, (0, limits::DELIVERY_RECORDS), "claim records", ClaimRecord::parse)?;
+        let follow = records.is_sorted_by(|a, b| Some(b.number) == a.number.checked_add(1));
+        ensure(follow, Code::BadField, "claim records with gaps")?;
         let list = |bytes| fields::filled(bytes, limits::REVOCATION_LIST, "revocation list");
         let descriptor = |bytes| fields::filled(bytes, limits::DESCRIPTOR, "agency descriptor");
         Ok(Delivery {
@@ -111,6 +119,7 @@ impl Wire for Delivery {
             descriptors: repeated(proto.descriptors, (0, limits::AGENCIES), "descriptors", descriptor)?,
             revocations: repeated(proto.revocations, (0, limits::AGENCIES), "revocation lists", list)?,
             chain: claim::chain(proto.chain, 0)?,
+            records,
             more: proto.more,
         })
     }
@@ -123,6 +132,7 @@ impl Wire for Delivery {
             descriptors: self.descriptors.clone(),
             revocations: self.revocations.clone(),
             chain: self.chain.clone(),
+            records: fields::protos(&self.records),
             more: self.more,
         }
     }
@@ -160,6 +170,7 @@ impl Wire for InboxItem {
             Item::Refusal(bytes) => InboxBody::Refusal(Signed::decode(&bytes)?.into()),
             Item::StockLow(proto::Stock { left }) => InboxBody::StockLow(left),
             Item::Entrance(proto) => InboxBody::Entrance(Entrance::parse(proto)?.into()),
+            Item::Directory(proto) => InboxBody::Directory(Directory::parse(proto)?),
         };
         Ok(InboxItem { number: fields::positive(proto.number, "inbox number")?, body })
     }
@@ -172,6 +183,7 @@ impl Wire for InboxItem {
             InboxBody::Refusal(refusal) => Item::Refusal(refusal.bytes().clone()),
             InboxBody::StockLow(left) => Item::StockLow(proto::Stock { left: *left }),
             InboxBody::Entrance(entrance) => Item::Entrance(entrance.to_proto()),
+            InboxBody::Directory(directory) => Item::Directory(directory.to_proto()),
         };
         proto::InboxItem { number: self.number, item: Some(item) }
     }

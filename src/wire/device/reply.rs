@@ -1,7 +1,7 @@
 //! What a server answers a device. Nothing in it needs to be believed: all that matters is
 //! signed by those whom it concerns.
 
-use super::{BlobInfo, Delivery, LinkLetter, blob};
+use super::{BlobInfo, Delivery, Directory, LinkLetter, blob};
 use crate::{
     code::Code,
     error::{Error, Result},
@@ -41,6 +41,8 @@ pub(crate) enum ReplyBody {
     /// The attachment is being fetched from its origin, or the mailbox is empty; ask again.
     Pending,
     Letter(LinkLetter),
+    /// The own agency's.
+    Directory(Directory),
 }
 
 /// Not done.
@@ -95,6 +97,7 @@ impl ReplyBody {
             Reply::BlobInfo(proto) => ReplyBody::BlobInfo(BlobInfo::parse(proto)?),
             Reply::BlobChunk(proto) => ReplyBody::BlobChunk(blob::chunk_index(proto.index)?),
             Reply::Pending(proto::Pending {}) => ReplyBody::Pending,
+            Reply::Directory(proto) => ReplyBody::Directory(Directory::parse(proto)?),
             Reply::LinkLetter(proto) => ReplyBody::Letter(LinkLetter::parse(proto)?),
         })
     }
@@ -112,6 +115,7 @@ impl ReplyBody {
             ReplyBody::BlobInfo(info) => Reply::BlobInfo(info.to_proto()),
             ReplyBody::BlobChunk(index) => Reply::BlobChunk(proto::BlobChunk { index: *index }),
             ReplyBody::Pending => Reply::Pending(proto::Pending {}),
+            ReplyBody::Directory(directory) => Reply::Directory(directory.to_proto()),
             ReplyBody::Letter(letter) => Reply::LinkLetter(letter.to_proto()),
         }
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{BlobBegin, BlobGet, BlobOpen, BlobPut, Claim, GetEntrance, LinkGuest, LinkHost, claim};
+use super::{BlobBegin, BlobGet, BlobOpen, BlobPut, Claim, GetEntrance, LinkGuest, LinkHost, LookUp, claim};
 use crate::{
     code::Code,
     error::{Result, ensure},
@@ -46,6 +46,7 @@ pub(crate) enum RequestBody {
     BlobGet(BlobGet),
     LinkHost(LinkHost),
     GetEntrance(GetEntrance),
+    LookUp(LookUp),
 }
 
 /// Makes the device known to its server.
@@ -83,6 +84,8 @@ pub(crate) struct Sync {
     pub(crate) revocations: Vec<KnownList>,
     /// How much it has of its own user's chain.
     pub(crate) chain: Option<KnownChain>,
+    /// Claim records up to this number are done with.
+    pub(crate) records_done: u64,
 }
 
 /// How much somebody has of a user's chain.
@@ -188,6 +191,7 @@ impl RequestBody {
             Request::BlobGet(proto) => RequestBody::BlobGet(BlobGet::parse(proto)?),
             Request::LinkHost(proto) => RequestBody::LinkHost(LinkHost::parse(proto)?),
             Request::GetEntrance(proto) => RequestBody::GetEntrance(GetEntrance::parse(proto)?),
+            Request::LookUp(proto) => RequestBody::LookUp(LookUp::parse(proto)?),
         })
     }
 
@@ -205,6 +209,7 @@ impl RequestBody {
             RequestBody::BlobGet(body) => Request::BlobGet(body.to_proto()),
             RequestBody::LinkHost(body) => Request::LinkHost(body.to_proto()),
             RequestBody::GetEntrance(body) => Request::GetEntrance(body.to_proto()),
+            RequestBody::LookUp(body) => Request::LookUp(body.to_proto()),
         }
     }
 }
@@ -258,8 +263,18 @@ impl Wire for Sync {
         let revocations = repeated(proto.revocations, bounds, "revocations", KnownList::parse)?;
         fields::ascending(&revocations, |r| &r.agency, "revocations are not in order")?;
         let (inbox_done, trust_version) = (proto.inbox_done, proto.trust_version);
-        let (counter, chain) = (proto.counter, proto.chain.map(KnownChain::parse).transpose()?);
-        Ok(Sync { cursors, inbox_done, trust_version, descriptors, counter, revocations, chain })
+        let (counter, records_done) = (proto.counter, proto.records_done);
+        let chain = proto.chain.map(KnownChain::parse).transpose()?;
+        Ok(Sync {
+            cursors,
+            inbox_done,
+            trust_version,
+            descriptors,
+            counter,
+            revocations,
+            chain,
+            records_done,
+        })
     }
 
     fn to_proto(&self) -> Self::Proto {
@@ -271,6 +286,7 @@ impl Wire for Sync {
             counter: self.counter,
             revocations: fields::protos(&self.revocations),
             chain: self.chain.as_ref().map(Wire::to_proto),
+            records_done: self.records_done,
         }
     }
 }

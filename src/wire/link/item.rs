@@ -5,14 +5,14 @@ use bytes::Bytes;
 use crate::{
     code::Code,
     error::{Result, ensure, fault},
-    ids::{BlobId, Device, RoomId},
+    ids::{BlobId, Device, RequestId, RoomId},
     limits,
     time::Timestamp,
     wire::{
         Reason, Signed, Wire,
         device::{
-            BlobInfo, BlobOpen, ClaimAnswer, DeviceRequest, Entrance, GetEntrance, Invitation, KnownList,
-            RequestBody, room_items,
+            BlobInfo, BlobOpen, ClaimAnswer, DeviceRequest, DirectoryAnswer, Entrance, GetEntrance,
+            Invitation, KnownList, LookUp, RequestBody, room_items,
         },
         field, fields,
         log::{Head, LogItem, Refusal, RoomMaterial, Submission},
@@ -43,6 +43,18 @@ pub(crate) enum LinkItem {
     GetEntrance(LinkGetEntrance),
     /// From the hub, for a device of the receiver.
     Entrance(Box<LinkEntrance>),
+    /// The receiver's directory is asked.
+    LookUp(LinkLookUp),
+    /// The sender's answers.
+    DirectoryAnswer(Box<Signed<DirectoryAnswer>>),
+}
+
+/// A look-up of a device of the sender, which is not named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkLookUp {
+    /// The id of the device's request.
+    pub(crate) look_up_id: RequestId,
+    pub(crate) look_up: LookUp,
 }
 
 /// Signed documents of anybody's.
@@ -169,6 +181,8 @@ impl Wire for LinkItem {
             Item::Wanted(proto) => LinkItem::Wanted(Wanted::parse(proto)?),
             Item::GetEntrance(proto) => LinkItem::GetEntrance(LinkGetEntrance::parse(proto)?),
             Item::Entrance(proto) => LinkItem::Entrance(LinkEntrance::parse(proto)?.into()),
+            Item::LookUp(proto) => LinkItem::LookUp(LinkLookUp::parse(proto)?),
+            Item::DirectoryAnswer(bytes) => LinkItem::DirectoryAnswer(Signed::decode(&bytes)?.into()),
         })
     }
 
@@ -187,6 +201,8 @@ impl Wire for LinkItem {
             LinkItem::Wanted(item) => Item::Wanted(item.to_proto()),
             LinkItem::GetEntrance(item) => Item::GetEntrance(item.to_proto()),
             LinkItem::Entrance(item) => Item::Entrance(item.to_proto()),
+            LinkItem::LookUp(item) => Item::LookUp(item.to_proto()),
+            LinkItem::DirectoryAnswer(item) => Item::DirectoryAnswer(item.bytes().clone()),
         };
         proto::LinkItem { item: Some(item) }
     }
@@ -377,6 +393,24 @@ impl Wire for LinkEntrance {
             user: self.device.user.to_string(),
             device: fields::raw(self.device.id.as_bytes()),
             entrance: Some(self.entrance.to_proto()),
+        }
+    }
+}
+
+impl Wire for LinkLookUp {
+    type Proto = proto::LinkLookUp;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "link look-up";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let look_up = LookUp::parse(field(proto.look_up, "look-up")?)?;
+        Ok(LinkLookUp { look_up_id: RequestId::from_slice(&proto.look_up_id)?, look_up })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkLookUp {
+            look_up_id: fields::raw(self.look_up_id.as_bytes()),
+            look_up: Some(self.look_up.to_proto()),
         }
     }
 }

@@ -8,7 +8,7 @@ pub(crate) use chunk::{ChunkReply, ChunkRequest};
 pub(crate) use frame::{LinkAck, LinkFrame, PeerMessage};
 pub(crate) use item::{
     Departure, Documents, LinkBlobInfo, LinkClaim, LinkClaimAnswer, LinkEntrance, LinkGetEntrance, LinkItem,
-    RoomEntries, RoomWelcome, SharedBlob, Wanted,
+    LinkLookUp, RoomEntries, RoomWelcome, SharedBlob, Wanted,
 };
 
 use crate::{

@@ -412,6 +412,74 @@ fn link_items() {
 }
 
 #[test]
+fn look_ups() {
+    let searches = |r: &RequestBody| matches!(r, RequestBody::LookUp(LookUp { query: Query::Users(_), .. }));
+    let asks = |r: &RequestBody| matches!(r, RequestBody::LookUp(LookUp { query: Query::User(_), .. }));
+    let of = |which: fn(&RequestBody) -> bool| {
+        Changed::of(values::device_request().prop_filter("look-up", move |r| which(&r.body)))
+    };
+    fn look_up(request: &mut proto::DeviceRequest) -> &mut proto::LookUp {
+        let Some(proto::device_request::Request::LookUp(look_up)) = &mut request.request else { panic!() };
+        look_up
+    }
+    fn search(request: &mut proto::DeviceRequest) -> &mut proto::Search {
+        let Some(proto::look_up::Query::Users(search)) = &mut look_up(request).query else { panic!() };
+        search
+    }
+    of(asks)
+        .refused("no query", BadField, |p| look_up(p).query = None)
+        .refused("no agency", BadName, |p| look_up(p).agency.clear())
+        .refused("a user of another agency", BadField, |p| look_up(p).agency = "elsewhere.example.org".into())
+        .refused("no user", BadName, |p| look_up(p).query = Some(proto::look_up::Query::User("anna".into())));
+    of(searches)
+        .refused("two letters", BadField, |p| search(p).text = "ab".into())
+        .refused("two letters and much else", BadField, |p| search(p).text = "a - . ! ? b".into())
+        .refused("a long text", TooLong, |p| search(p).text = "a".repeat(limits::SEARCH_TEXT + 1))
+        .refused("a long place", TooLong, |p| search(p).after = long(limits::SEARCH_PLACE));
+}
+
+#[test]
+fn directory_answers() {
+    let good = |a: &DirectoryAnswer| {
+        a.outcome.as_ref().is_ok_and(|page| !page.users.is_empty() && page.next.is_some())
+    };
+    Changed::of(values::directory_answer().prop_filter("users", good))
+        .refused("no look-up", BadField, |p| p.look_up = None)
+        .refused("short id", BadName, |p| p.look_up_id = long(14))
+        .refused("users and a code", BadField, |p| (p.code, p.next) = (1, Bytes::new()))
+        .refused("a place and a code", BadField, |p| (p.code, p.users) = (1, Vec::new()))
+        .refused("users and advice", BadField, |p| p.retry_at = 1)
+        .refused("a long place", TooLong, |p| p.next = long(limits::SEARCH_PLACE))
+        .refused("33 users", TooLong, |p| p.users = vec![p.users[0].clone(); 33])
+        .refused("a user of another agency", BadField, |p| p.users[0].user = "anna@elsewhere.org".into())
+        .refused("no kind", BadField, |p| p.users[0].kind = 0)
+        .refused("unknown kind", BadField, |p| p.users[0].kind = 5)
+        .refused("a long name", TooLong, |p| p.users[0].name = "a".repeat(limits::DIRECTORY_NAME + 1))
+        .refused("a long unit", TooLong, |p| p.users[0].unit = "a".repeat(limits::DIRECTORY_NAME + 1));
+    Changed::of(values::directory_answer().prop_filter("refused", |a| a.outcome.is_err())).refused(
+        "a code past 16 bits",
+        BadField,
+        |p| p.code = 65_536,
+    );
+}
+
+#[test]
+fn claim_records() {
+    let two = |d: &Delivery| d.records.len() == 2;
+    Changed::of(values::delivery().prop_filter("two records", two))
+        .refused("number 0", BadField, |p| p.records[0].number = 0)
+        .refused("a gap", BadField, |p| p.records[1].number += 1)
+        .refused("one twice", BadField, |p| twice(&mut p.records))
+        .refused("short reference", BadName, |p| p.records[0].package = long(30))
+        .refused("no claim", BadField, |p| p.records[0].request.clear())
+        .refused("a long claim", TooLong, |p| p.records[0].request = long(limits::CLAIM))
+        .refused("another request", BadField, |p| p.records[0].request = another_request())
+        .refused("no certificate", BadField, |p| p.records[0].certificate.clear())
+        .refused("a long certificate", TooLong, |p| p.records[0].certificate = long(limits::CERTIFICATE))
+        .refused("65 records", TooLong, |p| p.records = vec![p.records[0].clone(); 65]);
+}
+
+#[test]
 fn link_blob_info() {
     let shared = |i: &LinkItem| matches!(i, LinkItem::BlobInfo(LinkBlobInfo { outcome: Ok(_), .. }));
     let refused = |i: &LinkItem| matches!(i, LinkItem::BlobInfo(LinkBlobInfo { outcome: Err(_), .. }));

@@ -247,13 +247,85 @@ pub(crate) fn claim_answer() -> BoxedStrategy<ClaimAnswer> {
         .boxed()
 }
 
+fn look_up() -> BoxedStrategy<LookUp> {
+    let search = ("[a-zäöü]{3,9}( [a-z]{1,5})?", option::of(bytes()));
+    let query = prop_oneof![
+        "[a-z0-9]{1,8}".prop_map(Ok),
+        search.prop_map(|(text, after)| Err(Search { text, after })),
+    ];
+    (agency(), query)
+        .prop_map(|(agency, query)| {
+            let query = match query {
+                Ok(local) => Query::User(user_of(&local, &agency)),
+                Err(search) => Query::Users(search),
+            };
+            LookUp { agency, query }
+        })
+        .boxed()
+}
+
+pub(crate) fn directory_answer() -> BoxedStrategy<DirectoryAnswer> {
+    let kind = 1..5;
+    let user = ("[a-z0-9]{1,8}", kind, "[A-Za-z ]{0,9}", "[A-Za-z ]{0,9}");
+    let page = (vec(user, 0..4), option::of(bytes()));
+    let outcome = prop_oneof![page.prop_map(Ok), failure().prop_map(Err)];
+    (request_id(), look_up(), time(), outcome)
+        .prop_map(|(look_up_id, look_up, at, outcome)| {
+            let outcome = outcome.map(|(users, next)| {
+                let of = |local: String| user_of(&local, &look_up.agency);
+                let users = users.into_iter();
+                let users = users.map(|(local, kind, name, unit)| DirectoryUser {
+                    user: of(local),
+                    kind,
+                    name,
+                    unit,
+                });
+                Page { users: users.collect(), next }
+            });
+            DirectoryAnswer { look_up_id, look_up, at, outcome }
+        })
+        .boxed()
+}
+
+fn directory() -> BoxedStrategy<Directory> {
+    (signed(directory_answer()), bytes())
+        .prop_map(|(answer, descriptor)| Directory { answer: answer.into(), descriptor })
+        .boxed()
+}
+
+fn claim_request() -> BoxedStrategy<Signed<DeviceRequest>> {
+    (device_request(), claim())
+        .prop_flat_map(|(request, claim)| {
+            signed(Just(DeviceRequest { body: RequestBody::Claim(claim), ..request }).boxed())
+        })
+        .boxed()
+}
+
+fn claim_records() -> BoxedStrategy<Vec<ClaimRecord>> {
+    let one = (time(), hash(), claim_request(), bytes());
+    (1..1_000_u64, vec(one, 0..3))
+        .prop_map(|(first, records)| {
+            let record = |(number, (at, package, request, certificate))| ClaimRecord {
+                number,
+                at,
+                package,
+                request: Box::new(request),
+                certificate,
+            };
+            (first..).zip(records).map(record).collect()
+        })
+        .boxed()
+}
+
 fn sync() -> BoxedStrategy<Sync> {
     let cursors = btree_map(room(), number(), 0..4);
     let descriptors = btree_map(agency(), count(), 0..4);
     let chain = option::of((hash(), 1..=1_024_u32))
         .prop_map(|known| known.map(|(identity, links)| KnownChain { identity, links }));
-    (cursors, number(), number(), descriptors, number(), known_lists(), chain)
-        .prop_map(|(cursors, inbox_done, trust_version, descriptors, counter, revocations, chain)| {
+    let done = (number(), number());
+    (cursors, done, number(), descriptors, number(), known_lists(), chain)
+        .prop_map(|(cursors, done, trust_version, descriptors, counter, revocations, chain)| {
+            let (inbox_done, records_done) = done;
             let cursor = |(room, seq)| Cursor { room, seq };
             let known = |(agency, version)| KnownDescriptor { agency, version };
             Sync {
@@ -264,6 +336,7 @@ fn sync() -> BoxedStrategy<Sync> {
                 counter,
                 revocations,
                 chain,
+                records_done,
             }
         })
         .boxed()
@@ -283,6 +356,7 @@ fn request_body() -> BoxedStrategy<RequestBody> {
             .prop_map(|(packages, last_resort)| RequestBody::Publish(Publish { packages, last_resort })),
         sync().prop_map(RequestBody::Sync),
         claim().prop_map(RequestBody::Claim),
+        look_up().prop_map(RequestBody::LookUp),
         (room(), count()).prop_map(|(room, seq)| RequestBody::GetMaterial(GetMaterial { room, seq })),
         (blob(), blob_info(), hash(), time()).prop_map(|(blob, info, capability_hash, expires_at)| {
             RequestBody::BlobBegin(BlobBegin { blob, info, capability_hash, expires_at })
@@ -352,6 +426,7 @@ fn inbox_body() -> BoxedStrategy<InboxBody> {
         signed(refusal()).prop_map(|r| InboxBody::Refusal(r.into())),
         any::<u32>().prop_map(InboxBody::StockLow),
         entrance().prop_map(|e| InboxBody::Entrance(e.into())),
+        directory().prop_map(InboxBody::Directory),
     ]
     .boxed()
 }
@@ -364,10 +439,10 @@ pub(crate) fn delivery() -> BoxedStrategy<Delivery> {
     });
     let inbox = btree_map(count(), inbox_body(), 0..3);
     let lists = vec(bytes(), 0..3);
-    (rooms, inbox, option::of(bytes()), lists.clone(), lists.clone(), lists, any::<bool>())
-        .prop_map(|(rooms, inbox, trust_list, descriptors, revocations, chain, more)| {
+    (rooms, inbox, option::of(bytes()), [(); 3].map(|()| lists.clone()), claim_records(), any::<bool>())
+        .prop_map(|(rooms, inbox, trust_list, [descriptors, revocations, chain], records, more)| {
             let inbox = inbox.into_iter().map(|(number, body)| InboxItem { number, body }).collect();
-            Delivery { rooms, inbox, trust_list, descriptors, revocations, chain, more }
+            Delivery { rooms, inbox, trust_list, descriptors, revocations, chain, records, more }
         })
         .boxed()
 }
@@ -379,6 +454,7 @@ pub(crate) fn server_reply() -> BoxedStrategy<ServerReply> {
         Just(ReplyBody::Done),
         any::<u32>().prop_map(ReplyBody::Stock),
         delivery().prop_map(ReplyBody::Delivery),
+        directory().prop_map(ReplyBody::Directory),
         room_material().prop_map(ReplyBody::Material),
         Just(ReplyBody::Queued),
         signed(refusal()).prop_map(|r| ReplyBody::Refusal(r.into())),
@@ -426,11 +502,12 @@ pub(crate) fn link_item() -> BoxedStrategy<LinkItem> {
             .prop_map(|(device, get)| LinkItem::GetEntrance(LinkGetEntrance { device, get })),
         (device(), entrance())
             .prop_map(|(device, entrance)| { LinkItem::Entrance(LinkEntrance { device, entrance }.into()) }),
-        (device_request(), claim(), bytes()).prop_flat_map(|(request, claim, certificate)| {
-            let request = DeviceRequest { body: RequestBody::Claim(claim), ..request };
-            signed(Just(request).boxed())
-                .prop_map(move |r| LinkItem::Claim(LinkClaim::new(r, certificate.clone()).unwrap()))
-        }),
+        (claim_request(), bytes())
+            .prop_map(|(request, certificate)| LinkClaim::new(request, certificate).unwrap())
+            .prop_map(LinkItem::Claim),
+        (request_id(), look_up())
+            .prop_map(|(look_up_id, look_up)| LinkItem::LookUp(LinkLookUp { look_up_id, look_up })),
+        signed(directory_answer()).prop_map(|a| LinkItem::DirectoryAnswer(a.into())),
         (device(), claim_answer())
             .prop_map(|(device, answer)| LinkItem::ClaimAnswer(LinkClaimAnswer { device, answer })),
         blob_open().prop_map(LinkItem::BlobOpen),

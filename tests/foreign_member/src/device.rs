@@ -54,6 +54,7 @@ pub struct Device<C: MlsConfig> {
     /// Key packages that it asked for.
     claimed: Vec<ClaimAnswer>,
     inbox_done: u64,
+    records_done: u64,
     counter: u64,
     random: chacha20::ChaCha20Rng,
 }
@@ -90,8 +91,21 @@ pub fn device(
     let agency = own.user.split_once('@').expect("a user id").1.to_owned();
     let trust = Arc::new(Mutex::new(trust));
     let client = mls::client(&enrolment.certificate, &key, &trust);
-    let (room, claimed, inbox_done, counter) = (None, Vec::new(), 0, 0);
-    Device { own, agency, enrolment, key, trust, client, room, claimed, inbox_done, counter, random }
+    let (room, claimed, inbox_done, records_done, counter) = (None, Vec::new(), 0, 0, 0);
+    Device {
+        own,
+        agency,
+        enrolment,
+        key,
+        trust,
+        client,
+        room,
+        claimed,
+        inbox_done,
+        records_done,
+        counter,
+        random,
+    }
 }
 
 impl<C: MlsConfig> Device<C> {
@@ -132,6 +146,7 @@ impl<C: MlsConfig> Device<C> {
                     trust_version: trust.version(),
                     descriptors: trust.known(),
                     counter: self.counter,
+                    records_done: self.records_done,
                 };
                 drop(trust);
                 self.ask(DeviceRequest { sync: Some(sync), ..Default::default() }, post)
@@ -139,6 +154,8 @@ impl<C: MlsConfig> Device<C> {
             let delivery = reply.delivery.unwrap_or_else(|| panic!("{:?}", reply.failure));
             delivery.descriptors.iter().for_each(|bytes| self.trust.lock().unwrap().learn(bytes));
             let mut new = delivery.more;
+            // Who was given its key packages: it takes note of where it has got to alone.
+            self.records_done = delivery.records.last().map_or(self.records_done, |record| record.number);
             for item in delivery.inbox {
                 // Few key packages are left: this device offers no more.
                 if let Some(invitation) = item.invitation {

@@ -113,6 +113,7 @@ messages! {
         trust_version: u64, [uint64] = 3;
         descriptors: Many<KnownDescriptor>, [message, repeated] = 4;
         counter: u64, [uint64] = 5;
+        records_done: u64, [uint64] = 8;
     }
     Cursor { room: Bytes, [bytes = "vec"] = 1; seq: u64, [uint64] = 2; }
     KnownDescriptor { agency: String, [string] = 1; version: u64, [uint64] = 2; }
@@ -138,6 +139,14 @@ messages! {
         trust_list: Bytes, [bytes = "vec"] = 3;
         descriptors: Many<Bytes>, [bytes = "vec", repeated] = 4;
         more: bool, [bool] = 5;
+        records: Many<ClaimRecord>, [message, repeated] = 8;
+    }
+    ClaimRecord {
+        number: u64, [uint64] = 1;
+        at: u64, [uint64] = 2;
+        package: Bytes, [bytes = "vec"] = 3;
+        request: Bytes, [bytes = "vec"] = 4;
+        certificate: Bytes, [bytes = "vec"] = 5;
     }
     RoomDelivery {
         room: Bytes, [bytes = "vec"] = 1;

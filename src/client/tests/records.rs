@@ -1,0 +1,196 @@
+//! Records of claims: what a device believes of its server's word, and what it makes of it.
+
+use super::Phone;
+use crate::{
+    client::{Command, Event, keys},
+    code::Code,
+    crypto::{self, SigningKey},
+    identity::{
+        Directory,
+        fixture::{TestDevice, TestFederation, agency, key, now},
+    },
+    ids::{Device, Hash, RequestId, RoomId},
+    limits,
+    store::Store,
+    time::Timestamp,
+    wire::device::{Claim, ClaimRecord, DeviceRequest, RequestBody},
+};
+
+const ROOM: RoomId = RoomId::from_bytes([5; 16]);
+
+/// Anna's phone, which knows Bert's agency, and what Bert's device claims.
+struct Stage {
+    phone: Phone,
+    bert: TestDevice,
+    others: TestDevice,
+}
+
+impl Stage {
+    fn new(seed: u8) -> Self {
+        let mut phone = Phone::new(seed);
+        phone.now = now();
+        let mut federation = TestFederation::new();
+        let bert = federation.person("bert@b.example", 40);
+        let others = federation.person("carl@b.example", 41);
+        phone.call(|call| {
+            let draft = &mut call.draft;
+            Directory.install(draft, &federation.anchor)?;
+            Directory.accept_trust_list(draft, &federation.trust_list())?;
+            for agency in &federation.agencies {
+                Directory.accept_descriptor(draft, &agency.descriptor())?;
+            }
+            Ok(())
+        });
+        Stage { phone, bert, others }
+    }
+
+    fn record(&self, number: u8) -> ClaimRecord {
+        self.changed(number, |_| {})
+    }
+
+    /// A record of a claim that Bert's device has signed after a change.
+    fn changed(&self, number: u8, change: impl FnOnce(&mut DeviceRequest)) -> ClaimRecord {
+        self.signed(number, self.bert.new.key(), change)
+    }
+
+    fn signed(&self, number: u8, by: &SigningKey, change: impl FnOnce(&mut DeviceRequest)) -> ClaimRecord {
+        let users = vec![crate::identity::fixture::user("anna@police.nord.example")];
+        let mut request = DeviceRequest {
+            device: self.bert.verified.device().clone(),
+            agency: agency("b.example"),
+            request_id: RequestId::from_bytes([number; 16]),
+            body: RequestBody::Claim(Claim { users, at: now() }),
+        };
+        change(&mut request);
+        ClaimRecord {
+            number: number.into(),
+            at: now(),
+            package: Hash::from_bytes([number; 32]),
+            request: crypto::sign(request, &[by]).into_signed().into(),
+            certificate: self.bert.certificate().clone(),
+        }
+    }
+
+    fn take(&mut self, records: Vec<ClaimRecord>) -> usize {
+        self.phone.call(|call| call.take_records(records).map(drop));
+        self.phone.client.claims(&self.phone.store).unwrap().len()
+    }
+
+    fn told(&mut self) -> Vec<Event> {
+        let events = self.phone.client.events(&self.phone.store, 0, 100).unwrap();
+        let up_to = events.last().map_or(0, |(number, _)| *number);
+        self.phone.call(|call| call.carry_out(Command::AckEvents { up_to }).map(drop));
+        events.into_iter().map(|(_, event)| event).collect()
+    }
+
+    fn read(&self) -> u64 {
+        let row = self.phone.store.get(&keys::records_read()).unwrap();
+        row.map_or(0, |row| u64::from_be_bytes(row.try_into().unwrap()))
+    }
+}
+
+/// SPEC V-590
+#[test]
+fn a_record_holds_by_the_claims_own_signature() {
+    let mut stage = Stage::new(60);
+    let good = stage.record(1);
+    let bert = stage.bert.verified.device().clone();
+    assert_eq!(stage.take(vec![good]), 1);
+    let claims = stage.phone.client.claims(&stage.phone.store).unwrap();
+    let claimed = (&claims[0].by, claims[0].at, claims[0].package);
+    assert_eq!(claimed, (&bert, now(), Hash::from_bytes([1; 32])));
+    assert!(stage.told().is_empty());
+
+    // Each of these breaks one thing; none counts, and the next is looked at.
+    let others = stage.others.certificate().clone();
+    let late = now().plus(limits::CLAIM_KEPT * 2);
+    let claim_of = |users: &str| {
+        let users = vec![crate::identity::fixture::user(users)];
+        RequestBody::Claim(Claim { users, at: now() })
+    };
+    let bad = [
+        stage.signed(2, &key(9), |_| {}),
+        stage.changed(3, |r| r.body = claim_of("bea@police.nord.example")),
+        ClaimRecord { certificate: others, ..stage.record(4) },
+        ClaimRecord { at: late, ..stage.record(5) },
+        ClaimRecord { at: Timestamp::ZERO, ..stage.record(6) },
+        stage.changed(7, |r| r.request_id = RequestId::from_bytes([1; 16])),
+    ];
+    for (n, record) in bad.into_iter().enumerate() {
+        assert_eq!(stage.take(vec![record]), 1, "{n}");
+        let misbehaved =
+            Event::AgencyMisbehaved { agency: agency("police.nord.example"), code: Code::BadRecord };
+        assert_eq!(stage.told(), [misbehaved], "{n}");
+        assert_eq!(stage.read(), n as u64 + 2);
+    }
+    // What cannot be judged counts for as little, but nobody is blamed.
+    let mut unknown = stage.record(8);
+    let claims = crate::identity::read_certificate(stage.bert.certificate()).unwrap();
+    unknown.certificate = crypto::sign(claims, &[&key(9)]).bytes().clone();
+    assert_eq!(stage.take(vec![unknown]), 1);
+    assert!(stage.told().is_empty());
+    let next = stage.record(9);
+    assert_eq!(stage.take(vec![next]), 2);
+    assert_eq!(stage.read(), 9);
+}
+
+/// SPEC V-590
+#[test]
+fn records_are_taken_in_their_order_once() {
+    let mut stage = Stage::new(61);
+    let (one, two, three) = (stage.record(1), stage.record(2), stage.record(3));
+    assert_eq!((stage.take(vec![two.clone(), three.clone()]), stage.read()), (0, 0));
+    assert_eq!((stage.take(vec![one.clone(), two.clone()]), stage.read()), (2, 2));
+    assert_eq!((stage.take(vec![one, two, three]), stage.read()), (3, 3));
+    assert!(stage.told().is_empty());
+    // The latest are kept.
+    let row = stage.phone.store.get(&keys::record(3)).unwrap().unwrap();
+    let known = limits::CLAIMS_KNOWN as u64;
+    stage.phone.call(|call| {
+        (4..=known).for_each(|n| call.draft.put(keys::record(n), row.clone()));
+        call.draft.put(keys::records_read(), known.to_be_bytes().to_vec());
+        Ok(())
+    });
+    for n in [1, 2] {
+        let next = ClaimRecord { number: known + u64::from(n), ..stage.record(10 + n) };
+        assert_eq!(stage.take(vec![next]), limits::CLAIMS_KNOWN);
+        assert!(stage.phone.store.get(&keys::record(n.into())).unwrap().is_none());
+    }
+    assert!(stage.phone.store.get(&keys::record(3)).unwrap().is_some());
+}
+
+/// SPEC V-591
+#[test]
+fn a_key_package_that_nobody_was_given_is_told_of() {
+    let mut stage = Stage::new(62);
+    let (bert, carl) = (stage.bert.verified.device().clone(), stage.others.verified.device().clone());
+    let record = stage.record(1);
+    stage.take(vec![record]);
+    let package = |n| Hash::from_bytes([n; 32]);
+    let joined = |stage: &mut Stage, n, by: &Device| {
+        stage.phone.call(|call| call.check_claimed(ROOM, &package(n), by));
+        stage.told()
+    };
+    assert!(joined(&mut stage, 1, &bert).is_empty());
+    let unrecorded = |by: &Device, recorded| Event::ClaimUnrecorded { room: ROOM, by: by.clone(), recorded };
+    assert_eq!(joined(&mut stage, 2, &bert), [unrecorded(&bert, vec![])]);
+    assert_eq!(joined(&mut stage, 1, &carl), [unrecorded(&carl, vec![bert.clone()])]);
+    // A last resort is given to many.
+    let again = ClaimRecord { package: package(1), ..stage.record(2) };
+    let theirs = stage.signed(3, stage.others.new.key(), |r| r.device = carl.clone());
+    let theirs =
+        ClaimRecord { certificate: stage.others.certificate().clone(), package: package(1), ..theirs };
+    assert_eq!(stage.take(vec![again, theirs]), 3);
+    assert!(joined(&mut stage, 1, &carl).is_empty());
+    assert_eq!(
+        joined(&mut stage, 1, &stage_device()),
+        [unrecorded(&stage_device(), vec![bert.clone(), bert, carl])]
+    );
+}
+
+fn stage_device() -> Device {
+    Device {
+        user: crate::identity::fixture::user("eve@c.example"),
+        id: crate::ids::DeviceId::from_bytes([8; 16]),
+    }
+}
