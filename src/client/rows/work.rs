@@ -1,0 +1,193 @@
+//! What the app has asked for and is not done yet.
+
+use prost::Message;
+
+/// Something on its way.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct OutboxRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(in crate::client) request: Vec<u8>,
+    /// What was submitted and is unanswered; empty while it waits.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(in crate::client) submission: Vec<u8>,
+    /// The id by which the answer is known.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(in crate::client) awaited: Vec<u8>,
+    /// When to send it again, in milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub(in crate::client) due: u64,
+    #[prost(uint32, tag = "5")]
+    pub(in crate::client) attempts: u32,
+    /// For a message under way: how many were encrypted before it.
+    #[prost(uint64, tag = "14")]
+    pub(in crate::client) order: u64,
+    #[prost(oneof = "Work", tags = "6, 7, 8, 9, 10, 11, 12, 13, 20, 21, 22")]
+    pub(in crate::client) work: Option<Work>,
+}
+
+/// What an outbox item is for.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(in crate::client) enum Work {
+    #[prost(message, tag = "6")]
+    Message(MessageWork),
+    #[prost(message, tag = "7")]
+    Create(Nothing),
+    #[prost(message, tag = "8")]
+    Invite(InviteWork),
+    #[prost(message, tag = "9")]
+    Remove(UsersWork),
+    #[prost(message, tag = "10")]
+    Leave(LeaveWork),
+    #[prost(message, tag = "11")]
+    Describe(DescribeWork),
+    #[prost(message, tag = "12")]
+    SetRole(RoleWork),
+    #[prost(message, tag = "13")]
+    Share(ShareWork),
+    #[prost(message, tag = "20")]
+    Ban(UsersWork),
+    #[prost(message, tag = "21")]
+    Unban(UsersWork),
+    #[prost(message, tag = "22")]
+    Govern(GovernWork),
+}
+
+/// Nothing to say.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(in crate::client) struct Nothing {}
+
+/// A message.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct MessageWork {
+    #[prost(uint32, tag = "1")]
+    pub(in crate::client) kind: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(in crate::client) content: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(in crate::client) nonce: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(in crate::client) id: Vec<u8>,
+    /// Whoever was there in this epoch may read it.
+    #[prost(uint64, tag = "5")]
+    pub(in crate::client) epoch: u64,
+    /// It waits for the app's consent.
+    #[prost(bool, tag = "6")]
+    pub(in crate::client) held: bool,
+    /// How long it is kept, in milliseconds; 0: as long as the room says.
+    #[prost(uint64, tag = "7")]
+    pub(in crate::client) lifetime: u64,
+    /// The label that the app knew when it sent it or consented.
+    #[prost(string, tag = "8")]
+    pub(in crate::client) label: String,
+    /// It is the engine's own: the app hears nothing of it, and no reader is one too many.
+    #[prost(bool, tag = "60")]
+    pub(in crate::client) quiet: bool,
+}
+
+/// An invitation in the making.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct InviteWork {
+    #[prost(string, repeated, tag = "1")]
+    pub(in crate::client) users: Vec<String>,
+    /// Claims that are not answered, one of each agency.
+    #[prost(message, repeated, tag = "3")]
+    pub(in crate::client) awaiting: Vec<ClaimRow>,
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    pub(in crate::client) packages: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "5")]
+    pub(in crate::client) problems: Vec<ProblemRow>,
+    /// It only fetches the founder's other devices: it succeeds silently.
+    #[prost(bool, tag = "6")]
+    pub(in crate::client) quiet: bool,
+}
+
+/// A claim of key packages.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct ClaimRow {
+    /// Whose users are claimed.
+    #[prost(string, tag = "1")]
+    pub(in crate::client) agency: String,
+    /// The request that claims them.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(in crate::client) id: Vec<u8>,
+    /// When it was made, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::client) at: u64,
+}
+
+/// A user who cannot be invited.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct ProblemRow {
+    #[prost(string, tag = "1")]
+    pub(in crate::client) user: String,
+    #[prost(uint32, tag = "2")]
+    pub(in crate::client) code: u32,
+    /// When they can, in milliseconds; 0: nobody said.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::client) retry_at: u64,
+}
+
+/// A leaving.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(in crate::client) struct LeaveWork {
+    /// With this device alone, and without a word to the app: somebody who is blocked has
+    /// brought it in.
+    #[prost(bool, tag = "1")]
+    pub(in crate::client) quiet: bool,
+}
+
+/// Some users.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct UsersWork {
+    #[prost(string, repeated, tag = "1")]
+    pub(in crate::client) users: Vec<String>,
+}
+
+/// A new name, topic or label.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct DescribeWork {
+    #[prost(string, optional, tag = "1")]
+    pub(in crate::client) name: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(in crate::client) topic: Option<String>,
+    #[prost(string, optional, tag = "3")]
+    pub(in crate::client) label: Option<String>,
+}
+
+/// A new role.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct RoleWork {
+    #[prost(string, tag = "1")]
+    pub(in crate::client) user: String,
+    #[prost(int32, tag = "2")]
+    pub(in crate::client) role: i32,
+}
+
+/// Another policy, join rule, listing, retention or end.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct GovernWork {
+    /// Which part of the state.
+    #[prost(uint32, tag = "1")]
+    pub(in crate::client) part: u32,
+    /// An encoded room state of which this part counts.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(in crate::client) state: Vec<u8>,
+}
+
+/// A file on its way to the server, and then the message that shares it.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct ShareWork {
+    /// The encoded content that is sent when the file is up.
+    #[prost(message, optional, tag = "1")]
+    pub(in crate::client) message: Option<MessageWork>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(in crate::client) blob: Vec<u8>,
+    /// How many chunks the server has; the announcement comes before the first.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::client) done: u64,
+    #[prost(uint64, tag = "4")]
+    pub(in crate::client) chunks: u64,
+    /// The server has the announcement.
+    #[prost(bool, tag = "5")]
+    pub(in crate::client) announced: bool,
+}
