@@ -119,7 +119,7 @@ pub(super) fn standalone(queued: &QueuedProposal, roster: &Roster) -> Result<(De
 fn proposer<'r>(roster: &'r Roster, sender: &Sender) -> Result<&'r Device> {
     match sender {
         Sender::Member(index) => member(roster, *index).map(|leaf| &leaf.claims.device),
-        // External senders are not admitted.
+        // V-477
         _ => fault(Code::BadProposal, "proposal from outside"),
     }
 }

@@ -67,6 +67,9 @@ pub(super) const PEOPLE: [(&str, &str); 15] = [
     ("akte2", "akte@a.example"),
 ];
 
+/// Devices of carl whose keys are other people's: he has got hold of them.
+const STOLEN: [(&str, &str); 2] = [("carl_as_bert", "bert"), ("carl_as_fred", "fred")];
+
 #[derive(Clone)]
 pub(super) struct World {
     /// What everybody knows of who is who.
@@ -132,6 +135,11 @@ static ENROLLED: LazyLock<World> = LazyLock::new(|| {
             None if *name == "akte" => federation.archive(user, seed),
             None => federation.person(user, seed),
         };
+        devices.insert(name, Arc::new(device));
+    }
+    for (name, of) in STOLEN {
+        let seed = (50..).zip(PEOPLE).find(|(_, (name, _))| *name == of).unwrap().0;
+        let device = federation.further(&devices["carl"], seed);
         devices.insert(name, Arc::new(device));
     }
     let mut directory = federation.store();

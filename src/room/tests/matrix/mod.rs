@@ -1,14 +1,18 @@
 //! The permission matrix of SPEC "Authority", walked cell by cell: for each role, each right and each user
 //! over whom it could be had, the hub and a member have to say what the table says.
 //!
-//! The walk knows *ways* of doing things; one is a change inline in a commit. A further way is one more
-//! function in [`WAYS`].
+//! The walk knows *ways* of doing things, each a function in [`WAYS`]: inline in a commit of a member, in a
+//! commit with which a device comes in from outside, and proposed by somebody who is no member.
 
-use super::{World, life::described};
+mod inline;
+mod outside;
+mod proposed;
+
+use super::World;
 use crate::{
     code::Code,
     ids::UserId,
-    room::{Least, Policy, Right, Role, RoomKind, may_hand_over, may_moderate, member::Plan},
+    room::{Least, Policy, Right, Role, RoomKind, may_hand_over, may_moderate},
     wire::log::Submission,
 };
 
@@ -33,15 +37,16 @@ pub(super) struct Cell {
 
 /// Something that carl does in a cell.
 pub(super) struct Act {
-    pub(super) what: String,
-    pub(super) permitted: bool,
-    pub(super) make: Box<dyn Fn(&mut World) -> Submission>,
+    what: String,
+    /// What hub and members say of it.
+    verdict: Result<(), Code>,
+    make: Box<dyn Fn(&mut World) -> Submission>,
 }
 
 /// A way of doing things: what can be done by it in a cell.
 type Way = fn(&Cell) -> Vec<Act>;
 
-const WAYS: &[Way] = &[inline];
+const WAYS: [Way; 3] = [inline::acts, outside::acts, proposed::acts];
 
 impl Cell {
     /// The device of the object, and a further one that is not in the room.
@@ -77,54 +82,17 @@ impl Cell {
     }
 }
 
+/// Something that takes a right, or what the table says instead.
 fn act(what: impl Into<String>, permitted: bool, make: impl Fn(&mut World) -> Submission + 'static) -> Act {
-    Act { what: what.into(), permitted, make: Box::new(make) }
+    judged(what, if permitted { Ok(()) } else { Err(Code::NotPermitted) }, make)
 }
 
-/// Inline in a commit, or as a message.
-fn inline(cell: &Cell) -> Vec<Act> {
-    let own = cell.object == Object::Own;
-    let (there, further) = cell.devices();
-    let mut acts = vec![
-        act("invite", own || cell.has(Right::Invite), move |w| w.adding("carl", &[further])),
-        act("remove", own || cell.has(Right::Remove), move |w| {
-            let mut state = w.state("carl");
-            if !own {
-                state.roles.remove(&w.user(there));
-            }
-            let remove = vec![w.leaf("carl", there)];
-            let state = Some(state).filter(|_| !own);
-            w.commit("carl", Plan { remove, state, ..Plan::default() })
-        }),
-        act("ban", cell.has(Right::Ban), move |w| {
-            let user = w.user(there);
-            w.governing("carl", |state| {
-                state.roles.remove(&user);
-                assert!(state.bans.insert(user));
-            })
-        }),
-    ];
-    for role in ROLES.into_iter().filter(|role| *role != cell.object_role()) {
-        let reaches = role.max(cell.object_role()) <= cell.role;
-        acts.push(act(format!("make {role}"), cell.has(Right::Grant) && reaches, move |w| {
-            let user = w.user(there);
-            w.governing("carl", |state| match role {
-                Role::Member => assert!(state.roles.remove(&user).is_some()),
-                role => drop(state.roles.insert(user, role)),
-            })
-        }));
-    }
-    if own {
-        acts.push(act("send", cell.has_at_all(Right::Send), |w| w.saying("carl", "x")));
-        acts.push(act("describe", cell.has_at_all(Right::Describe), |w| {
-            let (private, state) = described(w, "carl", "Einsatz");
-            w.commit("carl", Plan { state: Some(state), describe: Some(private), ..Plan::default() })
-        }));
-        acts.push(act("govern", cell.has_at_all(Right::Govern), |w| {
-            w.governing("carl", |state| state.retention = 7)
-        }));
-    }
-    acts
+fn judged(
+    what: impl Into<String>,
+    verdict: Result<(), Code>,
+    make: impl Fn(&mut World) -> Submission + 'static,
+) -> Act {
+    Act { what: what.into(), verdict, make: Box::new(make) }
 }
 
 /// A policy in which no two rights are alike.
@@ -162,7 +130,7 @@ fn ranked(peopled: &World, role: Role, object: Role) -> World {
     world
 }
 
-/// SPEC V-432, V-433, V-439 to V-441, V-446, V-475
+/// SPEC V-432, V-433, V-439 to V-441, V-446, V-475, V-485, V-486, V-477
 #[test]
 fn every_cell() {
     let mut cells = 0;
@@ -177,10 +145,9 @@ fn every_cell() {
                 let world = ranked(&peopled, role, object);
                 for object in objects {
                     let cell = Cell { policy, role, object };
-                    for Act { what, permitted, make } in WAYS.iter().flat_map(|way| way(&cell)) {
+                    for Act { what, verdict: wanted, make } in WAYS.iter().flat_map(|way| way(&cell)) {
                         let mut tried = world.clone();
                         let submission = make(&mut tried);
-                        let wanted = if permitted { Ok(()) } else { Err(Code::NotPermitted) };
                         for (judge, verdict) in tried.verdicts_of(&submission, &["anna"]) {
                             assert_eq!(
                                 verdict.map_err(|e| e.code()),
@@ -195,8 +162,9 @@ fn every_cell() {
             }
         }
     }
-    // Over each of two users of each role 6 acts, and 9 about carl himself.
-    assert_eq!(cells, 4 * 4 * (4 * 2 * 6 + 9));
+    // Over each of two users of each role 6 acts inline, and 9 about carl himself; from outside 1 and 2; 4 that
+    // somebody proposes who is no member.
+    assert_eq!(cells, 4 * 4 * (4 * 2 * (6 + 1 + 4) + (9 + 2 + 4)));
 }
 
 /// SPEC V-723, V-384: what a message does to others, and what devices do among themselves, members alone can see.
