@@ -5,7 +5,7 @@ use core::fmt;
 use super::{Header, Suite};
 use crate::{
     code::Code,
-    crypto::{Label, blake3_hash},
+    crypto::Label,
     error::{Result, ensure},
     limits,
 };
@@ -54,7 +54,7 @@ impl ChunkList {
     #[must_use]
     pub fn root(&self, header: &Header, padded_size: u64) -> Root {
         let parts: [&[u8]; 3] = [&header.to_bytes(), &padded_size.to_be_bytes(), self.as_bytes()];
-        Root(suite_hash(header.suite, Label::BLOB_ROOT, &parts))
+        Root(header.suite.hash(Label::BLOB_ROOT, &parts))
     }
 }
 
@@ -86,13 +86,7 @@ impl Root {
 
 /// The hash of a sealed chunk, its place, and whether it is the last.
 pub(super) fn chunk_hash(suite: Suite, index: u64, last: bool, sealed: &[u8]) -> [u8; 32] {
-    suite_hash(suite, Label::BLOB_CHUNK, &[&index.to_be_bytes(), &[u8::from(last)], sealed])
-}
-
-fn suite_hash(suite: Suite, label: Label, parts: &[&[u8]]) -> [u8; 32] {
-    match suite {
-        Suite::ChaCha20Poly1305 => blake3_hash(label, parts),
-    }
+    suite.hash(Label::BLOB_CHUNK, &[&index.to_be_bytes(), &[u8::from(last)], sealed])
 }
 
 #[cfg(test)]

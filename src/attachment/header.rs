@@ -4,18 +4,23 @@ use core::fmt;
 
 use crate::{
     code::Code,
+    crypto::{Cipher, Label, blake3_hash, hash},
     error::{Error, Result, ensure},
     limits,
 };
 
 /// The algorithms that seal a file.
+///
+/// Every suite is known, so that messages can name it and servers can check chunks; which of
+/// them can be sealed and opened, [`Suite::is_spoken`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Suite {
     /// 1: ChaCha20-Poly1305, HKDF-SHA256, and BLAKE3 for chunk hashes and root.
-    ///
-    /// 2 is reserved for AES-256-GCM, HKDF-SHA256 and SHA-256.
     ChaCha20Poly1305,
+    /// 2: AES-256-GCM, HKDF-SHA256, and SHA-256 for chunk hashes and root: for agencies that
+    /// are bound to algorithms of BSI and NIST. Sealed and opened with feature `aes-gcm`.
+    Aes256Gcm,
 }
 
 impl Suite {
@@ -24,17 +29,52 @@ impl Suite {
     pub const fn number(self) -> u8 {
         match self {
             Suite::ChaCha20Poly1305 => 1,
+            Suite::Aes256Gcm => 2,
         }
     }
 
     /// The suite with this number.
     ///
     /// # Errors
-    /// [`Code::UnknownSuite`] if it is not spoken here (SPEC V-602).
+    /// [`Code::UnknownSuite`] if there is none (SPEC V-602).
     pub fn from_number(number: u8) -> Result<Self> {
         match number {
             1 => Ok(Suite::ChaCha20Poly1305),
+            2 => Ok(Suite::Aes256Gcm),
             _ => Err(Error::new(Code::UnknownSuite, "attachment suite")),
+        }
+    }
+
+    /// Whether files of this suite can be sealed and opened here. Chunks of others can still be
+    /// kept and checked.
+    #[must_use]
+    pub const fn is_spoken(self) -> bool {
+        self.compiled().is_some()
+    }
+
+    /// What encrypts chunks.
+    ///
+    /// # Errors
+    /// [`Code::UnknownSuite`] if it is not compiled in (SPEC V-616).
+    pub(super) fn cipher(self) -> Result<Cipher> {
+        self.compiled().ok_or(Error::new(Code::UnknownSuite, "attachment suite"))
+    }
+
+    const fn compiled(self) -> Option<Cipher> {
+        match self {
+            Suite::ChaCha20Poly1305 => Some(Cipher::ChaCha20Poly1305),
+            #[cfg(feature = "aes-gcm")]
+            Suite::Aes256Gcm => Some(Cipher::Aes256Gcm),
+            #[cfg(not(feature = "aes-gcm"))]
+            Suite::Aes256Gcm => None,
+        }
+    }
+
+    /// The suite's H: the hash of chunks and root.
+    pub(super) fn hash(self, label: Label, parts: &[&[u8]]) -> [u8; 32] {
+        match self {
+            Suite::ChaCha20Poly1305 => blake3_hash(label, parts),
+            Suite::Aes256Gcm => *hash(label, parts).as_bytes(),
         }
     }
 }
@@ -125,7 +165,11 @@ mod tests {
         assert_eq!(code(&good[..49]), Code::BadHeader);
         assert_eq!(code(&[&good[..], &[0]].concat()), Code::BadHeader);
         assert_eq!(code(&[]), Code::BadHeader);
-        for suite in (0..=255).filter(|suite| *suite != 1) {
+        for suite in 1..=2 {
+            let header = Header::parse(&[&[suite], &good[1..]].concat()).unwrap();
+            assert_eq!(header.suite().number(), suite);
+        }
+        for suite in (0..=255).filter(|suite| !(1..=2).contains(suite)) {
             assert_eq!(code(&[&[suite], &good[1..]].concat()), Code::UnknownSuite, "{suite}");
         }
         for log2 in (0..=255).filter(|log2| !(16..=24).contains(log2)) {
@@ -135,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_written_back(bytes: [u8; Header::LEN], suite in 0..3u8, log2 in 14..27u8) {
+        fn what_is_accepted_is_written_back(bytes: [u8; Header::LEN], suite in 0..4u8, log2 in 14..27u8) {
             let mut bytes = bytes;
             bytes[..2].copy_from_slice(&[suite, log2]);
             if let Ok(header) = Header::parse(&bytes) {

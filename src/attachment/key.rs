@@ -40,18 +40,27 @@ impl FileKey {
     }
 
     /// Begins a file: its header, and the key of its chunks.
-    pub(super) fn begin(&self, geometry: Geometry, salt: [u8; 16]) -> (Header, AeadKey) {
-        let (suite, chunk_log2) = (Suite::ChaCha20Poly1305, geometry.chunk_log2());
-        let (payload, commitment) = self.derive(suite, chunk_log2, &salt);
-        (Header { suite, chunk_log2, salt, commitment: *commitment }, payload)
+    ///
+    /// # Errors
+    /// [`Code::UnknownSuite`] if the suite is not spoken here (SPEC V-616).
+    pub(super) fn begin(
+        &self,
+        suite: Suite,
+        geometry: Geometry,
+        salt: [u8; 16],
+    ) -> Result<(Header, AeadKey)> {
+        let chunk_log2 = geometry.chunk_log2();
+        let (payload, commitment) = self.derive(suite, chunk_log2, &salt)?;
+        Ok((Header { suite, chunk_log2, salt, commitment: *commitment }, payload))
     }
 
     /// The key of a file's chunks.
     ///
     /// # Errors
-    /// [`Code::BadCommitment`] if the header belongs to another key (SPEC V-621).
+    /// - [`Code::UnknownSuite`] if the header's suite is not spoken here (SPEC V-616)
+    /// - [`Code::BadCommitment`] if the header belongs to another key (V-621)
     pub(super) fn unlock(&self, header: &Header) -> Result<AeadKey> {
-        let (payload, commitment) = self.derive(header.suite, header.chunk_log2, &header.salt);
+        let (payload, commitment) = self.derive(header.suite, header.chunk_log2, &header.salt)?;
         let same = commitment.as_slice().ct_eq(&header.commitment);
         ensure(same.into(), Code::BadCommitment, "file key")?;
         Ok(payload)
@@ -59,16 +68,22 @@ impl FileKey {
 
     /// Payload key and commitment: HKDF-SHA256 with the salt, over suite and chunk size.
     ///
-    /// ChaCha20-Poly1305 alone does not bind a ciphertext to its key (Albertini, Duong, Gueron,
-    /// Kölbl, Luykx, Schmieg: How to Abuse and Fix Authenticated Encryption Without Key
+    /// Neither ChaCha20-Poly1305 nor AES-GCM binds a ciphertext to its key (Albertini, Duong,
+    /// Gueron, Kölbl, Luykx, Schmieg: How to Abuse and Fix Authenticated Encryption Without Key
     /// Commitment, 2022), so a second value from the same HKDF, which is collision-resistant,
     /// stands in the header. Salt and key have fixed lengths, so that HMAC's zero-padding of
     /// keys makes no two of them the same.
-    fn derive(&self, suite: Suite, chunk_log2: u8, salt: &[u8; 16]) -> (AeadKey, Zeroizing<[u8; 32]>) {
+    fn derive(
+        &self,
+        suite: Suite,
+        chunk_log2: u8,
+        salt: &[u8; 16],
+    ) -> Result<(AeadKey, Zeroizing<[u8; 32]>)> {
+        let cipher = suite.cipher()?;
         let prk = Prk::extract(salt, self.expose());
         let context: [&[u8]; 2] = [&[suite.number()], &[chunk_log2]];
         let payload = prk.expand::<32>(Label::BLOB_PAYLOAD_KEY, &context);
-        (payload.into(), prk.expand(Label::BLOB_COMMITMENT, &context))
+        Ok((AeadKey::new(cipher, payload), prk.expand(Label::BLOB_COMMITMENT, &context)))
     }
 }
 

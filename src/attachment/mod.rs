@@ -12,17 +12,18 @@
 //! prk        = HKDF-Extract(salt, file key)
 //! payload    = HKDF-Expand(prk, "blob payload key"; suite, log2(chunk))
 //! commitment = HKDF-Expand(prk, "blob commitment";  suite, log2(chunk))
-//! sealed_i   = ChaCha20-Poly1305(payload, STREAM nonce(i, last), no aad, chunk_i)
+//! sealed_i   = AEAD(payload, STREAM nonce(i, last), no aad, chunk_i)
 //! h_i        = H("blob chunk"; u64 i, u8 last, sealed_i)
 //! root       = H("blob root";  header, u64 padded size, h_0 ‖ … ‖ h_(n−1))
 //! capability = HKDF(no salt, file key, "blob fetch"; blob id)
 //! ```
 //!
 //! Labels are framed as everywhere (each part with its length in front, so that the root
-//! also says how many chunks there are). H is the suite's hash, BLAKE3 for suite 1: several
-//! times as fast as SHA-256 on phones without SHA instructions, and a hash of every chunk is
-//! what sealing costs beyond encryption. It takes the same framing as SHA-256 and not its own
-//! `derive_key` mode, so that a suite differs in nothing but the function.
+//! also says how many chunks there are). AEAD and H are the [`Suite`]'s: ChaCha20-Poly1305 and
+//! BLAKE3 in suite 1, which is several times as fast as SHA-256 on phones without SHA
+//! instructions, and a hash of every chunk is what sealing costs beyond encryption; AES-256-GCM
+//! and SHA-256 in suite 2. BLAKE3 takes the same framing as SHA-256 and not its own `derive_key`
+//! mode, so that a suite differs in nothing but the functions.
 //!
 //! Memory is one chunk, whatever the file's size: chunks are sealed and opened in the
 //! caller's own buffer ([`Sealer`], [`Opener`]). Servers check them without a key

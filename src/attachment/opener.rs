@@ -27,12 +27,14 @@ impl Opener {
     /// # Errors
     /// In this order:
     /// - [`Code::BadHeader`] if the header has another suite than the message (SPEC V-602)
+    /// - [`Code::UnknownSuite`] if it is not spoken here (V-616)
     /// - [`Code::BadRoot`] if the list is not the root's (V-620)
     /// - [`Code::BadCommitment`] if the header belongs to another key (V-621)
     /// - [`Code::BadGeometry`] if chunk size and number do not fit the padded size (V-613,
     ///   V-614), or that the size (V-610, V-611)
     pub fn new(file: &FileRef, header: &Header, list: ChunkList) -> Result<Self> {
         ensure(header.suite == file.suite, Code::BadHeader, "suite")?;
+        header.suite.cipher()?;
         ensure(list.root(header, file.padded_size) == file.root, Code::BadRoot, "chunk list")?;
         let payload = file.key.unlock(header)?;
         let verifier = Verifier::new(header, list, file.padded_size)?;

@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 use zeroize::Zeroize;
 
-use super::{ChunkList, FileKey, FileRef, Geometry, Header, Root, chunk_list::chunk_hash};
+use super::{ChunkList, FileKey, FileRef, Geometry, Header, Root, Suite, chunk_list::chunk_hash};
 use crate::{
     code::Code,
     crypto::{AeadKey, Nonce},
@@ -53,16 +53,25 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// For a file of exactly `size` bytes, with a fresh key and salt: 48 bytes of `rng`.
+    /// For a file of exactly `size` bytes, with a fresh key and salt: 48 bytes of `rng`. The
+    /// suite is 1, which everybody speaks.
     ///
     /// # Errors
     /// [`Code::TooLong`] past [`limits::ATTACHMENT`](crate::limits::ATTACHMENT).
     pub fn new(size: u64, rng: &mut (impl CryptoRng + ?Sized)) -> Result<Self> {
+        Self::with_suite(Suite::ChaCha20Poly1305, size, rng)
+    }
+
+    /// [`Sealer::new`] with a suite of the caller's choice. Recipients have to speak it too.
+    ///
+    /// # Errors
+    /// As there, and [`Code::UnknownSuite`] if the suite is not spoken here (SPEC V-616).
+    pub fn with_suite(suite: Suite, size: u64, rng: &mut (impl CryptoRng + ?Sized)) -> Result<Self> {
         let geometry = Geometry::of_file(size)?;
         let key = FileKey::random(rng);
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
-        let (header, payload) = key.begin(geometry, salt);
+        let (header, payload) = key.begin(suite, geometry, salt)?;
         Ok(Self::start(key, header, payload, size, geometry, Vec::new()))
     }
 
@@ -74,6 +83,7 @@ impl Sealer {
     ///
     /// # Errors
     /// - [`Code::TooLong`] as [`Sealer::new`]
+    /// - [`Code::UnknownSuite`] as [`Sealer::with_suite`]
     /// - [`Code::BadCommitment`] if the header belongs to another key
     /// - [`Code::BadGeometry`] if header or `before` belong to a file of another size
     pub fn resume(key: FileKey, header: Header, size: u64, before: Vec<[u8; 32]>) -> Result<Self> {

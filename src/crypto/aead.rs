@@ -1,8 +1,12 @@
-//! ChaCha20-Poly1305 (RFC 8439).
+//! Authenticated encryption: ChaCha20-Poly1305 (RFC 8439), and with feature `aes-gcm`
+//! AES-256-GCM (NIST SP 800-38D). No other file names the crates that do it.
 
 use core::fmt;
 
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
+use chacha20poly1305::{
+    AeadInOut, ChaCha20Poly1305, KeyInit,
+    consts::{U12, U32},
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -10,15 +14,27 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Bytes by which a ciphertext is longer than its plaintext.
+/// Bytes by which a ciphertext is longer than its plaintext, with every cipher.
 pub(crate) const TAG: usize = 16;
 
-/// A key for ChaCha20-Poly1305. Every nonce is used with it at most once.
-pub(crate) struct AeadKey(Zeroizing<[u8; 32]>);
+/// The ciphers that are compiled in. All take keys of 32 bytes and nonces of 12.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cipher {
+    ChaCha20Poly1305,
+    #[cfg(feature = "aes-gcm")]
+    Aes256Gcm,
+}
 
+/// A key for one cipher. Every nonce is used with it at most once.
+pub(crate) struct AeadKey {
+    cipher: Cipher,
+    key: Zeroizing<[u8; 32]>,
+}
+
+/// For ChaCha20-Poly1305, which everything but attachments uses.
 impl From<Zeroizing<[u8; 32]>> for AeadKey {
     fn from(key: Zeroizing<[u8; 32]>) -> Self {
-        AeadKey(key)
+        AeadKey::new(Cipher::ChaCha20Poly1305, key)
     }
 }
 
@@ -52,6 +68,10 @@ impl Nonce {
 }
 
 impl AeadKey {
+    pub(crate) fn new(cipher: Cipher, key: Zeroizing<[u8; 32]>) -> Self {
+        AeadKey { cipher, key }
+    }
+
     /// The ciphertext with its tag behind it.
     ///
     /// # Errors
@@ -75,61 +95,100 @@ impl AeadKey {
 
     /// [`AeadKey::seal`] in the plaintext's own buffer; give it [`TAG`] bytes of spare capacity.
     pub(crate) fn seal_in_place(&self, nonce: &Nonce, aad: &[u8], buffer: &mut Vec<u8>) -> Result<()> {
-        self.cipher()
-            .encrypt_in_place(&nonce.0.into(), aad, buffer)
-            .map_err(|_| Error::new(Code::TooLong, "aead"))
+        match self.cipher {
+            Cipher::ChaCha20Poly1305 => self.seal_with::<ChaCha20Poly1305>(nonce, aad, buffer),
+            #[cfg(feature = "aes-gcm")]
+            Cipher::Aes256Gcm => self.seal_with::<aes_gcm::Aes256Gcm>(nonce, aad, buffer),
+        }
     }
 
     /// [`AeadKey::open`] in the ciphertext's own buffer, which is left as it was on failure.
     pub(crate) fn open_in_place(&self, nonce: &Nonce, aad: &[u8], buffer: &mut Vec<u8>) -> Result<()> {
-        self.cipher()
+        match self.cipher {
+            Cipher::ChaCha20Poly1305 => self.open_with::<ChaCha20Poly1305>(nonce, aad, buffer),
+            #[cfg(feature = "aes-gcm")]
+            Cipher::Aes256Gcm => self.open_with::<aes_gcm::Aes256Gcm>(nonce, aad, buffer),
+        }
+    }
+
+    fn seal_with<C: Aead>(&self, nonce: &Nonce, aad: &[u8], buffer: &mut Vec<u8>) -> Result<()> {
+        C::new((&*self.key).into())
+            .encrypt_in_place(&nonce.0.into(), aad, buffer)
+            .map_err(|_| Error::new(Code::TooLong, "aead"))
+    }
+
+    fn open_with<C: Aead>(&self, nonce: &Nonce, aad: &[u8], buffer: &mut Vec<u8>) -> Result<()> {
+        C::new((&*self.key).into())
             .decrypt_in_place(&nonce.0.into(), aad, buffer)
             .map_err(|_| Error::new(Code::BadCiphertext, "aead"))
     }
-
-    fn cipher(&self) -> ChaCha20Poly1305 {
-        ChaCha20Poly1305::new((&*self.0).into())
-    }
 }
+
+/// What the crates of all ciphers have in common.
+trait Aead: AeadInOut<NonceSize = U12> + KeyInit<KeySize = U32> {}
+
+impl<C: AeadInOut<NonceSize = U12> + KeyInit<KeySize = U32>> Aead for C {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(byte: u8) -> AeadKey {
-        Zeroizing::new([byte; 32]).into()
+    fn ciphers() -> impl Iterator<Item = Cipher> {
+        [
+            Cipher::ChaCha20Poly1305,
+            #[cfg(feature = "aes-gcm")]
+            Cipher::Aes256Gcm,
+        ]
+        .into_iter()
+    }
+
+    fn key(cipher: Cipher, byte: u8) -> AeadKey {
+        AeadKey::new(cipher, Zeroizing::new([byte; 32]))
     }
 
     #[test]
     fn opens_what_it_sealed_and_nothing_else() {
         let nonce = Nonce::stream(5, false);
-        let sealed = key(1).seal(&nonce, b"aad", b"text").unwrap();
-        assert_eq!(sealed.len(), 4 + TAG);
-        assert_eq!(key(1).open(&nonce, b"aad", &sealed).unwrap(), b"text");
+        for cipher in ciphers() {
+            let sealed = key(cipher, 1).seal(&nonce, b"aad", b"text").unwrap();
+            assert_eq!(sealed.len(), 4 + TAG);
+            assert_eq!(key(cipher, 1).open(&nonce, b"aad", &sealed).unwrap(), b"text");
 
-        let refused = |k: u8, n: Nonce, aad: &[u8], ct: &[u8]| {
-            assert_eq!(key(k).open(&n, aad, ct).unwrap_err().code(), Code::BadCiphertext);
-        };
-        refused(2, nonce, b"aad", &sealed);
-        refused(1, Nonce::stream(4, false), b"aad", &sealed);
-        refused(1, Nonce::stream(5, true), b"aad", &sealed);
-        refused(1, nonce, b"aae", &sealed);
-        for i in 0..sealed.len() {
-            let mut bad = sealed.clone();
-            bad[i] ^= 1;
-            refused(1, nonce, b"aad", &bad);
-            refused(1, nonce, b"aad", &sealed[..i]);
+            let refused = |k: u8, n: Nonce, aad: &[u8], ct: &[u8]| {
+                let opened = key(cipher, k).open(&n, aad, ct);
+                assert_eq!(opened.unwrap_err().code(), Code::BadCiphertext, "{cipher:?}");
+            };
+            refused(2, nonce, b"aad", &sealed);
+            refused(1, Nonce::stream(4, false), b"aad", &sealed);
+            refused(1, Nonce::stream(5, true), b"aad", &sealed);
+            refused(1, nonce, b"aae", &sealed);
+            for i in 0..sealed.len() {
+                let mut bad = sealed.clone();
+                bad[i] ^= 1;
+                refused(1, nonce, b"aad", &bad);
+                refused(1, nonce, b"aad", &sealed[..i]);
+            }
         }
     }
 
     #[test]
     fn a_buffer_that_does_not_open_is_left_alone() {
-        let mut buffer = key(1).seal(&Nonce::SINGLE_USE, b"", b"text").unwrap();
-        let before = buffer.clone();
-        assert!(key(2).open_in_place(&Nonce::SINGLE_USE, b"", &mut buffer).is_err());
-        assert_eq!(buffer, before);
-        key(1).open_in_place(&Nonce::SINGLE_USE, b"", &mut buffer).unwrap();
-        assert_eq!(buffer, b"text");
+        for cipher in ciphers() {
+            let mut buffer = key(cipher, 1).seal(&Nonce::SINGLE_USE, b"", b"text").unwrap();
+            let before = buffer.clone();
+            assert!(key(cipher, 2).open_in_place(&Nonce::SINGLE_USE, b"", &mut buffer).is_err());
+            assert_eq!(buffer, before);
+            key(cipher, 1).open_in_place(&Nonce::SINGLE_USE, b"", &mut buffer).unwrap();
+            assert_eq!(buffer, b"text");
+        }
+    }
+
+    #[cfg(feature = "aes-gcm")]
+    #[test]
+    fn ciphers_do_not_open_each_others_bytes() {
+        let [one, other] = [Cipher::ChaCha20Poly1305, Cipher::Aes256Gcm].map(|cipher| key(cipher, 1));
+        let sealed = one.seal(&Nonce::SINGLE_USE, b"", b"text").unwrap();
+        assert!(other.open(&Nonce::SINGLE_USE, b"", &sealed).is_err());
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! Nothing here draws randomness by itself: every function that needs some is handed a
 //! generator. Every hash, signature and derived key carries a [`Label`], so that bytes made
 //! for one purpose are worthless for another.
+//!
+//! Each primitive stands in one file, which alone names the crate that does it: a faster backend
+//! changes that file and no other.
 
 mod aead;
 mod blake;
@@ -19,7 +22,7 @@ mod signed;
 #[cfg(test)]
 mod vectors;
 
-pub(crate) use aead::{AeadKey, Nonce, TAG};
+pub(crate) use aead::{AeadKey, Cipher, Nonce, TAG};
 pub(crate) use blake::blake3_hash;
 pub(crate) use hash::hash;
 pub use hpke::{HpkePrivateKey, HpkePublicKey};
@@ -42,6 +45,8 @@ mod tests {
         wiped::<ed25519_dalek::SigningKey>();
         wiped::<x25519_dalek::StaticSecret>();
         wiped::<chacha20poly1305::ChaCha20Poly1305>();
+        #[cfg(feature = "aes-gcm")]
+        wiped::<aes_gcm::Aes256Gcm>();
         wiped::<chacha20::ChaCha20Rng>();
         // The states of HMAC and HKDF consist of these.
         wiped::<sha2::Sha256>();

@@ -1,12 +1,12 @@
 //! Files too large for a test: the geometry is whole, only a few chunks are.
 
-use super::*;
+use super::support::*;
 
 /// Seals the chunks `indexes` of a file of `size` bytes that is 7 all over, and opens them;
 /// the other chunks were never there.
 fn open_some(size: u64, indexes: &[u64]) -> Vec<Vec<u8>> {
     let geometry = Geometry::of_file(size).unwrap();
-    let (header, payload) = key(1).begin(geometry, [2; 16]);
+    let (header, payload) = begin(&key(1), geometry, [2; 16]);
     let mut list = vec![[0; 32]; usize(geometry.chunks())];
     let mut chunks = Vec::new();
     for &index in indexes {
@@ -55,7 +55,7 @@ fn at_and_past_each_doubling() {
 #[test]
 fn a_sealer_of_a_large_file_begins_and_goes_on() {
     let size = (4 << 30) + 1;
-    let mut sealer = Sealer::new(size, &mut rng(1)).unwrap();
+    let mut sealer = sealer_of(size, 1);
     let (mut chunk, mut hashes) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         chunk.clear();

@@ -5,7 +5,7 @@ use hkdf::Hkdf;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::*;
+use super::{SUITE, support::*};
 
 /// Around every chunk and padding boundary that small files have.
 const SIZES: [usize; 24] = [
@@ -26,6 +26,7 @@ fn opens_as_it_was_at_every_boundary() {
         assert_eq!(file.open().unwrap(), content, "{size}");
 
         let (header, list) = (Header::parse(&file.header).unwrap(), ChunkList::parse(&file.list).unwrap());
+        assert_eq!(header.suite(), SUITE);
         assert_eq!(open_all(&file.said, &header, list.clone(), &file.chunks.concat()).unwrap(), content);
         let verifier = Verifier::with_root(&file.said.root, &header, list, geometry.padded_size()).unwrap();
         for (index, chunk) in (0..).zip(&file.chunks) {
@@ -90,6 +91,30 @@ fn expand(salt: &[u8], ikm: &[u8], info: &[u8]) -> [u8; 32] {
     okm
 }
 
+/// The suite's AEAD, bare.
+fn encrypt(key: [u8; 32], nonce: [u8; 12], chunk: &[u8]) -> Vec<u8> {
+    fn by<C: AeadInOut + KeyInit>(key: [u8; 32], nonce: [u8; 12], chunk: &[u8]) -> Vec<u8> {
+        let (cipher, mut sealed) = (C::new_from_slice(&key).unwrap(), chunk.to_vec());
+        cipher.encrypt_in_place(&nonce[..].try_into().unwrap(), b"", &mut sealed).unwrap();
+        sealed
+    }
+    match SUITE {
+        Suite::ChaCha20Poly1305 => by::<ChaCha20Poly1305>(key, nonce, chunk),
+        #[cfg(feature = "aes-gcm")]
+        Suite::Aes256Gcm => by::<aes_gcm::Aes256Gcm>(key, nonce, chunk),
+        #[cfg(not(feature = "aes-gcm"))]
+        Suite::Aes256Gcm => panic!("no AES"),
+    }
+}
+
+/// The suite's hash, bare.
+fn bare_hash(bytes: &[u8]) -> [u8; 32] {
+    match SUITE {
+        Suite::ChaCha20Poly1305 => *blake3::hash(bytes).as_bytes(),
+        Suite::Aes256Gcm => Sha256::digest(bytes).into(),
+    }
+}
+
 /// The whole format once more, from the specification and the bare primitives.
 #[test]
 fn is_what_the_specification_says() {
@@ -98,26 +123,24 @@ fn is_what_the_specification_says() {
     let key = file.said.key.expose();
 
     let salt: [u8; 16] = file.header[2..18].try_into().unwrap();
-    let payload = expand(&salt, key, &frame("verbund 1 blob payload key", &[&[1], &[16]]));
-    let commitment = expand(&salt, key, &frame("verbund 1 blob commitment", &[&[1], &[16]]));
-    assert_eq!(file.header, [&[1, 16], &salt[..], &commitment[..]].concat());
+    let suite = SUITE.number();
+    let payload = expand(&salt, key, &frame("verbund 1 blob payload key", &[&[suite], &[16]]));
+    let commitment = expand(&salt, key, &frame("verbund 1 blob commitment", &[&[suite], &[16]]));
+    assert_eq!(file.header, [&[suite, 16], &salt[..], &commitment[..]].concat());
 
     let mut padded = content;
     padded.resize(65_536 + 2_048, 0);
-    let cipher = ChaCha20Poly1305::new(&payload.into());
     for (index, last, chunk) in [(0u8, 0u8, &padded[..65_536]), (1, 1, &padded[65_536..])] {
-        let mut sealed = chunk.to_vec();
-        let nonce = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, index, last];
-        cipher.encrypt_in_place(&nonce.into(), b"", &mut sealed).unwrap();
+        let sealed = encrypt(payload, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, index, last], chunk);
         assert_eq!(sealed, file.chunks[usize::from(index)]);
 
         let place = [0, 0, 0, 0, 0, 0, 0, index];
-        let hash = blake3::hash(&frame("verbund 1 blob chunk", &[&place, &[last], &sealed]));
-        assert_eq!(file.list[32 * usize::from(index)..][..32], *hash.as_bytes());
+        let hash = bare_hash(&frame("verbund 1 blob chunk", &[&place, &[last], &sealed]));
+        assert_eq!(file.list[32 * usize::from(index)..][..32], hash);
     }
     let sizes = 67_584u64.to_be_bytes();
-    let root = blake3::hash(&frame("verbund 1 blob root", &[&file.header, &sizes, &file.list]));
-    assert_eq!(file.said.root.as_bytes(), root.as_bytes());
+    let root = bare_hash(&frame("verbund 1 blob root", &[&file.header, &sizes, &file.list]));
+    assert_eq!(*file.said.root.as_bytes(), root);
 
     let capability = expand(b"", key, &frame("verbund 1 blob fetch", &[&[9; 16]]));
     assert_eq!(*file.said.capability().expose(), capability);

@@ -1,6 +1,6 @@
 //! The sealer refuses a source that is not what was announced.
 
-use super::*;
+use super::support::*;
 
 /// Seals `content` up to its end or a refusal; the hashes of the chunks that were sealed.
 fn feed(sealer: &mut Sealer, mut content: &[u8]) -> Result<Vec<[u8; 32]>> {
@@ -21,7 +21,7 @@ fn changed<T: core::fmt::Debug>(result: Result<T>) {
 fn a_shorter_or_longer_source_is_refused() {
     // V-640
     for (announced, found) in [(10, 9), (10, 11), (0, 1), (1, 0), (65_536, 65_535), (65_536, 65_537)] {
-        let mut sealer = Sealer::new(announced, &mut rng(1)).unwrap();
+        let mut sealer = sealer_of(announced, 1);
         let mut chunk = content(found);
         changed(sealer.seal_next(&mut chunk));
         assert_eq!(chunk, content(found), "nothing was sealed");
@@ -33,12 +33,12 @@ fn a_shorter_or_longer_source_is_refused() {
 
 #[test]
 fn a_chunk_too_few_or_too_many_is_refused() {
-    let mut sealer = Sealer::new(65_537, &mut rng(1)).unwrap();
+    let mut sealer = sealer_of(65_537, 1);
     sealer.seal_next(&mut content(65_536)).unwrap();
     changed(sealer.finish());
 
     for empty_or_not in [0, 1, 65_536] {
-        let mut sealer = Sealer::new(65_537, &mut rng(1)).unwrap();
+        let mut sealer = sealer_of(65_537, 1);
         feed(&mut sealer, &content(65_537)).unwrap();
         assert_eq!(sealer.next_len(), None);
         changed(sealer.seal_next(&mut content(empty_or_not)));
@@ -48,7 +48,7 @@ fn a_chunk_too_few_or_too_many_is_refused() {
 
 #[test]
 fn an_empty_file_has_one_empty_chunk() {
-    let mut sealer = Sealer::new(0, &mut rng(1)).unwrap();
+    let mut sealer = sealer_of(0, 1);
     assert_eq!(sealer.next_len(), Some(0));
     let mut chunk = Vec::new();
     sealer.seal_next(&mut chunk).unwrap();
@@ -60,7 +60,7 @@ fn an_empty_file_has_one_empty_chunk() {
 fn a_file_past_the_limit_is_refused() {
     for size in [(1 << 40) + 1, u64::MAX] {
         assert_eq!(Sealer::new(size, &mut rng(1)).unwrap_err().code(), Code::TooLong);
-        let sealer = Sealer::new(1, &mut rng(1)).unwrap();
+        let sealer = sealer_of(1, 1);
         let resumed = Sealer::resume(sealer.key().clone(), *sealer.header(), size, Vec::new());
         assert_eq!(resumed.unwrap_err().code(), Code::TooLong);
     }
@@ -69,7 +69,7 @@ fn a_file_past_the_limit_is_refused() {
 #[test]
 fn going_on_gives_the_same_file() {
     let content = content(200_000);
-    let mut first = Sealer::new(200_000, &mut rng(1)).unwrap();
+    let mut first = sealer_of(200_000, 1);
     let hashes = feed(&mut first, &content).unwrap();
     let whole = first.finish().unwrap();
 
@@ -85,7 +85,7 @@ fn going_on_gives_the_same_file() {
 fn a_source_that_changed_meanwhile_never_leaves() {
     // V-641
     let mut content = content(200_000);
-    let mut first = Sealer::new(200_000, &mut rng(1)).unwrap();
+    let mut first = sealer_of(200_000, 1);
     let hashes = feed(&mut first, &content).unwrap();
     let whole = first.finish().unwrap();
 
@@ -106,7 +106,7 @@ fn a_source_that_changed_meanwhile_never_leaves() {
 
 #[test]
 fn going_on_with_the_wrong_record_is_refused() {
-    let sealer = Sealer::new(65_537, &mut rng(1)).unwrap();
+    let sealer = sealer_of(65_537, 1);
     let (own, header) = (sealer.key(), *sealer.header());
     let resume = |key: &FileKey, header: Header, size: u64, before: usize| {
         Sealer::resume(key.clone(), header, size, vec![[0; 32]; before]).map_err(|e| e.code()).err()

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::support::*;
 
 /// A small file whose size has a padding of its own: 37 to 40 bytes are padded to 40.
 fn small() -> File {
@@ -26,6 +26,7 @@ fn every_bit_of_the_header_counts() {
         let mut file = small();
         flip(&mut file.header, bit);
         let expected = match (bit / 8, file.header[1]) {
+            // Suites 1 and 2 are two bits apart.
             (0, _) => Code::UnknownSuite,
             (1, 16..=24) => Code::BadRoot,
             (1, _) => Code::BadHeader,
@@ -211,7 +212,7 @@ fn one_sealed_file_opens_under_one_key_only() {
     assert_eq!(file.refused(), Code::BadCommitment);
 
     // A header that commits to the other key derives another payload key.
-    let (header, _) = key(1).begin(file.said.geometry().unwrap(), [1; 16]);
+    let (header, _) = begin(&key(1), file.said.geometry().unwrap(), [1; 16]);
     let file = relist(&key(1), header, file.chunks, 40, 40);
     assert_eq!(file.refused(), Code::BadCiphertext);
 }
@@ -253,7 +254,7 @@ fn a_chunk_size_that_is_not_the_geometrys() {
     // Chunks of 128 KiB, and all else right in itself: once with another number of chunks than
     // the geometry's, once with the same.
     for (size, chunks) in [(1 << 18, 2), (40, 1)] {
-        let (header, payload) = key(1).begin(Geometry::of_file((4 << 30) + 1).unwrap(), [1; 16]);
+        let (header, payload) = begin(&key(1), Geometry::of_file((4 << 30) + 1).unwrap(), [1; 16]);
         assert_eq!(header.chunk_log2(), 17);
         let mut sealed = vec![vec![0; size / chunks]; chunks];
         for (index, chunk) in (0..).zip(&mut sealed) {

@@ -339,7 +339,7 @@ fn bad_file_references_are_refused() {
     bad(ATTACHMENT, &with(&|f| f.key = vec![1; 31].into()));
     bad(ATTACHMENT, &with(&|f| f.key = Bytes::new()));
     bad(ATTACHMENT, &with(&|f| f.root = vec![1; 33].into()));
-    for suite in [0, 2, 257] {
+    for suite in [0, 3, 257] {
         bad(ATTACHMENT, &with(&|f| f.suite = suite));
     }
     bad(ATTACHMENT, &with(&|f| f.padded_size += 1));

@@ -34,6 +34,30 @@ fn chacha20_poly1305() {
     assert_eq!(seen, set.number_of_tests);
 }
 
+#[cfg(feature = "aes-gcm")]
+#[test]
+fn aes_256_gcm() {
+    use crate::crypto::{AeadKey, Cipher, Nonce};
+
+    let set = aead::TestSet::load(aead::TestName::AesGcm).unwrap();
+    let mut seen = 0;
+    // The other groups have keys and nonces of lengths that we do not use.
+    let ours = set.test_groups.iter().filter(|group| (group.key_size, group.nonce_size) == (256, 96));
+    for test in ours.flat_map(|group| &group.tests) {
+        let key = AeadKey::new(Cipher::Aes256Gcm, Zeroizing::new(test.key[..].try_into().unwrap()));
+        let nonce = Nonce::of_mls(test.nonce[..].try_into().unwrap());
+        let sealed = [&test.ct[..], &test.tag[..]].concat();
+        let opened = key.open(&nonce, &test.aad, &sealed);
+        assert_eq!(opened.is_ok(), test.result == TestResult::Valid, "{test:?}");
+        if let Ok(opened) = opened {
+            assert_eq!(opened, test.pt[..], "{test:?}");
+            assert_eq!(key.seal(&nonce, &test.aad, &test.pt).unwrap(), sealed, "{test:?}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 60, "{seen} tests");
+}
+
 #[test]
 fn ed25519() {
     let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
