@@ -82,6 +82,8 @@ pub const HISTORY_KEPT: Duration = Duration::from_secs(7 * 86_400);
 pub const IMPORTED: usize = 1_024;
 /// How old an enrolment request may be when the registrar decides on it.
 pub const ENROLMENT_AGE: Duration = Duration::from_secs(7 * 86_400);
+/// How far ahead of the time, as far as it knows it, a device follows a log: what is from later waits.
+pub const LOG_AHEAD: Duration = Duration::from_secs(86_400);
 /// How far two honest clocks may differ.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 /// Descriptors kept per agency: the latest.

@@ -13,6 +13,7 @@ use super::{
     call::Call,
     keys,
     rows::{self, AwaitedRow, JoinRow, ReceiptRow, RoomRow},
+    stalled::passes,
 };
 use crate::{
     code::{Code, Kind},
@@ -394,7 +395,8 @@ impl Call<'_, '_> {
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
-                if error.code() != Code::MissingEvidence || row.lacking >= limits::EVIDENCE_ASKED {
+                let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;
+                if !passes(error.code()) || in_vain {
                     return self.not_in(room, &row, error.code());
                 }
                 row.lacking = row.lacking.saturating_add(1);

@@ -305,7 +305,8 @@ pub enum Event {
         room: RoomId,
         /// The first entry that is not processed.
         seq: u64,
-        /// Why.
+        /// Why. [`Code::MissingEvidence`] and [`Code::BadStamp`] pass by themselves: a document comes,
+        /// or the time, if the hub's clock is ahead or this device's far behind.
         code: Code,
     },
     /// The federation has another trust list: its root holders say which agencies there are.

@@ -109,7 +109,15 @@ impl<'a> Call<'a, '_> {
                 }
                 break;
             }
-            match self.apply(&mut session, &chained) {
+            let mut applied = self.apply(&mut session, &chained);
+            if applied.as_ref().is_err_and(|error| error.code() == Code::MissingEvidence) {
+                // What bears it out may lie beside an entry that comes after it.
+                for item in &delivery.items {
+                    self.accept_evidence(&item.evidence)?;
+                }
+                applied = self.apply(&mut session, &chained);
+            }
+            match applied {
                 Ok(After::Here) => {
                     session.set_tail(&tail);
                     self.tell_stale(&mut session, &chained)?;
@@ -124,6 +132,7 @@ impl<'a> Call<'a, '_> {
             }
         }
         if session.was_stalled > 0 && session.row.stalled == 0 {
+            (session.row.asked, session.row.ask_due) = (0, 0);
             self.stay(&session.id)?;
         }
         self.reschedule(&mut session)?;
@@ -154,27 +163,15 @@ impl<'a> Call<'a, '_> {
         Ok(chain)
     }
 
-    /// Checks a hub's signed head against a tail.
+    /// Checks a hub's signed head against a tail. One from far ahead waits until its time comes: what
+    /// stands under it would end before it should (SPEC V-499).
     pub(super) fn confirm(&mut self, hub: &AgencyId, tail: &Tail, head: Signed<Head>) -> Result<()> {
         let (signer, at) = (crypto::signer(&head)?, head.claimed().at);
+        let earliest = at.minus(limits::LOG_AHEAD);
+        let come = earliest <= self.now() || earliest <= self.told_time(hub)?;
+        ensure(come, Code::BadStamp, "head from ahead")?;
         let key = self.directory.server_key(&self.draft, hub, &signer, at)?;
         tail.confirm(head, &key).map(|_| ())
-    }
-
-    /// The room cannot be followed past an entry: says so once, and tries again when more comes.
-    fn stall(&mut self, session: &mut Session<'_>, seq: u64, error: Error) -> Result<()> {
-        if matches!(error.kind(), Kind::Store | Kind::Bug) {
-            return Err(error);
-        }
-        session.row.stalled = seq;
-        if session.was_stalled == seq {
-            return Ok(());
-        }
-        self.event(&Event::RoomStalled { room: session.id, seq, code: error.code() })?;
-        match session.row.declined {
-            true => Ok(()),
-            false => self.come_back(&session.id, &session.hub()?, error.code()),
-        }
     }
 
     /// Processes one entry.

@@ -9,6 +9,7 @@ use super::{
     keys,
     reach::Admit,
     rows::{self, AwaitedRow, InvitationRow, JoinRow, Nothing, RoomRow, Work},
+    stalled::passes,
 };
 use crate::{
     code::{Code, Kind},
@@ -179,7 +180,8 @@ impl Call<'_, '_> {
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
-                if error.code() == Code::MissingEvidence && row.lacking < limits::EVIDENCE_ASKED {
+                let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;
+                if passes(error.code()) && !in_vain {
                     return self.lacks_evidence(number, row);
                 }
                 self.drop_invitation(number, &row)?;
@@ -207,7 +209,8 @@ impl Call<'_, '_> {
     }
 
     /// A document that the invitation needs is not at hand: it is asked for again with what
-    /// goes with the invitation, each time later, and may come with other news meanwhile.
+    /// goes with the invitation, each time later, and may come with other news meanwhile. So is one
+    /// whose time has not come.
     fn lacks_evidence(&mut self, number: u64, mut row: InvitationRow) -> Result<()> {
         self.draft.expect_unchanged(keys::invitation(number))?;
         row.lacking = row.lacking.saturating_add(1);

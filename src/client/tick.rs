@@ -129,13 +129,27 @@ impl Call<'_, '_> {
             if row.wait_until > 0 && !waited {
                 self.wake(Timestamp::from_millis(row.wait_until));
             }
+            // News are asked for at the end of this; the answer may be lost.
+            let asks = row.ask_due > 0 && self.due(false, row.ask_due);
+            let ask_due = if asks { self.retry_at(row.asked).as_millis() } else { row.ask_due };
+            if ask_due > 0 {
+                self.wake(Timestamp::from_millis(ask_due));
+            }
             let stays = row.declined && row.pending.is_none() && (row.changes == 0 || row.stalled > 0);
             let ends = row.ends_at > 0 && row.end_told != row.ends_at;
             if ends && !self.passed(row.ends_at) {
                 self.wake(Timestamp::from_millis(row.ends_at));
             }
             let ended = ends && self.passed(row.ends_at);
-            if !resend && !leaving && !waited && !tells && !stays && !ended && row.reschedule.is_none() {
+            if !resend
+                && !leaving
+                && !waited
+                && !tells
+                && !stays
+                && !ended
+                && !asks
+                && row.reschedule.is_none()
+            {
                 if let Some(pending) = row.pending {
                     self.wake(Timestamp::from_millis(pending.due));
                 }
@@ -143,6 +157,7 @@ impl Call<'_, '_> {
             }
             let room = RoomId::from_slice(key.get(keys::rooms().len()..).ok_or(corrupt("room key"))?)?;
             let mut session = self.open(&room)?;
+            session.row.ask_due = ask_due;
             if stays {
                 // It cannot ask to leave: nobody is there, or the log cannot be followed.
                 self.leave_stalled(session)?;

@@ -96,7 +96,8 @@ impl Tail {
         self.extend(&wire::encode(&entry))
     }
 
-    /// Checks that the hub's signed head is this tail (V-506).
+    /// Checks that the hub's signed head is this tail (V-506), and not from before it: a head says
+    /// when it was, and so nothing under it is later.
     ///
     /// # Errors
     /// [`Code::BadSignature`], [`Code::BadHead`].
@@ -107,6 +108,7 @@ impl Tail {
             && head.seq == self.seq
             && Some(head.hash) == self.hash;
         ensure(same, Code::BadHead, "head")?;
+        ensure(self.stamp.at <= head.at, Code::BadHead, "head from before its entry")?;
         Ok(head)
     }
 }
@@ -318,7 +320,7 @@ mod tests {
             term: 1,
             seq: 2,
             hash: tail.hash.unwrap(),
-            at: Timestamp::from_millis(7),
+            at: Timestamp::from_millis(5),
             incarnation: crate::ids::IncarnationId::from_bytes([4; 16]),
         };
         let confirmed = |head: Head, by: u8| {
@@ -331,7 +333,9 @@ mod tests {
             Head { room: RoomId::from_bytes([9; 16]), ..head.clone() },
             Head { term: 2, ..head.clone() },
             Head { seq: 1, ..head.clone() },
-            Head { hash: Hash::from_bytes([0; 32]), ..head },
+            Head { hash: Hash::from_bytes([0; 32]), ..head.clone() },
+            // Its last entry is stamped with 5.
+            Head { at: Timestamp::from_millis(4), ..head },
         ];
         for other in others {
             assert_eq!(code(confirmed(other, 1)), Code::BadHead);

@@ -131,11 +131,10 @@ impl Call<'_, '_> {
             }
             items.push(decode_body(&entry).map_err(unreadable)?);
         }
-        let term = place.tail.term;
         let head = if own {
             let Some(item) = items.last() else { return Ok(None) };
             let seq = cursor.seq.saturating_add(items.len() as u64);
-            self.head(&cursor.room, term, seq, entry_hash(&item.entry)).into_signed()
+            self.head(&place.tail, seq, entry_hash(&item.entry)).into_signed()
         } else {
             match self.last_head(&cursor.room, cursor.seq, &mut items)? {
                 Some(head) => head,

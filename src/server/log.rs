@@ -72,16 +72,12 @@ impl Call<'_, '_> {
         self.write(RoomKeys::of(room).state(), row);
     }
 
-    /// The own word for the state of a log.
-    pub(super) fn head(
-        &self,
-        room: &RoomId,
-        term: u64,
-        seq: u64,
-        hash: Hash,
-    ) -> crate::crypto::Verified<Head> {
-        let (at, incarnation) = (self.now(), self.own.incarnation);
-        sign(Head { room: *room, term, seq, hash, at, incarnation }, &[&self.own.key])
+    /// The own word for the state of a log at one of its entries. It is not from before what stands
+    /// in the log, even if the clock was ahead once.
+    pub(super) fn head(&self, log: &Tail, seq: u64, hash: Hash) -> crate::crypto::Verified<Head> {
+        let (room, term, incarnation) = (log.room, log.term, self.own.incarnation);
+        let at = self.now().max(log.stamp.at);
+        sign(Head { room, term, seq, hash, at, incarnation }, &[&self.own.key])
     }
 }
 

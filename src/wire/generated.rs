@@ -1071,7 +1071,7 @@ pub struct Head {
     /// The hash of that entry: 32 bytes.
     #[prost(bytes = "bytes", tag = "4")]
     pub hash: ::prost::bytes::Bytes,
-    /// When it was signed, in milliseconds since the Unix epoch.
+    /// When it was signed, in milliseconds since the Unix epoch; not before any stamp under it.
     #[prost(uint64, tag = "5")]
     pub at: u64,
     /// The life of the hub's store: 16 bytes.

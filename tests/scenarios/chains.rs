@@ -19,11 +19,11 @@ use verbund::{
 const BEN: usize = 0;
 const BEN_ID: &str = "ben@police.sued.example";
 const ANNA_ID: &str = "anna@police.nord.example";
-const DESK_ID: &str = "desk@police.nord.example";
+pub const DESK_ID: &str = "desk@police.nord.example";
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn key(n: u8) -> SigningKey {
+pub fn key(n: u8) -> SigningKey {
     SigningKey::from_seed(&[n; 32])
 }
 
@@ -58,14 +58,14 @@ fn enrolled(net: &mut Net, (engine, store): (Client, MemoryStore), name: &str, r
 }
 
 /// The first device of a user.
-fn found(net: &mut Net, name: &str, kind: UserKind, recovery: Vec<RecoveryKey>) -> usize {
+pub fn found(net: &mut Net, name: &str, kind: UserKind, recovery: Vec<RecoveryKey>) -> usize {
     let (engine, store) = new_device(net, name);
     let request = engine.found(&store, kind, recovery, net.now).unwrap();
     enrolled(net, (engine, store), name, &request)
 }
 
 /// A device for the time of a shift, handed over by another one.
-fn hand_over(net: &mut Net, from: usize, hours: u32) -> usize {
+pub fn hand_over(net: &mut Net, from: usize, hours: u32) -> usize {
     let (engine, store) = new_device(net, DESK_ID);
     let offer = engine.offer(&store, net.now).unwrap();
     let until = net.now.plus(hours * HOUR);
@@ -99,7 +99,7 @@ fn revoke_up_to(net: &mut Net, revoked: &(UserId, Option<DeviceId>, u64)) {
     net.hosts.get_mut(&agency(NORD)).unwrap().revocations = Some(next);
 }
 
-fn invite(net: &mut Net, by: usize, room: RoomId, name: &str) -> verbund::ids::RequestId {
+pub fn invite(net: &mut Net, by: usize, room: RoomId, name: &str) -> verbund::ids::RequestId {
     let (request, _) =
         net.command(by, |request| Command::Invite { request, room, users: vec![user(name)] }).unwrap();
     net.settle();

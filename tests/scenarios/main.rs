@@ -11,6 +11,7 @@ mod world;
 
 mod authority;
 mod chains;
+mod clocks;
 mod content;
 mod engine;
 mod entering;

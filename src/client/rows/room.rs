@@ -40,6 +40,12 @@ pub(in crate::client) struct RoomRow {
     /// The first entry that could not be processed, told to the app.
     #[prost(uint64, tag = "13")]
     pub(in crate::client) stalled: u64,
+    /// When to ask again for what keeps it from being processed, in milliseconds; 0: nothing can come.
+    #[prost(uint64, tag = "20")]
+    pub(in crate::client) ask_due: u64,
+    /// How often it was asked for.
+    #[prost(uint32, tag = "21")]
+    pub(in crate::client) asked: u32,
     /// The place from which the device can read.
     #[prost(uint64, tag = "14")]
     pub(in crate::client) begins: u64,

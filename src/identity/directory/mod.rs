@@ -412,6 +412,17 @@ impl Directory {
         descriptors.key(draft, |d| d.is_by(&root) && d.valid_at(at), KeyPurpose::Server, id, at)
     }
 
+    /// A time that has come, whatever a clock says: the root holders have signed something then, or an
+    /// agency has.
+    pub(crate) fn signed_time(&self, draft: &Draft<'_>, agency: Option<&AgencyId>) -> Result<Timestamp> {
+        let list = draft.get(&rows::trust())?.map(|row| rows::parse_trust(&row)).transpose()?;
+        let list = list.map_or(Timestamp::ZERO, |(_, from, _)| from);
+        let Some(agency) = agency else { return Ok(list) };
+        let described = self.descriptor(draft, agency)?.map_or(Timestamp::ZERO, |newest| newest.issued_at);
+        let update = self.next_update(draft, agency)?.unwrap_or(Timestamp::ZERO);
+        Ok(list.max(described).max(update.minus(limits::REVOCATION_UPDATE)))
+    }
+
     /// The newest list that was issued by a time; the first that is here if none was.
     /// In halves, so that a time that somebody claims costs few reads.
     fn list_at(&self, draft: &Draft<'_>, at: Timestamp) -> Result<TrustList> {

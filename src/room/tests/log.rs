@@ -1,7 +1,7 @@
 //! Entries that do not connect, stamps that run backwards, heads that are of another log
 //! (SPEC V-501 to V-506).
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -226,7 +226,7 @@ fn head(tail: &Tail, change: impl FnOnce(&mut Head)) -> Signed<Head> {
         term: tail.term,
         seq: tail.seq,
         hash: tail.hash.unwrap(),
-        at: Timestamp::from_millis(5),
+        at: tail.stamp.at,
         incarnation: IncarnationId::from_bytes([6; 16]),
     };
     change(&mut head);
@@ -245,6 +245,7 @@ fn heads_of_another_log_or_of_somebody_else() {
     refused(said(|head| head.seq += 1), Code::BadHead);
     refused(said(|head| head.seq -= 1), Code::BadHead);
     refused(said(|head| head.hash = Hash::from_bytes([0; 32])), Code::BadHead);
+    refused(said(|head| head.at = head.at.minus(Duration::from_millis(1))), Code::BadHead);
     refused(tail.confirm(head(&tails[5], |_| {}), &hub).map(drop), Code::BadHead);
     refused(tail.confirm(head(tail, |_| {}), &key(22).verify_key()).map(drop), Code::BadSignature);
     // Nothing is vouched for before the first entry.

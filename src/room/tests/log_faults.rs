@@ -224,6 +224,10 @@ pub(super) fn head_faults(log: &Log) -> Vec<Value> {
         other("of another term", Head { term: 2, ..good() }),
         other("of the entry before", head(&log.at(3).tail)),
         other("of the entry after", head(&log.at(5).tail)),
+        other("from before the entry's stamp", {
+            let at = log.at(4).tail.stamp.at.minus(core::time::Duration::from_millis(1));
+            Head { at, ..good() }
+        }),
         other("another hash", Head { hash: Hash::from_bytes([0x4a; 32]), ..good() }),
         given("place 0", "V-119", Code::BadField, {
             crate::crypto::sign(Head { seq: 0, room: ROOM, ..good() }, &[&hub()]).bytes().clone()

@@ -250,10 +250,11 @@ impl Call<'_, '_> {
         material: Option<&RoomMaterial>,
     ) -> Result<()> {
         let entry = &chained.entry;
+        let log = self.place(&entry.room)?.ok_or(corrupt("tail"))?.tail;
         let invitation = Invitation {
             hub: self.own.agency.clone(),
             entry: chained.bytes.clone(),
-            head: self.head(&entry.room, entry.term, entry.seq, chained.hash).into_signed(),
+            head: self.head(&log, entry.seq, chained.hash).into_signed(),
             welcome,
         };
         self.keep_joining(&entry.room, entry.seq, &invitation, material);

@@ -17,6 +17,7 @@ use crate::{
     error::{Result, ensure},
     ids::{AgencyId, Hash, IncarnationId},
     limits,
+    time::Timestamp,
     wire::{
         Signed, encode, encode_body,
         fields::raw,
@@ -46,8 +47,9 @@ impl Call<'_, '_> {
             Err(error) if error.code() == Code::UnknownVersion => return Ok(None),
             spoken => spoken?,
         }
-        // V-533
-        ensure(frame.at <= self.now().plus(limits::CLOCK_SKEW), Code::BadStamp, "frame")?;
+        // V-533: it comes again until it is time. An item that is refused would not.
+        let latest = frame.items.iter().filter_map(LinkItem::head_at).fold(frame.at, Timestamp::max);
+        ensure(latest <= self.now().plus(limits::CLOCK_SKEW), Code::BadStamp, "frame")?;
 
         let link = LinkKeys::with(&from);
         let mut row: InRow = self.read(&link.incoming())?.unwrap_or_default();

@@ -205,8 +205,8 @@ impl Item {
             Item::Entries(group) => group,
         };
         let hash = items.last().map(|item| entry_hash(&item.entry)).ok_or(corrupt("no entries"))?;
-        let term = call.place(&room)?.ok_or(corrupt("tail"))?.tail.term;
-        let head: Signed<Head> = call.head(&room, term, last, hash).into_signed();
+        let log = call.place(&room)?.ok_or(corrupt("tail"))?.tail;
+        let head: Signed<Head> = call.head(&log, last, hash).into_signed();
         Ok(LinkItem::Entries(Box::new(RoomEntries { room, items, head, departures })))
     }
 }

@@ -5,9 +5,11 @@ use super::{
     world::World,
 };
 use crate::{
+    code::Code,
     crypto::{self, SigningKey},
-    identity::fixture::agency,
+    identity::fixture::{agency, now},
     ids::{Device, Hash, IncarnationId},
+    limits,
     server::{keys::LinkKeys, rows},
     store::Store,
     wire::{
@@ -62,6 +64,13 @@ fn a_hub_shows_a_follower_one_history() {
         e.head = head(e.head.claimed().seq, e.head.claimed().hash, &other, e);
     };
     assert_eq!(refused(&mut world, "a.example", &foreign), 1);
+    // V-506: a stamp that is later than the head above it.
+    let early = |e: &mut RoomEntries| {
+        let at = now().minus(core::time::Duration::from_millis(1));
+        let head = Head { at, ..e.head.claimed().clone() };
+        e.head = crypto::sign(head, &[&key]).into_signed();
+    };
+    assert_eq!(refused(&mut world, "a.example", &early), 1);
     // V-524
     let departs = |device: &Device, seq| {
         let departure = Departure { device: device.clone(), seq };
@@ -75,6 +84,32 @@ fn a_hub_shows_a_follower_one_history() {
     world.site("b.example").peer(&frame).unwrap();
     world.sync(&mut bert);
     assert_eq!(bert.texts(), ["one", "two"]);
+}
+
+/// SPEC V-533: a head from ahead. The frame comes again, and is taken when it is time; were the item
+/// alone refused, nothing could ever follow it.
+#[test]
+fn a_frame_with_a_head_from_ahead_waits() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    let (b, key) = (agency("b.example"), server_key(&world, "a.example"));
+    say(&mut world, &mut anna, &room, "one");
+    let frame = world.site("a.example").pump(&b).unwrap();
+    let at = now().plus(limits::CLOCK_SKEW);
+    let headed = |at| {
+        forged(&frame, &key, |f| {
+            let Some(LinkItem::Entries(entries)) = f.items.first_mut() else { panic!() };
+            let head = Head { at, ..entries.head.claimed().clone() };
+            entries.head = crypto::sign(head, &[&key]).into_signed();
+        })
+    };
+    let ahead = headed(at.plus(core::time::Duration::from_millis(1)));
+    assert_eq!(world.site("b.example").peer(&ahead).unwrap_err().code(), Code::BadStamp);
+    world.sync(&mut bert);
+    assert!(bert.texts().is_empty());
+    world.site("b.example").now = now().plus(core::time::Duration::from_millis(1));
+    assert!(world.site("b.example").peer(&ahead).unwrap().is_some());
+    world.sync(&mut bert);
+    assert_eq!(bert.texts(), ["one"]);
 }
 
 /// SPEC V-508, V-522

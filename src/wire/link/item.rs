@@ -49,6 +49,17 @@ pub(crate) enum LinkItem {
     DirectoryAnswer(Box<Signed<DirectoryAnswer>>),
 }
 
+impl LinkItem {
+    /// When the hub's head was, of what has one.
+    pub(crate) fn head_at(&self) -> Option<Timestamp> {
+        match self {
+            LinkItem::Entries(entries) => Some(entries.head.claimed().at),
+            LinkItem::Welcome(welcome) => Some(welcome.invitation.head.claimed().at),
+            _ => None,
+        }
+    }
+}
+
 /// A look-up of a device of the sender, which is not named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LinkLookUp {

@@ -56,7 +56,9 @@ pub struct Host {
     /// Its newest revocation list, once it has a key for that.
     pub revocations: Option<RevocationList>,
     pub ready: BTreeSet<AgencyId>,
-    /// When its engine wants to be called.
+    /// How far its clock is ahead.
+    pub ahead: Duration,
+    /// When its engine wants to be called, by its own clock.
     pub wake: Option<Timestamp>,
 }
 
@@ -166,7 +168,8 @@ impl Net {
                 .commit(&mut store)
                 .unwrap();
             let (agency, ready) = (authority.agency.clone(), BTreeSet::new());
-            let host = Host { engine, store, desk, authority, revocations: None, ready, wake: None };
+            let (ahead, wake) = (Duration::ZERO, None);
+            let host = Host { engine, store, desk, authority, revocations: None, ready, ahead, wake };
             hosts.insert(agency, host);
         }
         let (wire, rule, tamper) = (Vec::new(), no_faults(), no_tampering());
@@ -370,7 +373,8 @@ impl Net {
                 let millis = phone.wake?.as_millis().saturating_add_signed(-phone.skew);
                 Some(Timestamp::from_millis(millis))
             });
-            let next = phones.chain(self.hosts.values().filter_map(|host| host.wake)).min();
+            let next =
+                phones.chain(self.hosts.values().filter_map(|host| Some(host.wake?.minus(host.ahead)))).min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
             self.now = self.now.max(next);
             for phone in 0..self.phones.len() {
@@ -379,7 +383,8 @@ impl Net {
                 }
             }
             for agency in self.hosts.keys().cloned().collect::<Vec<_>>() {
-                if self.hosts[&agency].wake.is_some_and(|wake| wake <= self.now) {
+                let host = &self.hosts[&agency];
+                if host.wake.is_some_and(|wake| wake <= self.now.plus(host.ahead)) {
                     self.tick_server(&agency);
                 }
             }
@@ -400,7 +405,7 @@ impl Net {
 
     pub fn tick_server(&mut self, agency: &AgencyId) {
         let host = self.hosts.get_mut(agency).unwrap();
-        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let ctx = Ctx { now: self.now.plus(host.ahead), store: &host.store, rng: &mut self.rng };
         let done = host.engine.tick(ctx, 256).unwrap().commit(&mut host.store).unwrap();
         host.wake = done.wake;
         self.notify(agency, done.outputs);
@@ -414,7 +419,7 @@ impl Net {
     ) -> verbund::error::Result<()> {
         let at = agency(at);
         let host = self.hosts.get_mut(&at).unwrap();
-        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let ctx = Ctx { now: self.now.plus(host.ahead), store: &host.store, rng: &mut self.rng };
         let done = call(&mut host.engine, ctx)?.commit(&mut host.store).unwrap();
         host.wake = sooner(host.wake, done.wake);
         self.notify(&at, done.outputs);
@@ -525,7 +530,7 @@ impl Net {
         let agency = self.phones[phone].device.user.agency().clone();
         let forgetful = self.forgetful;
         let host = self.hosts.get_mut(&agency).unwrap();
-        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let ctx = Ctx { now: self.now.plus(host.ahead), store: &host.store, rng: &mut self.rng };
         let done = host.engine.device(ctx, bytes).unwrap().commit(&mut host.store).unwrap();
         host.wake = sooner(host.wake, done.wake);
         if forgetful {
@@ -542,7 +547,7 @@ impl Net {
     fn carry_frame(&mut self, from: &AgencyId, to: &AgencyId) -> bool {
         self.advance();
         let host = self.hosts.get_mut(from).unwrap();
-        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let ctx = Ctx { now: self.now.plus(host.ahead), store: &host.store, rng: &mut self.rng };
         let done = host.engine.pump(ctx, to).unwrap().commit(&mut host.store).unwrap();
         host.wake = sooner(host.wake, done.wake);
         let Some(mut frame) = done.value else {
@@ -564,13 +569,15 @@ impl Net {
     pub fn peer(&mut self, at: &AgencyId, bytes: &[u8]) -> Option<Vec<u8>> {
         let forgetful = self.forgetful;
         let host = self.hosts.get_mut(at).unwrap();
-        let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+        let ctx = Ctx { now: self.now.plus(host.ahead), store: &host.store, rng: &mut self.rng };
         let done = match host.engine.peer(ctx, bytes) {
             Ok(transition) => transition.commit(&mut host.store).unwrap(),
             // The frame with the descriptor was lost; both come again.
             Err(error) if error.code() == Code::MissingEvidence => return None,
             // It comes again until the agency takes part again.
             Err(error) if error.code() == Code::SuspendedAgency => return None,
+            // It comes again until its time has come.
+            Err(error) if error.code() == Code::BadStamp => return None,
             Err(error) => panic!("{error}"),
         };
         if forgetful {
