@@ -36,6 +36,8 @@ pub const DELEGATION: Duration = Duration::from_secs(7 * 86_400);
 pub const IDENTITIES_KEPT: usize = 8;
 /// Links that tell of one user: the whole chain, and entry 0 of those that it replaced.
 pub const CHAIN_HISTORY: usize = CHAIN_LINKS + IDENTITIES_KEPT;
+/// Chains of one user, whole or in part, among the links that somebody gives at one time: each one twice.
+pub const CHAINS_OF_USER: usize = 2 * IDENTITIES_KEPT;
 /// Two links for one place, as evidence.
 pub const CHAIN_FORK: usize = 2 * CHAIN_LINK + 64;
 /// A device certificate with its signature; it is the MLS credential, so small.
@@ -44,6 +46,8 @@ pub const CERTIFICATE: usize = 1_200;
 pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
 /// A revocation list with its signature.
 pub const REVOCATION_LIST: usize = 1 << 20;
+/// How far in the future a revocation list may have been issued, by the clock of whoever takes it.
+pub const REVOCATION_AHEAD: Duration = Duration::from_secs(3_600);
 /// Entries of one revocation list.
 pub const REVOCATIONS: usize = 10_000;
 /// The longest time from a revocation list to the next.

@@ -12,7 +12,7 @@ use crate::{
         ChainFork, Directory, Endorsement, Federation, NewDevice, NewLinks, RecoveryKey, SigningKey,
         UserChain, UserRecord,
     },
-    ids::{Device, DeviceId, RoomId, UserId},
+    ids::{AgencyId, Device, DeviceId, RoomId, UserId},
     store::{Ctx, Draft},
     time::Timestamp,
     wire::device::KnownChain,
@@ -127,15 +127,15 @@ impl Call<'_, '_> {
         match self.directory.accept_chain(&mut self.draft, links) {
             Ok(taken) => {
                 let news = taken.news;
-                self.took_links(taken)?;
+                self.took_links(&own, taken)?;
                 if news { self.look_at_rooms() } else { Ok(()) }
             }
             Err(error) => self.believed(&own, Err(error)),
         }
     }
 
-    /// Tells what links that were taken have brought.
-    pub(super) fn took_links(&mut self, taken: NewLinks) -> Result<()> {
+    /// Tells what links have brought that an agency gave.
+    pub(super) fn took_links(&mut self, from: &AgencyId, taken: NewLinks) -> Result<()> {
         for (user, before, now) in taken.resets {
             self.identity_changed(user, before, now)?;
         }
@@ -144,7 +144,7 @@ impl Call<'_, '_> {
                 self.event(&Event::ChainForked { fork: Box::new(fork) })?;
             }
         }
-        Ok(())
+        self.believed(from, taken.refusal.map_or(Ok(()), Err))
     }
 
     /// Tells by what authority devices speak that a commit has brought into a room.

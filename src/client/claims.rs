@@ -139,10 +139,10 @@ impl Call<'_, '_> {
     /// The key packages that are good and belong to the user; what is wrong with the first that
     /// is not if none is.
     fn usable(&mut self, user: &UserId, keys: Keys) -> Result<Result<Vec<Vec<u8>>>> {
-        let accepted = match self.directory.accept_chain(&mut self.draft, &keys.chain) {
+        let accepted = match self.directory.accept_chain_of(&mut self.draft, user, &keys.chain) {
             Ok(taken) => {
-                let whole = taken.without_fork();
-                self.took_links(taken)?;
+                let whole = taken.complete();
+                self.took_links(user.agency(), taken)?;
                 whole
             }
             Err(error) => Err(error),

@@ -152,7 +152,7 @@ impl Call<'_, '_> {
         });
         let links: Vec<_> = links.cloned().collect();
         match self.directory.accept_chain(&mut self.draft, &links) {
-            Ok(taken) => self.took_links(taken),
+            Ok(taken) => self.took_links(&own, taken),
             Err(error) => self.believed(&own, Err(error)),
         }
     }

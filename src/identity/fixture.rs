@@ -8,7 +8,8 @@ use rand_core::SeedableRng;
 
 use super::{
     Agency, AgencyDescriptor, AgencyStatus, Directory, Enrolment, Federation, KeyPurpose, NewDevice,
-    OperationalKey, RecoveryKey, Registrar, RootKey, Roster, SigningKey, UserChain, UserKind, VerifiedDevice,
+    NewLinks, OperationalKey, RecoveryKey, Registrar, RootKey, Roster, SigningKey, UserChain, UserKind,
+    VerifiedDevice,
 };
 use crate::{
     error::Result,
@@ -245,8 +246,17 @@ pub(crate) fn signed(roster: &Roster, holders: &[u8]) -> Bytes {
 
 /// Runs something on a draft and applies what it wrote; an error changes nothing.
 pub(crate) fn apply<T>(store: &mut MemoryStore, f: impl FnOnce(&mut Draft<'_>) -> Result<T>) -> Result<T> {
+    apply_at(store, now(), f)
+}
+
+/// The same at a time.
+pub(crate) fn apply_at<T>(
+    store: &mut MemoryStore,
+    at: Timestamp,
+    f: impl FnOnce(&mut Draft<'_>) -> Result<T>,
+) -> Result<T> {
     let mut rng = rng(0);
-    let mut draft = Draft::new(Ctx { now: now(), store, rng: &mut rng });
+    let mut draft = Draft::new(Ctx { now: at, store, rng: &mut rng });
     let value = f(&mut draft)?;
     let transition: Transition<T, ()> = draft.finish(value)?;
     Ok(transition.commit(store).unwrap().value)
@@ -255,4 +265,13 @@ pub(crate) fn apply<T>(store: &mut MemoryStore, f: impl FnOnce(&mut Draft<'_>) -
 /// Reads a store.
 pub(crate) fn read<T>(store: &MemoryStore, f: impl FnOnce(&Draft<'_>) -> Result<T>) -> Result<T> {
     f(&Draft::new(Ctx { now: now(), store, rng: &mut rng(0) }))
+}
+
+/// Takes links of user chains, all of them or none; what is good in the place of known ones is told.
+pub(crate) fn take_chain(draft: &mut Draft<'_>, links: &[Bytes]) -> Result<NewLinks> {
+    let taken = Directory.accept_chain(draft, links)?;
+    match &taken.refusal {
+        Some(refusal) => Err(refusal.clone()),
+        None => Ok(taken),
+    }
 }

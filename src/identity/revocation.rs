@@ -186,6 +186,8 @@ impl Wire for RevocationList {
         let version = fields::positive(proto.version, "revocation list version")?;
         let (issued_at, next_update) =
             (Timestamp::from_millis(proto.issued_at), Timestamp::from_millis(proto.next_update));
+        // V-290: so that no version is the last.
+        ensure(version <= issued_at.as_millis(), Code::BadField, "version past the time of issue")?;
         // V-291
         let soon = issued_at < next_update && next_update.since(issued_at) <= limits::REVOCATION_UPDATE;
         ensure(soon, Code::BadField, "next update")?;

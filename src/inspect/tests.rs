@@ -19,7 +19,7 @@ use crate::{
         Attachment, Content, Delete, Edit, Frame, Location, Reaction, ReceiptKind, Receipts, Seen, Text,
     },
     identity::{
-        Directory, HandedHistory, Handover, NewDevice, Newcomer, RecoveryKey, Sponsor, UserKind,
+        HandedHistory, Handover, NewDevice, Newcomer, RecoveryKey, Sponsor, UserKind,
         fixture::{TestDevice, TestFederation, apply, key, now, rng},
     },
     ids::{AgencyId, BlobId, Hash, MessageId, RequestId, RoomId, UserId},
@@ -101,8 +101,9 @@ fn changes() -> (Bytes, Bytes, Bytes) {
     let ctx = Ctx { now: now(), store: &a.store, rng: &mut rng(1) };
     let record = a.registrar.record(ctx, &anna.new.device().user).unwrap();
     let rival = other.person("anna@a.example", 9);
-    let taken =
-        apply(&mut federation.agencies[0].store, |draft| Directory.accept_chain(draft, rival.chain()));
+    let taken = apply(&mut federation.agencies[0].store, |draft| {
+        crate::identity::fixture::take_chain(draft, rival.chain())
+    });
     let fork = taken.unwrap().forks.remove(0);
     (removal.into(), record.to_bytes().into(), fork.to_bytes().into())
 }

@@ -95,7 +95,7 @@ impl<'a, 'c> Call<'a, 'c> {
     /// What links have brought; good ones in the place of known ones are evidence, and refused.
     pub(super) fn took_links(&mut self, taken: &NewLinks) -> Result<()> {
         self.forks.extend_from_slice(&taken.forks);
-        taken.without_fork()
+        taken.complete()
     }
 
     /// Takes links of user chains.

@@ -28,7 +28,7 @@ impl Phone {
             for agency in documents {
                 Directory.accept_descriptor(&mut call.draft, &agency.descriptor())?;
             }
-            Directory.accept_chain(&mut call.draft, &chains).map(drop)
+            crate::identity::fixture::take_chain(&mut call.draft, &chains).map(drop)
         });
         phone
     }
@@ -94,9 +94,9 @@ fn what_is_no_change() {
     // Another identity, but not one that takes the place of the one that is known.
     let rival = other.person("ben@b.example", 7).chain().to_vec();
     phone.call(|call| {
-        let taken = Directory.accept_chain(&mut call.draft, &rival)?;
+        let taken = crate::identity::fixture::take_chain(&mut call.draft, &rival)?;
         assert_eq!((taken.resets.len(), taken.forks.len()), (0, 1));
-        call.took_links(taken)
+        call.took_links(user("ben@b.example").agency(), taken)
     });
     assert_eq!(phone.is_verified(&user("ben@b.example")), Ok(true));
     let told = phone.identities_told();
@@ -104,9 +104,9 @@ fn what_is_no_change() {
     let known = federation.person("carl@c.example", 3).chain().to_vec();
     phone.call(|call| {
         for _ in ["first contact", "again"] {
-            let taken = Directory.accept_chain(&mut call.draft, &known)?;
+            let taken = crate::identity::fixture::take_chain(&mut call.draft, &known)?;
             assert!(taken.resets.is_empty());
-            call.took_links(taken)?;
+            call.took_links(user("ben@b.example").agency(), taken)?;
         }
         Ok(())
     });

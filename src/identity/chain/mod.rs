@@ -36,7 +36,16 @@ use crate::{
 };
 
 /// Where the agency's certificate key of an id is found, valid at a time.
-pub(crate) type Countersigner<'a> = dyn FnMut(&KeyId, Timestamp) -> Result<VerifyKey> + 'a;
+pub(crate) type Countersigner<'a> = dyn FnMut(&KeyId, Timestamp, Word) -> Result<VerifyKey> + 'a;
+
+/// Whose word an entry is, for whoever knows the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// The user's, which the agency countersigns.
+    Users,
+    /// The agency's alone: a new beginning, a removal that none of the user's keys has signed.
+    Agencys,
+}
 
 /// A verified user chain.
 #[derive(Clone, Debug)]
@@ -251,9 +260,10 @@ fn verify_link(
     let at = link.entry().at;
     check_statement(links, roll, link.statement(), &mut |id| {
         ensure(id == link.agency_key(), Code::BrokenChain, "signer does not speak for the user")?;
-        keys(id, at)
+        keys(id, at, Word::Agencys)
     })?;
-    let key = keys(link.agency_key(), at)?;
+    let word = if link.entry().replaces().is_some() { Word::Agencys } else { Word::Users };
+    let key = keys(link.agency_key(), at, word)?;
     link.verify_countersignature(&key)
 }
 

@@ -7,12 +7,12 @@ use bytes::Bytes;
 
 use super::{Directory, rows, view};
 use crate::{
-    code::Code,
+    code::{Code, Kind},
     crypto::VerifyKey,
     error::{Error, Result, ensure},
     identity::{
         KeyPurpose, UserChain,
-        chain::{ChainFork, ChainLink, Op},
+        chain::{ChainFork, ChainLink, Op, Word},
     },
     ids::{AgencyId, Device, Hash, KeyId, UserId},
     limits,
@@ -30,15 +30,25 @@ pub(crate) struct NewLinks {
     pub(crate) resets: Vec<(UserId, Hash, Hash)>,
     /// Good links in the place of known ones, with those. They were not taken, nor what comes after.
     pub(crate) forks: Vec<ChainFork>,
+    /// Why others were not taken. What is good was taken all the same, and is to be told: or a bad link
+    /// behind a new beginning would hide it (SPEC V-305).
+    pub(crate) refusal: Option<Error>,
 }
 
 impl NewLinks {
-    /// For whoever takes no part of what a fork is in.
+    /// For whoever rests on all of them.
     ///
     /// # Errors
-    /// [`Code::Equivocation`] if there is a fork.
-    pub(crate) fn without_fork(&self) -> Result<()> {
-        ensure(self.forks.is_empty(), Code::Equivocation, "user chain")
+    /// Why one was not taken; [`Code::Equivocation`] if there is a fork.
+    pub(crate) fn complete(&self) -> Result<()> {
+        match &self.refusal {
+            Some(refusal) => Err(refusal.clone()),
+            None => ensure(self.forks.is_empty(), Code::Equivocation, "user chain"),
+        }
+    }
+
+    fn refused(&mut self, refusal: Error) {
+        self.refusal.get_or_insert(refusal);
     }
 }
 
@@ -147,11 +157,12 @@ impl Directory {
     }
 
     /// Takes links of user chains, each chain's in order: whole chains or what comes after
-    /// the links that are here. A user's chains come in any order.
+    /// the links that are here. A user's chains come in any order. Each chain stands for itself:
+    /// what is wrong with one, or further on in it, is in what is given back.
     ///
     /// # Errors
-    /// [`Code::MissingEvidence`] if a link or descriptor in between is missing; as
-    /// [`UserChain::accept`].
+    /// Those of the store; those of decoding (1xx), and [`Code::TooLong`] for more beginnings of one user
+    /// than there can be (SPEC V-253): then nothing was taken.
     pub(crate) fn accept_chain(&self, draft: &mut Draft<'_>, links: &[Bytes]) -> Result<NewLinks> {
         let mut runs = runs(links)?;
         let users: BTreeSet<UserId> = runs.iter().filter_map(user_of).cloned().collect();
@@ -162,24 +173,27 @@ impl Directory {
         let mut taken = NewLinks::default();
         // An identity is placed by the one that replaces it or that it replaces: so as often as
         // there can be identities.
-        for pass in 0..=limits::IDENTITIES_KEPT {
+        for _ in 0..=limits::IDENTITIES_KEPT {
             let mut waiting = Vec::new();
-            let mut refusal = None;
+            let mut missing = None;
             let count = runs.len();
             for run in runs {
                 match self.accept_run(draft, &run, &mut taken) {
+                    Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
                     Err(error) if error.code() == Code::MissingEvidence => {
-                        refusal.get_or_insert(error);
+                        missing.get_or_insert(error);
                         waiting.push(run);
                     }
-                    result => result?,
+                    Err(error) => taken.refused(error),
+                    Ok(()) => {}
                 }
             }
-            let Some(refusal) = refusal else { break };
-            if waiting.len() == count || pass == limits::IDENTITIES_KEPT {
-                return Err(refusal);
-            }
+            let Some(missing) = missing else { break };
             runs = waiting;
+            if runs.len() == count {
+                taken.refused(missing);
+                break;
+            }
         }
         for (user, known) in before {
             let now = self.identity(draft, &user)?;
@@ -203,8 +217,9 @@ impl Directory {
         let identity = *chain.identity();
         let newest = self.identities(draft, &user)?.first() == Some(&identity);
         for (link, bytes) in run {
-            let accepted =
-                chain.accept(link.clone(), &mut |id, at| self.countersigner(draft, user.agency(), id, at));
+            let accepted = chain.accept(link.clone(), &mut |id, at, word| {
+                self.countersigner(draft, user.agency(), (id, word), at)
+            });
             match accepted {
                 Err(error) if error.code() == Code::Equivocation => {
                     if let Some(known) = chain.link(link.entry().n) {
@@ -264,8 +279,9 @@ impl Directory {
         if identities.contains(&identity) {
             return self.chain_of(draft, user, &identity);
         }
-        let chain =
-            UserChain::begin(first.clone(), &mut |id, at| self.countersigner(draft, user.agency(), id, at))?;
+        let chain = UserChain::begin(first.clone(), &mut |id, at, word| {
+            self.countersigner(draft, user.agency(), (id, word), at)
+        })?;
         let oldest = match identities.last() {
             Some(oldest) => self.chain_of(draft, user, oldest)?,
             None => None,
@@ -284,6 +300,9 @@ impl Directory {
                 let known = self.chain_of(draft, user, known)?;
                 let known = known.as_ref().and_then(|known| known.link(0));
                 if let Some(known) = known.filter(|known| known.entry().place() == first.entry().place()) {
+                    // Whoever has a key that the agency has dropped convicts nobody with it.
+                    let key = (first.agency_key(), Word::Agencys);
+                    self.countersigner(draft, user.agency(), key, first.entry().at)?;
                     taken.forks.push(ChainFork::of(known, first)?);
                     return Ok(None);
                 }
@@ -330,20 +349,39 @@ impl Directory {
         newest.ok_or(Error::new(Code::MissingEvidence, "chain does not begin at entry 0"))
     }
 
-    /// An agency's certificate key of this id that was valid at a time, in whichever
-    /// descriptor lists it: links outlive descriptors (SPEC V-251).
+    /// An agency's certificate key of this id that was valid at a time: in whichever descriptor lists
+    /// it, for links outlive descriptors; for the agency's word alone in the newest (SPEC V-251).
     fn countersigner(
         &self,
         draft: &Draft<'_>,
         agency: &AgencyId,
-        id: &KeyId,
+        (id, word): (&KeyId, Word),
         at: Timestamp,
     ) -> Result<VerifyKey> {
-        let mut descriptors = view::Descriptors::of(agency.clone());
-        descriptors.key(draft, |_| true, KeyPurpose::Certificate, id, at)
+        if word == Word::Agencys {
+            let newest = self.descriptor(draft, agency)?;
+            let newest = newest.ok_or(Error::new(Code::MissingEvidence, "agency descriptor"))?;
+            return newest.key(KeyPurpose::Certificate, id, at);
+        }
+        view::Descriptors::of(agency).key(draft, |_| true, KeyPurpose::Certificate, id, at)
     }
 
-    /// Takes documents in any order.
+    /// Takes links of one user's chains, and of nobody else's: as [`Directory::accept_chain`].
+    ///
+    /// # Errors
+    /// [`Code::CertificateMismatch`] if one is another user's; as there.
+    pub(crate) fn accept_chain_of(
+        &self,
+        draft: &mut Draft<'_>,
+        user: &UserId,
+        links: &[Bytes],
+    ) -> Result<NewLinks> {
+        let theirs = runs(links)?.iter().all(|run| user_of(run) == Some(user));
+        ensure(theirs, Code::CertificateMismatch, "another user's chain")?;
+        self.accept_chain(draft, links)
+    }
+
+    /// Takes documents in any order; of chain links those that are good.
     ///
     /// # Errors
     /// As [`Directory::accept_descriptor`] and [`Directory::accept_chain`].
@@ -391,16 +429,24 @@ impl Directory {
     }
 }
 
-/// Links cut into chains: where an entry 0 comes, or another user.
+/// Links cut into chains: where an entry 0 comes, or another user. What comes twice counts once.
+/// Each chain is read from the store, so that there must not be more of a user than there can be.
 fn runs(links: &[Bytes]) -> Result<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
-    for bytes in links {
+    let mut seen = BTreeSet::new();
+    let mut begun = BTreeMap::<UserId, usize>::new();
+    for bytes in links.iter().filter(|bytes| seen.insert(*bytes)) {
         let link: ChainLink = decode_body(bytes)?;
-        let goes_on = link.entry().n > 0
-            && runs.last().and_then(user_of).is_some_and(|user| *user == link.entry().user);
+        let user = &link.entry().user;
+        let goes_on = link.entry().n > 0 && runs.last().and_then(user_of).is_some_and(|last| last == user);
         match runs.last_mut() {
             Some(run) if goes_on => run.push((link, bytes.clone())),
-            _ => runs.push(vec![(link, bytes.clone())]),
+            _ => {
+                let begun = begun.entry(user.clone()).or_default();
+                *begun = begun.saturating_add(1);
+                ensure(*begun <= limits::CHAINS_OF_USER, Code::TooLong, "chains of a user")?;
+                runs.push(vec![(link, bytes.clone())]);
+            }
         }
     }
     Ok(runs)

@@ -20,7 +20,8 @@ use rows::Listed;
 pub(crate) use view::View;
 
 use super::{
-    AgencyChange, AgencyStatus, Descriptor, Enrolment, Federation, KeyPurpose, TrustList, VerifiedDevice,
+    Agency, AgencyChange, AgencyStatus, Descriptor, Enrolment, Federation, KeyPurpose, TrustList,
+    VerifiedDevice,
     certificate::{CertifiedDevice, DeviceCertificate},
     descriptor::AgencyDescriptor,
 };
@@ -183,14 +184,42 @@ impl Directory {
                 AgencyStatus::Active => Listed::Active,
                 AgencyStatus::Suspended => Listed::Suspended,
             };
+            let before =
+                draft.get(&rows::agency(agency.id()))?.map(|row| rows::parse_agency(&row)).transpose()?;
             draft.put(rows::agency(agency.id()), rows::agency_value(listed, agency.root()));
             let key = rows::root(agency.id(), &VerifyKey::id_of(agency.root()));
-            if draft.get(&key)?.is_none() {
-                draft.put(key, agency.root().to_vec());
+            draft.put(key, rows::root_value(agency.root(), Timestamp::from_millis(u64::MAX)));
+            if let Some((_, root)) = before.filter(|(_, root)| root != agency.root()) {
+                self.replace_root(draft, agency, &root, list.roster().issued_at)?;
             }
         }
         let (by, version) = (list.signers(before.as_ref()), list.version());
         Ok(Some(NewTrustList { version, by, changes }))
+    }
+
+    /// A list gives an agency another root key: from then on the former one describes nothing any more.
+    fn replace_root(
+        &self,
+        draft: &mut Draft<'_>,
+        agency: &Agency,
+        former: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<()> {
+        let id = VerifyKey::id_of(former);
+        draft.put(rows::root(agency.id(), &id), rows::root_value(former, at));
+        let prefix = rows::descriptors_by(agency.id(), &id);
+        for (key, row) in draft.scan(&prefix, None, limits::DESCRIPTORS_KEPT)? {
+            if Descriptor::from_store(row)?.issued_at >= at {
+                draft.delete(key);
+            }
+        }
+        let present = rows::descriptors_by(agency.id(), &VerifyKey::id_of(agency.root()));
+        let known = draft.scan(&present, None, 1)?.into_iter().next();
+        match known.map(|(_, row)| Descriptor::from_store(row)).transpose()? {
+            Some(known) => draft.put(rows::known(agency.id()), rows::known_value(known.version, agency.id())),
+            None => draft.delete(rows::known(agency.id())),
+        }
+        Ok(())
     }
 
     /// Agencies that were gone and are back: whether with another root key than they had. Else
@@ -214,27 +243,30 @@ impl Directory {
         Ok(())
     }
 
-    /// Takes an agency's descriptor; older ones too, which old log entries need. Says
-    /// whether it is new. The latest [`limits::DESCRIPTORS_KEPT`] are kept.
+    /// Takes an agency's descriptor; older ones too, which old log entries need, and those by a former
+    /// root key from before it was replaced. Says whether it is new. Of each root key the latest
+    /// [`limits::DESCRIPTORS_KEPT`] are kept.
     ///
     /// # Errors
-    /// [`Code::UnknownKey`] if no list here gives the agency the root key that signed;
-    /// [`Code::Equivocation`] for two descriptors with one version, or if a key changed its
-    /// purpose or validity; as [`Descriptor::verify`] (SPEC V-221 to V-227).
+    /// [`Code::UnknownKey`] if no list here gives the agency the root key that signed, or it was
+    /// replaced before; [`Code::Equivocation`] for two descriptors with one version, or if a key changed
+    /// its purpose or validity; as [`Descriptor::verify`] (SPEC V-221 to V-227, V-233).
     pub(crate) fn accept_descriptor(&self, draft: &mut Draft<'_>, bytes: &Bytes) -> Result<bool> {
         let signed: Signed<AgencyDescriptor> = Signed::decode(bytes)?;
         let (agency, version) = (signed.claimed().agency.clone(), signed.claimed().version);
-        let key = rows::descriptor(&agency, version);
+        let by = signer(&signed)?;
+        let key = rows::descriptor(&agency, &by, version);
         let known = draft.get(&key)?.map(Descriptor::from_store).transpose()?;
         if known.as_ref().is_some_and(|known| known.body() == signed.body()) {
             return Ok(false);
         }
-        let root = draft.get(&rows::root(&agency, &signer(&signed)?))?;
-        let root = root.ok_or(Error::new(Code::UnknownKey, "agency root key"))?;
-        let root: [u8; 32] = root.as_slice().try_into().map_err(|_| corrupt("agency root key"))?;
+        let root = draft.get(&rows::root(&agency, &by))?;
+        let (root, until) = rows::parse_root(&root.ok_or(Error::new(Code::UnknownKey, "agency root key"))?)?;
         let descriptor = Descriptor::verify_signed(signed, &root)?;
+        // V-233
+        ensure(descriptor.issued_at < until, Code::UnknownKey, "agency root key of before")?;
         ensure(known.is_none(), Code::Equivocation, "descriptor")?;
-        let prefix = rows::descriptor_prefix(&agency);
+        let prefix = rows::descriptors_by(&agency, &by);
         let mut newest = None;
         for (_, row) in draft.scan(&prefix, None, limits::DESCRIPTORS_KEPT)? {
             let other = Descriptor::from_store(row)?;
@@ -244,7 +276,8 @@ impl Directory {
 
         draft.expect_unchanged(key.clone())?;
         draft.put(key, bytes.to_vec());
-        if newest.is_none_or(|newest| newest < version) {
+        let present = self.present_root(draft, &agency)?.is_some_and(|present| present == by);
+        if present && newest.is_none_or(|newest| newest < version) {
             draft.expect_unchanged(rows::known(&agency))?;
             draft.put(rows::known(&agency), rows::known_value(version, &agency));
         }
@@ -255,13 +288,20 @@ impl Directory {
         Ok(true)
     }
 
-    /// An agency's newest descriptor.
+    /// The root key that the newest list gives an agency, or the last one that did.
+    fn present_root(&self, draft: &Draft<'_>, agency: &AgencyId) -> Result<Option<KeyId>> {
+        let row = draft.get(&rows::agency(agency))?;
+        row.map(|row| Ok(VerifyKey::id_of(&rows::parse_agency(&row)?.1))).transpose()
+    }
+
+    /// An agency's newest descriptor, by its present root key.
     pub(crate) fn descriptor(&self, draft: &Draft<'_>, agency: &AgencyId) -> Result<Option<Descriptor>> {
-        let newest = draft.scan(&rows::descriptor_prefix(agency), None, 1)?.into_iter().next();
+        let Some(root) = self.present_root(draft, agency)? else { return Ok(None) };
+        let newest = draft.scan(&rows::descriptors_by(agency, &root), None, 1)?.into_iter().next();
         newest.map(|(_, row)| Descriptor::from_store(row)).transpose()
     }
 
-    /// An agency's newest descriptor that is valid at a time.
+    /// An agency's newest descriptor by its present root key that is valid at a time.
     ///
     /// # Errors
     /// [`Code::MissingEvidence`] if none is here.
@@ -271,7 +311,9 @@ impl Directory {
         agency: &AgencyId,
         at: Timestamp,
     ) -> Result<Descriptor> {
-        view::Descriptors::of(agency.clone()).newest_at(draft, at)
+        let missing = Error::new(Code::MissingEvidence, "agency descriptor");
+        let root = self.present_root(draft, agency)?.ok_or(missing)?;
+        view::Descriptors::by(agency, &root).newest_at(draft, at)
     }
 
     /// Until when (exclusive) an agency is described: by the descriptor that is valid at a time
@@ -282,7 +324,8 @@ impl Directory {
         agency: &AgencyId,
         at: Timestamp,
     ) -> Result<Option<Timestamp>> {
-        let kept = draft.scan(&rows::descriptor_prefix(agency), None, limits::DESCRIPTORS_KEPT)?;
+        let Some(root) = self.present_root(draft, agency)? else { return Ok(None) };
+        let kept = draft.scan(&rows::descriptors_by(agency, &root), None, limits::DESCRIPTORS_KEPT)?;
         let kept =
             kept.into_iter().map(|(_, row)| Descriptor::from_store(row)).collect::<Result<Vec<_>>>()?;
         Ok(kept.iter().filter(|kept| kept.valid_at(at)).map(|kept| kept.expires_at).max())
@@ -408,7 +451,7 @@ impl Directory {
             Err(_) => self.trust_list(draft, self.trust_version(draft)?)?.agency(agency)?.clone(),
         };
         let root = VerifyKey::id_of(listed.root());
-        let mut descriptors = view::Descriptors::of(agency.clone());
+        let mut descriptors = view::Descriptors::of(agency);
         descriptors.key(draft, |d| d.is_by(&root) && d.valid_at(at), KeyPurpose::Server, id, at)
     }
 
@@ -459,7 +502,7 @@ impl Directory {
             }
         }
         self.accept_descriptor(draft, &enrolment.descriptor)?;
-        self.accept_chain(draft, &enrolment.chain)?.without_fork()?;
+        self.accept_chain(draft, &enrolment.chain)?.complete()?;
         self.verify_device(draft, &enrolment.certificate)
     }
 }

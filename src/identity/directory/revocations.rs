@@ -47,9 +47,12 @@ impl Directory {
         if known.as_ref().is_some_and(|known| known.body() == signed.body()) {
             return Ok(None);
         }
+        // V-234
+        let latest = draft.now().plus(limits::REVOCATION_AHEAD);
+        ensure(issued_at <= latest, Code::BadStamp, "revocation list of the future")?;
         // V-293
         let id = signer(&signed)?;
-        let mut descriptors = Descriptors::of(agency.clone());
+        let mut descriptors = Descriptors::of(&agency);
         let count = |d: &Descriptor| issued_at < d.expires_at;
         let key = descriptors.key(draft, count, KeyPurpose::Revocation, &id, issued_at)?;
         let list = Revocations::verify(signed, &key)?;

@@ -6,9 +6,9 @@
 //! | `id/trust` | the highest trust list version, from when and until when it is in force: 3 u64 |
 //! | `id/agency/` agency | u8: what that list says of it ([`Listed`]) ‖ 32 bytes: the last root key that a list gave it |
 //! | `id/list/` version | SignedEnvelope of the TrustList |
-//! | `id/root/` agency, root key id | 32 bytes: a root key that some list gives the agency |
-//! | `id/known/` agency | u64: the highest descriptor version ‖ the agency's name |
-//! | `id/desc/` agency, u64::MAX − version | SignedEnvelope of the AgencyDescriptor; newest first |
+//! | `id/root/` agency, root key id | 32 bytes: a root key that some list gives the agency ‖ u64: when the list was issued that gave it another (`u64::MAX`: none did) |
+//! | `id/known/` agency | u64: the highest descriptor version under the agency's present root key ‖ the agency's name |
+//! | `id/desc/` agency, root key id, u64::MAX − version | SignedEnvelope of the AgencyDescriptor; of one root key newest first |
 //! | `id/identity/` user | the user's identities, newest first, each with the number of its links: 32 bytes ‖ u32 |
 //! | `id/chain/` user, identity, n | ChainLink |
 //! | `id/gone/` user, device | empty: the device was removed, or the identity replaced |
@@ -17,7 +17,7 @@
 //! | `id/rlist/` agency | SignedEnvelope of its newest RevocationList |
 //! | `id/revoked/` user | what that list says of the user: [`revoked_value`] |
 //!
-//! Lists, roots, descriptors and chain links never change once they are written.
+//! Lists, descriptors and chain links never change once they are written.
 
 use crate::{
     error::Result,
@@ -108,11 +108,29 @@ pub(super) fn descriptor_prefix(agency: &AgencyId) -> Key {
     KeyBuilder::table("id/desc/").name(agency.as_str().as_bytes()).build()
 }
 
-pub(super) fn descriptor(agency: &AgencyId, version: u64) -> Key {
-    KeyBuilder::table("id/desc/")
-        .name(agency.as_str().as_bytes())
-        .number(u64::MAX.saturating_sub(version))
-        .build()
+/// What was signed with one root key.
+pub(super) fn descriptors_by(agency: &AgencyId, root: &KeyId) -> Key {
+    descriptor_builder(agency, root).build()
+}
+
+pub(super) fn descriptor(agency: &AgencyId, root: &KeyId, version: u64) -> Key {
+    descriptor_builder(agency, root).number(u64::MAX.saturating_sub(version)).build()
+}
+
+fn descriptor_builder(agency: &AgencyId, root: &KeyId) -> KeyBuilder {
+    KeyBuilder::table("id/desc/").name(agency.as_str().as_bytes()).fixed(root.as_bytes())
+}
+
+/// The value of an `id/root/` row.
+pub(super) fn root_value(root: &[u8; 32], until: Timestamp) -> Vec<u8> {
+    [root.as_slice(), &until.as_millis().to_be_bytes()].concat()
+}
+
+pub(super) fn parse_root(row: &[u8]) -> Result<([u8; 32], Timestamp)> {
+    let parts = row.split_first_chunk::<32>();
+    let parts = parts.and_then(|(root, until)| Some((*root, u64::from_be_bytes(until.try_into().ok()?))));
+    let (root, until) = parts.ok_or(corrupt("agency root key"))?;
+    Ok((root, Timestamp::from_millis(until)))
 }
 
 pub(super) fn identities(user: &UserId) -> Key {

@@ -149,20 +149,25 @@ fn certificate_key(
 ) -> Result<VerifyKey> {
     list.check_at(at)?;
     let root = VerifyKey::id_of(list.agency(agency)?.root());
-    let descriptors = descriptors.entry(agency.clone()).or_insert_with(|| Descriptors::of(agency.clone()));
+    let descriptors = descriptors.entry(agency.clone()).or_insert_with(|| Descriptors::of(agency));
     descriptors.key(draft, |d| d.is_by(&root) && d.valid_at(at), KeyPurpose::Certificate, id, at)
 }
 
-/// One agency's descriptors, newest first, read as they are needed.
+/// One agency's descriptors, those by one root key newest first, read as they are needed.
 pub(super) struct Descriptors {
-    agency: AgencyId,
+    prefix: Key,
     read: Vec<Descriptor>,
     after: Option<Key>,
 }
 
 impl Descriptors {
-    pub(super) fn of(agency: AgencyId) -> Self {
-        Descriptors { agency, read: Vec::new(), after: None }
+    pub(super) fn of(agency: &AgencyId) -> Self {
+        Descriptors { prefix: rows::descriptor_prefix(agency), read: Vec::new(), after: None }
+    }
+
+    /// Those by one root key alone.
+    pub(super) fn by(agency: &AgencyId, root: &KeyId) -> Self {
+        Descriptors { prefix: rows::descriptors_by(agency, root), read: Vec::new(), after: None }
     }
 
     /// A key that one of the descriptors that `count` lists. Because a key never changes its
@@ -203,8 +208,7 @@ impl Descriptors {
 
     fn get(&mut self, draft: &Draft<'_>, place: usize) -> Result<Option<&Descriptor>> {
         while self.read.len() <= place {
-            let prefix = rows::descriptor_prefix(&self.agency);
-            let next = draft.scan(&prefix, self.after.as_deref(), 1)?.into_iter().next();
+            let next = draft.scan(&self.prefix, self.after.as_deref(), 1)?.into_iter().next();
             let Some((key, row)) = next else { break };
             self.read.push(Descriptor::from_store(row)?);
             self.after = Some(key);

@@ -76,7 +76,7 @@ impl Enrolment {
         let claims: &super::certificate::DeviceCertificate = certificate.claimed();
         let (list, descriptor) = self.documents().verify(federation, claims.device.user.agency())?;
         let chain =
-            UserChain::verify(&self.chain, &mut |id, at| descriptor.key(KeyPurpose::Certificate, id, at))?;
+            UserChain::verify(&self.chain, &mut |id, at, _| descriptor.key(KeyPurpose::Certificate, id, at))?;
         if chain.user() != &claims.device.user {
             return fault(Code::CertificateMismatch, "another user's chain");
         }

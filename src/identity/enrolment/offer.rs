@@ -153,7 +153,7 @@ impl UserChain {
     }
 
     /// The next entry, by whoever will sign it.
-    pub(super) fn next(&self, op: Op, now: Timestamp) -> Result<ChainEntry> {
+    pub(in crate::identity) fn next(&self, op: Op, now: Timestamp) -> Result<ChainEntry> {
         let (previous, earliest) = self.head();
         let n = u32::try_from(self.len()).map_err(|_| Error::new(Code::TooLong, "user chain"))?;
         let (user, at) = (self.user().clone(), now.max(earliest));

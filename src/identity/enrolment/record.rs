@@ -48,7 +48,7 @@ impl UserRecord {
         let (list, descriptor) = documents.verify(federation, user.agency())?;
         list.check_at(at)?;
         ensure(descriptor.valid_at(at), Code::Expired, "descriptor")?;
-        let keys = &mut |id: &_, at| descriptor.key(KeyPurpose::Certificate, id, at);
+        let keys = &mut |id: &_, at, _| descriptor.key(KeyPurpose::Certificate, id, at);
         let chain = UserChain::verify(&self.chain, keys)?;
         ensure(chain.user() == user, Code::CertificateMismatch, "another user's chain")?;
         Ok(chain)

@@ -219,7 +219,7 @@ impl Registrar {
 
     fn countersign(&self, draft: &mut Draft<'_>, statement: &Statement) -> Result<()> {
         let link = ChainLink::countersign(statement.clone(), &self.key);
-        Directory.accept_chain(draft, &[wire::encode_body(&link)])?.without_fork()
+        Directory.accept_chain(draft, &[wire::encode_body(&link)])?.complete()
     }
 
     /// Issues the certificate of a device that is on the user's chain.

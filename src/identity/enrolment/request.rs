@@ -107,7 +107,7 @@ impl EnrolmentRequest {
         self.offer.as_deref()
     }
 
-    pub(super) fn statement(&self) -> &Statement {
+    pub(in crate::identity) fn statement(&self) -> &Statement {
         &self.statement
     }
 }

@@ -254,13 +254,15 @@ fn bert2_is_removed(world: &mut World) {
     let removal = chain.remove(&gone.id, &own_key(world, "bert"), world.now).unwrap();
     let mut store = crate::identity::fixture::TestFederation::new().agencies[1].store.clone();
     let registrar = crate::identity::Registrar::new(gone.user.agency().clone(), key(B));
-    crate::identity::fixture::apply(&mut store, |draft| Directory.accept_chain(draft, &chain.bytes()))
-        .unwrap();
+    crate::identity::fixture::apply(&mut store, |draft| {
+        crate::identity::fixture::take_chain(draft, &chain.bytes())
+    })
+    .unwrap();
     let mut rng = chacha20::ChaCha20Rng::from_seed([1; 32]);
     let ctx = crate::store::Ctx { now: world.now, store: &store, rng: &mut rng };
     let changed = registrar.change(ctx, &removal).unwrap().commit(&mut store.clone()).unwrap().value;
     let taken = crate::identity::fixture::apply(&mut world.directory, |draft| {
-        Directory.accept_chain(draft, &changed.chain)
+        crate::identity::fixture::take_chain(draft, &changed.chain)
     });
     assert!(taken.unwrap().news);
 }

@@ -75,7 +75,8 @@ fn a_hub_takes_nothing_of_a_device_that_it_knows_to_be_removed() {
     let late = bert.say(&room, "late");
     assert_eq!(bert.submit(world.site("b.example"), &late), ReplyBody::Queued);
     let hub = &mut world.site("a.example").store;
-    crate::identity::fixture::apply(hub, |draft| Directory.accept_chain(draft, &chain)).unwrap();
+    crate::identity::fixture::apply(hub, |draft| crate::identity::fixture::take_chain(draft, &chain))
+        .unwrap();
     world.settle();
     world.sync(&mut bert);
     assert_eq!(refused_by_hub(&mut bert).0, Code::RemovedDevice);

@@ -13,7 +13,7 @@ use crate::{
     },
     identity::{
         Directory,
-        fixture::{TestDevice, TestFederation, apply, now, read, rng},
+        fixture::{TestDevice, TestFederation, apply, apply_at, now, read, rng},
     },
     ids::{Device, Hash, RequestId, RoomId, SubmissionId, UserId},
     room::{
@@ -65,7 +65,7 @@ fn mls_prefix(room: &RoomId) -> Vec<u8> {
 impl Dev {
     pub(super) fn new(federation: &TestFederation, test: TestDevice, seed: u8) -> Self {
         let mut store = federation.store();
-        apply(&mut store, |draft| Directory.accept_chain(draft, test.chain())).unwrap();
+        apply(&mut store, |draft| crate::identity::fixture::take_chain(draft, test.chain())).unwrap();
         Dev {
             id: test.verified.device().clone(),
             test,
@@ -210,7 +210,7 @@ impl Dev {
         let mut evidence = Vec::new();
         for user in claimed {
             let keys = user.keys.as_ref().unwrap();
-            apply(&mut self.store, |draft| Directory.accept_chain(draft, &keys.chain)).unwrap();
+            apply(&mut self.store, |draft| crate::identity::fixture::take_chain(draft, &keys.chain)).unwrap();
             evidence.extend(keys.chain.iter().cloned().map(wire::log::Evidence::ChainLink));
             for package in &keys.packages {
                 let crypto = MlsCrypto::new(seed(&mut self.rng));
@@ -317,7 +317,7 @@ impl Dev {
             apply(&mut self.store, |draft| Directory.accept_descriptor(draft, descriptor)).unwrap();
         }
         for list in &delivery.revocations {
-            apply(&mut self.store, |draft| Directory.accept_revocations(draft, list)).unwrap();
+            apply_at(&mut self.store, site.now, |draft| Directory.accept_revocations(draft, list)).unwrap();
         }
         for room in delivery.rooms {
             let mut tail = self.rooms[&room.room].tail.clone();

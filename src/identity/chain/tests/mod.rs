@@ -53,7 +53,7 @@ fn link(entry: ChainEntry, signer: u8) -> ChainLink {
 }
 
 /// The agency has one certificate key.
-fn keys(id: &KeyId, _: Timestamp) -> Result<VerifyKey> {
+fn keys(id: &KeyId, _: Timestamp, _: Word) -> Result<VerifyKey> {
     let key = key(AGENCY).verify_key();
     ensure(key.id() == *id, Code::MissingEvidence, "agency key")?;
     Ok(key)
@@ -272,7 +272,7 @@ fn not_countersigned() {
 #[test]
 fn countersigned_out_of_time() {
     let mut asked = Vec::new();
-    let mut note = |_: &KeyId, at| {
+    let mut note = |_: &KeyId, at, _| {
         asked.push(at);
         fault(Code::Expired, "agency key")
     };

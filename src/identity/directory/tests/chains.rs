@@ -35,7 +35,7 @@ fn identity_of(federation: &TestFederation, life: &Enrolment) -> Hash {
 }
 
 fn take(store: &mut MemoryStore, links: &[Bytes]) -> Result<NewLinks> {
-    apply(store, |d| Directory.accept_chain(d, links))
+    apply(store, |d| crate::identity::fixture::take_chain(d, links))
 }
 
 fn present(store: &MemoryStore) -> Option<Hash> {
@@ -213,4 +213,49 @@ fn what_comes_after() {
     assert_eq!(after((identity, 1)), tablet.chain()[1..]);
     assert!(after((identity, 2)).is_empty() && after((identity, 9)).is_empty());
     assert_eq!(after((Hash::from_bytes([1; 32]), 1)), tablet.chain(), "another identity");
+}
+
+/// SPEC V-305: a link that nobody can place yet, or a bad one, does not hide what stands before it.
+#[test]
+fn a_new_beginning_is_told_whatever_comes_behind_it() {
+    let mut federation = TestFederation::new();
+    let lives = lives(&mut federation, 2);
+    let [before, after] = [0, 1].map(|n| identity_of(&federation, &lives[n]));
+    let carl = federation.person("carl@a.example", 7);
+    let further = federation.further(&carl, 8);
+    let [first, loose] = further.chain() else { panic!() };
+    let mut forged = loose.to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let behind = [
+        (vec![loose.clone()], Code::MissingEvidence),
+        (vec![first.clone(), forged.into()], Code::BadSignature),
+    ];
+    for (behind, code) in behind {
+        let mut store = federation.store();
+        take(&mut store, &lives[0].chain).unwrap();
+        let links = [vec![lives[1].chain[0].clone()], behind].concat();
+        let taken = apply(&mut store, |d| Directory.accept_chain(d, &links)).unwrap();
+        assert_eq!(taken.resets, [(user("anna@a.example"), before, after)]);
+        refused(taken.complete(), code);
+        assert_eq!(present(&store), Some(after));
+    }
+}
+
+/// SPEC V-253
+#[test]
+fn what_comes_too_often_costs_no_reading() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let first = anna.chain()[0].clone();
+    let mut store = federation.store();
+    assert!(take(&mut store, &vec![first.clone(); 1_000]).unwrap().news);
+    // The same entry under other signatures, which nobody looks at before there are too many.
+    let other = |n: u8| {
+        let mut link = first.to_vec();
+        *link.last_mut().unwrap() ^= n;
+        Bytes::from(link)
+    };
+    let many: Vec<_> = (0..17).map(other).collect();
+    assert!(take(&mut store, &many[..16]).is_ok());
+    refused(take(&mut store, &many), Code::TooLong);
 }

@@ -45,7 +45,7 @@ fn replaced_root() {
     let anna = federation.person("anna@a.example", 1);
     let mut store = knowing(&federation, &[&anna]);
     federation.agencies[0].root = key(60);
-    let list = signed(&federation.roster(2), &[1, 2]);
+    let list = signed(&Roster { issued_at: now(), ..federation.roster(2) }, &[1, 2]);
     let descriptor = federation.agencies[0].describe(2, now()).sign(&key(60)).unwrap().into();
     refused(apply(&mut store, |d| Directory.accept_descriptor(d, &descriptor)), Code::UnknownKey);
     apply(&mut store, |d| Directory.accept_trust_list(d, &list)).unwrap();

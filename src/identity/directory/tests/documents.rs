@@ -283,7 +283,7 @@ fn chains_come_whole_or_in_parts() {
     let third = federation.further(&anna, 3);
     let mut store = federation.store();
     let accept = |store: &mut _, links: &[Bytes]| {
-        apply(store, |d| Directory.accept_chain(d, links).map(|taken| taken.news))
+        apply(store, |d| crate::identity::fixture::take_chain(d, links).map(|taken| taken.news))
     };
     let of = |store: &_, name| read(store, |d| Directory.chain_bytes(d, &user(name))).unwrap();
     refused(accept(&mut store, &third.chain()[1..]), Code::MissingEvidence);
@@ -298,8 +298,8 @@ fn chains_come_whole_or_in_parts() {
     // Another history of the same user, countersigned by the same agency.
     let mut other = TestFederation::new();
     let rival = other.person("anna@a.example", 9);
-    let taken = apply(&mut store, |d| Directory.accept_chain(d, rival.chain())).unwrap();
-    refused(taken.without_fork(), Code::Equivocation);
+    let taken = apply(&mut store, |d| crate::identity::fixture::take_chain(d, rival.chain())).unwrap();
+    refused(taken.complete(), Code::Equivocation);
     assert_eq!(of(&store, "anna@a.example"), third.chain(), "nothing of it is taken");
 
     // Links of users whose agency's descriptor is not here.
@@ -333,7 +333,7 @@ fn old_links_need_old_keys() {
         store
     };
     let accept = |mut store: MemoryStore| {
-        apply(&mut store, |d| Directory.accept_chain(d, anna.chain())).map(|taken| taken.news)
+        apply(&mut store, |d| crate::identity::fixture::take_chain(d, anna.chain())).map(|taken| taken.news)
     };
     assert!(accept(store_with(&descriptor(true))).unwrap());
     refused(accept(store_with(&descriptor(false))), Code::MissingEvidence);
@@ -388,7 +388,7 @@ fn corrupt_rows() {
     let sound = knowing(&federation, &[&anna]);
     for key in [
         rows::list(1),
-        rows::descriptor(&a, 1),
+        rows::descriptor(&a, &federation.agencies[0].root.verify_key().id(), 1),
         rows::link(&user("anna@a.example"), anna.verified.identity(), 0),
     ] {
         let store: MemoryStore =

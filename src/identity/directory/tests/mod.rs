@@ -4,6 +4,7 @@ mod chains;
 mod devices;
 mod documents;
 mod revocations;
+mod stolen_keys;
 
 use super::*;
 use crate::{
@@ -19,7 +20,7 @@ fn refused(result: Result<impl Sized>, code: Code) {
 fn knowing(federation: &TestFederation, devices: &[&TestDevice]) -> MemoryStore {
     let mut store = federation.store();
     for device in devices {
-        apply(&mut store, |draft| Directory.accept_chain(draft, device.chain())).unwrap();
+        apply(&mut store, |draft| crate::identity::fixture::take_chain(draft, device.chain())).unwrap();
     }
     store
 }

@@ -5,7 +5,7 @@ use crate::{
     crypto::{self, SigningKey},
     identity::{
         KeyPurpose, OperationalKey, RevocationList,
-        fixture::{DAY, TestAgency, agency, key, now, user},
+        fixture::{DAY, TestAgency, agency, apply_at, key, now, user},
     },
     ids::{Device, DeviceId},
 };
@@ -53,7 +53,10 @@ fn forced(list: &RevocationList, by: &SigningKey) -> Bytes {
 }
 
 fn accept(store: &mut MemoryStore, list: &RevocationList) -> Result<Option<NewRevocations>> {
-    apply(store, |d| Directory.accept_revocations(d, &forced(list, &revocation_key())))
+    // Whenever it comes: as soon as it is made.
+    apply_at(store, now().max(list.issued_at), |d| {
+        Directory.accept_revocations(d, &forced(list, &revocation_key()))
+    })
 }
 
 fn verify_at(store: &MemoryStore, device: &TestDevice, lists: &[(&str, u64)]) -> Result<()> {
@@ -151,7 +154,9 @@ fn signed_by_another_key() {
     let descriptor = describes(a, 3, &keys);
     apply(&mut store, |d| Directory.accept_descriptor(d, &descriptor)).unwrap();
     let by = |key: &SigningKey| {
-        let result = apply(&mut store.clone(), |d| Directory.accept_revocations(d, &forced(&list, key)));
+        let result = apply_at(&mut store.clone(), list.issued_at, |d| {
+            Directory.accept_revocations(d, &forced(&list, key))
+        });
         result.map(|new| new.is_some()).map_err(|e| e.code())
     };
     assert_eq!(by(&a.certificate), Err(Code::UnknownKey));
@@ -184,7 +189,8 @@ fn signed_by_another_key() {
     let mut signed = forced(&list, &revocation_key()).to_vec();
     let last = signed.len() - 1;
     signed[last] ^= 1;
-    let bad = apply(&mut store, |d| Directory.accept_revocations(d, &signed.clone().into()));
+    let bad =
+        apply_at(&mut store, list.issued_at, |d| Directory.accept_revocations(d, &signed.clone().into()));
     refused(bad, Code::BadSignature);
     // No trust list has a say: the entries of a log decide, whoever reads them when.
     let mut roster = federation.roster(2);

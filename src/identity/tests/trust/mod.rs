@@ -217,8 +217,8 @@ fn take(store: &mut MemoryStore, document: &Value) -> Result<Value> {
             apply(store, |draft| Directory.accept_descriptor(draft, &bytes)).map(|new| json!(new))
         }
         "ChainLink" => {
-            let taken = apply(store, |draft| Directory.accept_chain(draft, &[bytes]))?;
-            taken.without_fork().map(|()| json!(taken.news))
+            let taken = apply(store, |draft| crate::identity::fixture::take_chain(draft, &[bytes]))?;
+            taken.complete().map(|()| json!(taken.news))
         }
         "RevocationList" => {
             let news = apply(store, |draft| Directory.accept_revocations(draft, &bytes))?;

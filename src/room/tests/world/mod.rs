@@ -25,7 +25,7 @@ use crate::{
     error::{Result, fault},
     identity::{
         DeviceCertificate, Directory, VerifiedDevice,
-        fixture::{TestDevice, TestFederation, now, read, stamp},
+        fixture::{TestDevice, TestFederation, apply, now, read, stamp, take_chain},
     },
     ids::{Device, RoomId, UserId},
     room::{
@@ -145,8 +145,7 @@ static ENROLLED: LazyLock<World> = LazyLock::new(|| {
     let mut directory = federation.store();
     for device in devices.values() {
         let chain = device.chain();
-        crate::identity::fixture::apply(&mut directory, |draft| Directory.accept_chain(draft, chain))
-            .unwrap();
+        apply(&mut directory, |draft| take_chain(draft, chain)).unwrap();
     }
     let side = |device| Side {
         device,
