@@ -142,6 +142,7 @@ codes! {
     UnknownBlob = 608, Refused, "no such blob here";
     BadCapability = 609, Refused, "capability does not open this blob";
     BlobIncomplete = 610, Refused, "not all chunks are here yet";
+    NotSealed = 611, Peer, "not a sealed file";
 
     // 7xx: content
     BadContent = 701, Peer, "content is not well-formed";

@@ -1,5 +1,7 @@
 //! The one error type: a [`Code`], where it arose, and whether to try again.
 
+use std::io;
+
 use crate::{
     code::{Code, Kind},
     time::Timestamp,
@@ -86,10 +88,30 @@ impl Error {
         }
     }
 
+    /// The error of this library inside one of [`std::io`], where a stream of this library has
+    /// refused something; none if it is the error of a file or socket.
+    #[must_use]
+    pub fn of_io(error: &io::Error) -> Option<&Error> {
+        error.get_ref()?.downcast_ref()
+    }
+
     /// Where it arose, for people who read logs.
     #[must_use]
     pub const fn context(&self) -> &'static str {
         self.context
+    }
+}
+
+/// Whole, for [`Error::of_io`].
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            Kind::Misuse => io::ErrorKind::InvalidInput,
+            Kind::Peer => io::ErrorKind::InvalidData,
+            Kind::Refused => io::ErrorKind::Unsupported,
+            Kind::Store | Kind::Bug => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
     }
 }
 

@@ -43,6 +43,11 @@
     clippy::print_stderr
 )]
 
+#[cfg(not(any(feature = "pure", feature = "asm")))]
+compile_error!(
+    "choose feature `pure` (BLAKE3 in Rust alone, the default) or `asm` (with its C and assembly)"
+);
+
 // Floor 0: words that everything else uses.
 pub mod code;
 pub mod error;

@@ -194,6 +194,8 @@ pub const CHUNK_LOG2_MIN: u8 = 16;
 pub const CHUNK_LOG2_MAX: u8 = 24;
 /// Chunks in one attachment.
 pub const CHUNKS: u64 = 65_536;
+/// Bytes of chunks that are sealed or opened at once where all cores work at it, at most.
+pub const CHUNK_WINDOW: usize = 32 << 20;
 /// The header of a sealed attachment.
 pub const BLOB_HEADER: usize = 64;
 /// What a server knows of an attachment: header, chunk hashes, lengths.

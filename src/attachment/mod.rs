@@ -27,7 +27,7 @@
 //!
 //! Memory is one chunk, whatever the file's size: chunks are sealed and opened in the
 //! caller's own buffer ([`Sealer`], [`Opener`]). Servers check them without a key
-//! ([`Verifier`]).
+//! ([`Verifier`]). Hosts that block read and write sealed files as streams ([`io`]).
 //!
 //! ```
 //! use verbund::{attachment::{open_all, seal_all}, ids::{AgencyId, BlobId}, time::Timestamp};
@@ -43,12 +43,14 @@
 //! # Ok::<(), verbund::Error>(())
 //! ```
 
+mod batch;
 mod capability;
 mod chunk_list;
 mod chunk_ref;
 mod file_ref;
 mod geometry;
 mod header;
+pub mod io;
 mod key;
 mod opener;
 mod sealer;

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use super::{ChunkList, FileRef, Geometry, Header, Verifier};
+use super::{ChunkList, FileRef, Geometry, Header, Verifier, batch};
 use crate::{
     code::Code,
     crypto::{AeadKey, Nonce},
@@ -33,9 +33,19 @@ impl Opener {
     /// - [`Code::BadGeometry`] if chunk size and number do not fit the padded size (V-613,
     ///   V-614), or that the size (V-610, V-611)
     pub fn new(file: &FileRef, header: &Header, list: ChunkList) -> Result<Self> {
+        Self::of_received(file, (header, list), file.padded_size)
+    }
+
+    /// [`Opener::new`], where a padded size was received with header and list.
+    pub(super) fn of_received(
+        file: &FileRef,
+        (header, list): (&Header, ChunkList),
+        padded_size: u64,
+    ) -> Result<Self> {
         ensure(header.suite == file.suite, Code::BadHeader, "suite")?;
         header.suite.cipher()?;
-        ensure(list.root(header, file.padded_size) == file.root, Code::BadRoot, "chunk list")?;
+        let same = list.root(header, padded_size) == file.root && padded_size == file.padded_size;
+        ensure(same, Code::BadRoot, "chunk list")?;
         let payload = file.key.unlock(header)?;
         let verifier = Verifier::new(header, list, file.padded_size)?;
         file.geometry()?;
@@ -71,6 +81,23 @@ impl Opener {
             chunk.zeroize();
         }
         opened
+    }
+
+    /// [`Opener::open_chunk`] for sealed chunks `first`, `first + 1`, …: on all cores with feature
+    /// `parallel`, one after the other without.
+    ///
+    /// # Errors
+    /// As there, of the first chunk that is refused. Those before it are open; its buffer and all
+    /// behind it are empty.
+    pub fn open_chunks(&self, first: u64, chunks: &mut [Vec<u8>]) -> Result<()> {
+        self.open_some(first, chunks).1
+    }
+
+    /// [`Opener::open_chunks`]; says how many are open.
+    pub(super) fn open_some(&self, first: u64, chunks: &mut [Vec<u8>]) -> (usize, Result<()>) {
+        let open = |place, chunk: &mut _| self.try_open(first.saturating_add(place as u64), chunk);
+        let (opened, refused) = batch::each(chunks, open);
+        (opened.len(), refused)
     }
 
     fn try_open(&self, index: u64, chunk: &mut Vec<u8>) -> Result<()> {

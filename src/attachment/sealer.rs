@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 use zeroize::Zeroize;
 
-use super::{ChunkList, FileKey, FileRef, Geometry, Header, Root, Suite, chunk_list::chunk_hash};
+use super::{ChunkList, FileKey, FileRef, Geometry, Header, Root, Suite, batch, chunk_list::chunk_hash};
 use crate::{
     code::Code,
     crypto::{AeadKey, Nonce},
@@ -123,12 +123,23 @@ impl Sealer {
         self.geometry
     }
 
+    /// Bytes of the file.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
     /// How many bytes of the file the next chunk takes, none once all chunks are sealed. It is
     /// `Some(0)` for the one chunk of an empty file, and for chunks that are padding throughout.
     #[must_use]
     pub fn next_len(&self) -> Option<usize> {
-        let index = self.done.len() as u64;
-        (index < self.geometry.chunks()).then(|| self.geometry.share(self.size, index))
+        self.next_lens().next()
+    }
+
+    /// The same of the next chunk, the one after it, and so on to the last.
+    pub fn next_lens(&self) -> impl Iterator<Item = usize> {
+        let (geometry, size) = (self.geometry, self.size);
+        (self.done.len() as u64..geometry.chunks()).map(move |index| geometry.share(size, index))
     }
 
     /// Seals the next chunk in its own buffer: exactly [`Sealer::next_len`] bytes of the file
@@ -141,16 +152,33 @@ impl Sealer {
     /// is then finished with, and so are its key and salt: seal the file anew. A chunk that
     /// differs is wiped from the buffer.
     pub fn seal_next(&mut self, chunk: &mut Vec<u8>) -> Result<[u8; 32]> {
-        let sealed = self.try_seal(chunk);
+        let sealed = self.try_seal(0, chunk);
         self.failed |= sealed.is_err();
+        self.done.extend(sealed.as_ref());
         sealed
     }
 
-    fn try_seal(&mut self, chunk: &mut Vec<u8>) -> Result<[u8; 32]> {
+    /// [`Sealer::seal_next`] for the next chunks together: on all cores with feature `parallel`,
+    /// one after the other without. What [`Sealer::next_lens`] says goes in. Returns their hashes.
+    ///
+    /// # Errors
+    /// As there, of the first chunk that is refused. Its buffer and all behind it are empty, and
+    /// those before it are not to be used either.
+    pub fn seal_chunks(&mut self, chunks: &mut [Vec<u8>]) -> Result<&[[u8; 32]]> {
+        let (hashes, sealed) = batch::each(chunks, |place, chunk| self.try_seal(place, chunk));
+        self.failed |= sealed.is_err();
+        let before = self.done.len();
+        self.done.extend(hashes);
+        sealed.map(|()| self.done.get(before..).unwrap_or_default())
+    }
+
+    /// Seals the chunk that comes `later` than the next one.
+    fn try_seal(&self, later: usize, chunk: &mut Vec<u8>) -> Result<[u8; 32]> {
         let changed = Error::new(Code::SourceChanged, "chunk");
-        ensure(!self.failed && self.next_len() == Some(chunk.len()), changed.code(), changed.context())?;
-        let index = self.done.len() as u64;
-        let last = self.geometry.is_last(index);
+        let expected = self.next_lens().nth(later);
+        ensure(!self.failed && expected == Some(chunk.len()), changed.code(), changed.context())?;
+        let place = self.done.len() + later;
+        let (index, last) = (place as u64, self.geometry.is_last(place as u64));
 
         let sealed_len = self.geometry.sealed_chunk_size(index);
         chunk.reserve_exact(sealed_len - chunk.len());
@@ -158,11 +186,10 @@ impl Sealer {
         self.payload.seal_in_place(&Nonce::stream(index, last), &[], chunk)?;
         let hash = chunk_hash(self.header.suite, index, last, chunk);
 
-        if self.before.get(self.done.len()).is_some_and(|before| *before != hash) {
+        if self.before.get(place).is_some_and(|before| *before != hash) {
             chunk.zeroize();
             return Err(changed);
         }
-        self.done.push(hash);
         Ok(hash)
     }
 

@@ -13,7 +13,7 @@ use crate::{
     ids::{AgencyId, BlobId, MessageId},
     limits,
     time::Timestamp,
-    wire::{Wire, field, proto},
+    wire::{self, Wire, field, proto},
 };
 
 /// An attachment with everything that it may have, and each field's tag and length.
@@ -231,6 +231,25 @@ impl Preview {
 impl fmt::Debug for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Preview({} bytes)", self.data.len())
+    }
+}
+
+impl FileRef {
+    /// As it stands in a message, for the app's own records: a `FileRef` of `content.proto`. Whoever
+    /// has it can open the file.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(wire::encode_body(self).into())
+    }
+
+    /// Out of such a record.
+    ///
+    /// # Errors
+    /// - [`Code::TooLong`], [`Code::Malformed`], [`Code::NotCanonical`] if it is no such message
+    /// - [`Code::BadName`], [`Code::BadField`] if a field is not what it should be
+    /// - [`Code::UnknownSuite`] if there is no such suite
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        wire::decode_body(&Bytes::copy_from_slice(bytes))
     }
 }
 

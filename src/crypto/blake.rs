@@ -49,6 +49,15 @@ mod tests {
         }
     }
 
+    /// On a processor with AVX-512 only the assembly uses it.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_features_choose_the_backend() {
+        let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+        let used = format!("{:?}", blake3::platform::Platform::detect());
+        assert_eq!(used == "AVX512", wide && !cfg!(feature = "pure"), "{used}");
+    }
+
     #[test]
     fn label_and_split_matter() {
         assert_ne!(blake3_hash(Label::BLOB_CHUNK, &[b"ab"]), blake3_hash(Label::BLOB_ROOT, &[b"ab"]));

@@ -3,21 +3,31 @@
 use rand_core::Rng;
 use serde_json::{Value, json};
 
-use super::{SUITE, support::*};
+use super::{SUITE, known_large, support::*};
 use crate::{
     crypto::{Label, Prk},
     vectors::{self, hex, unhex},
 };
 
 /// Of these sizes whole files are sealed.
-const FILES: [(&str, usize); 7] = [
+const FILES: [(&str, usize); 17] = [
     ("empty", 0),
     ("one byte", 1),
     ("without padding", 40),
     ("with padding", 37),
+    ("padding at its smallest", 9),
+    ("one chunk but a byte", 65_535),
     ("one full chunk", 65_536),
     ("two chunks, padded", 65_537),
+    ("two chunks without padding", 67_584),
+    ("two chunks, padded again", 67_585),
+    ("two full chunks but a byte", 131_071),
+    ("two full chunks", 131_072),
     ("three chunks", 131_073),
+    ("2 MiB - 1", 2_097_151),
+    ("2 MiB", 2_097_152),
+    ("2 MiB + 1", 2_097_153),
+    ("a chunk that is padding throughout", 4_194_305),
 ];
 
 /// What the file of vectors has of this suite.
@@ -27,6 +37,8 @@ pub(in crate::attachment::tests) fn made() -> Value {
         "suite": SUITE.number(),
         "files": files.iter().map(|(name, file)| positive(name, file)).collect::<Vec<_>>(),
         "faults": faults(),
+        "large": known_large::made(),
+        "large_faults": known_large::faults(),
     })
 }
 
@@ -35,6 +47,11 @@ pub(in crate::attachment::tests) fn run(suite: &Value) {
     suite["files"].as_array().unwrap().iter().for_each(run_positive);
     for fault in suite["faults"].as_array().unwrap() {
         let code = run_fault(fault, &suite["files"]).expect_err("opens").code();
+        assert_eq!(json!(code.number()), fault["code"], "{}", fault["fault"]);
+    }
+    suite["large"].as_array().unwrap().iter().for_each(known_large::run);
+    for fault in suite["large_faults"].as_array().unwrap() {
+        let code = known_large::run_fault(fault).expect_err("opens").code();
         assert_eq!(json!(code.number()), fault["code"], "{}", fault["fault"]);
     }
 }

@@ -20,7 +20,10 @@ const ABOUT: &str = "Chapter Attachments of SPEC.md. Bytes are hexadecimal; byte
     chunks of up to 1 KiB are given, of longer ones the chunk hash tells; and `faults`: each has one fault and the code \
     of the error that it has to give; a `chunk` is handed in as sealed chunk `index` and is given in bytes or \
     as chunk `of_index` of the file `of`; without a `chunk` the fault shows earlier; a `sealed_size` is that \
-    of all chunks together. `server_faults`: what a server finds, who has neither file nor key.";
+    of all chunks together. `large`: files of which only the given `chunks` are sealed, each with its hash and its last 16 \
+    bytes; of every other chunk i of the `hashes` in the list, the hash is the eight bytes of i, big-endian, four times. \
+    `large_faults`: the same with a fault; a `chunk` is handed in as chunk `index` and is chunk `of_index` of the large file \
+    '4 GiB + 1'. `server_faults`: what a server finds, who has neither file nor key.";
 
 #[test]
 fn attachments() {
