@@ -105,6 +105,8 @@ pub const ROOM_STATE: usize = 64 << 10;
 pub const ROLE_GRANTS: usize = 256;
 /// Users banned from a room.
 pub const BANS: usize = 256;
+/// Chains that a room's state shows because they have removed devices.
+pub const SHOWN_CHAINS: usize = 256;
 /// Agencies whose users may join a room by themselves, where they are named.
 pub const JOIN_AGENCIES: usize = 256;
 /// What a room's public listing says beside its name.

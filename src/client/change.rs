@@ -82,9 +82,10 @@ impl Call<'_, '_> {
         let leaving = session.member.leaving()?;
         let own_leaving = leaving.contains(&self.account.device);
         if session.row.pending.is_none() && !own_leaving {
-            if leaving.is_empty() && due.is_empty() {
+            let shows = session.standing.shows;
+            if leaving.is_empty() && due.is_empty() && !shows {
                 session.row.commit_due = 0;
-            } else if session.row.waiting > 0
+            } else if session.row.waiting > 0 && !(leaving.is_empty() && due.is_empty())
                 || session.row.changes > 0 && !due.is_empty()
                 || session.row.commit_due > 0 && self.due(false, session.row.commit_due)
             {
@@ -99,14 +100,19 @@ impl Call<'_, '_> {
         self.flush(session)
     }
 
-    /// Commits whoever is leaving, and removes whoever counts no more.
+    /// Commits whoever is leaving, removes whoever counts no more, and shows who is gone.
     fn remove(&mut self, session: &mut Session<'_>, mut due: Vec<LeafNodeIndex>) -> Result<()> {
         let (roster, leaving) = (session.member.roster()?, session.member.leaving()?);
         let leaves =
             |leaf: &LeafNodeIndex| roster.at(*leaf).is_some_and(|leaf| leaving.contains(&leaf.claims.device));
         due.retain(|leaf| !leaves(leaf));
-        let plan = Plan { remove: due, ..Plan::default() };
-        self.commit(session, None, Change { plan, evidence: Vec::new() }).map(drop)
+        let mut plan = Plan { remove: due, ..Plan::default() };
+        let evidence = self.plan_shown(session, &mut plan)?;
+        if plan.remove.is_empty() && plan.state.is_none() && leaving.is_empty() {
+            session.row.commit_due = self.retry_at(u32::MAX).as_millis();
+            return Ok(());
+        }
+        self.commit(session, None, Change { plan, evidence }).map(drop)
     }
 
     fn drive_changes(&mut self, session: &mut Session<'_>) -> Result<()> {

@@ -40,7 +40,8 @@ struct AuthorityRow {
 const OWN: u32 = 1;
 const RIGHT: u32 = 2;
 const DUE: u32 = 3;
-const DUES: [Due; 5] = [Due::Revoked, Due::Expired, Due::Suspended, Due::UnknownAgency, Due::Banned];
+const DUES: [Due; 6] =
+    [Due::Revoked, Due::Expired, Due::Suspended, Due::UnknownAgency, Due::Banned, Due::Removed];
 
 /// Something about a room, before and after; which fields count, `kind` tells.
 #[derive(Clone, PartialEq, Message)]

@@ -261,7 +261,8 @@ impl Call<'_, '_> {
         }
         let session = self.open(room)?;
         let (before, now) = (session.member.state(), member.state());
-        let before = room::RoomState { private_hash: now.private_hash, ..before.clone() };
+        let before =
+            room::RoomState { private_hash: now.private_hash, shown: now.shown.clone(), ..before.clone() };
         ensure(before == *now, Code::NotPermitted, "the room's state changed meanwhile")?;
         let (there, here) = (session.member.roster()?, member.roster()?);
         let same = here.users().iter().all(|user| there.has_user(user));

@@ -213,8 +213,7 @@ pub enum Event {
         /// user's chain says so.
         list: u64,
         /// Why: [`Code::Revoked`], [`Code::Expired`], [`Code::SuspendedAgency`],
-        /// [`Code::UnknownAgency`] or [`Code::Banned`]; of the own user's devices also
-        /// [`Code::RemovedDevice`].
+        /// [`Code::UnknownAgency`], [`Code::Banned`] or [`Code::RemovedDevice`].
         code: Code,
     },
     /// Something about a room has changed, other than who takes part.

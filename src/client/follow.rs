@@ -2,7 +2,7 @@
 //! signed head and the room's rules before it changes anything.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
@@ -19,8 +19,8 @@ use crate::{
     content::{Content, Frame, Seen, Terms, kind},
     crypto,
     error::{Error, Result, ensure},
-    identity::{DeviceCertificate, VerifiedDevice, View},
-    ids::{AgencyId, Device, MessageId, UserId},
+    identity::{DeviceCertificate, UserChain, VerifiedDevice, View},
+    ids::{AgencyId, Device, Hash, MessageId, UserId},
     limits,
     room::{
         self, Authority, Changed, PrivateState, RoomChange, RoomState, Witness,
@@ -71,6 +71,10 @@ impl<'v, 'a, F: Fn() -> Result<View<'v, 'a>>> Witness for Lazy<'v, 'a, F> {
 
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
         self.view()?.stands(claims)
+    }
+
+    fn chain(&mut self, user: &UserId, identity: &Hash) -> Result<Arc<UserChain>> {
+        self.view()?.chain(user, identity)
     }
 }
 

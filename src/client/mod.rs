@@ -64,6 +64,7 @@ mod safety;
 mod send;
 mod session;
 mod share;
+mod shown;
 mod stalled;
 mod standing;
 mod sweep;

@@ -151,10 +151,13 @@ impl Call<'_, '_> {
             Evidence::Descriptor(_) => None,
         });
         let links: Vec<_> = links.cloned().collect();
+        let before = self.directory.removals(&self.draft)?;
         match self.directory.accept_chain(&mut self.draft, &links) {
-            Ok(taken) => self.took_links(&own, taken),
-            Err(error) => self.believed(&own, Err(error)),
+            Ok(taken) => self.took_links(&own, taken)?,
+            Err(error) => self.believed(&own, Err(error))?,
         }
+        // A device that is gone may be in other rooms.
+        if self.directory.removals(&self.draft)? != before { self.look_at_rooms() } else { Ok(()) }
     }
 
     /// A hub's word that it did not take a submission; without its signature it is nothing.

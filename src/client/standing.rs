@@ -28,6 +28,8 @@ pub(super) struct Standing {
     leaves: Vec<(LeafNodeIndex, DeviceCertificate)>,
     /// Which of them count no more, and why.
     due: Vec<(LeafNodeIndex, Code)>,
+    /// Whether the room is to be shown what the own user's chain has removed.
+    pub(super) shows: bool,
     heard: Heard,
     /// Until when the revocation lists that stamps name are new enough, should they stay.
     fresh: Option<(Vec<RevocationVersion>, Timestamp)>,
@@ -38,6 +40,8 @@ struct Under {
     epoch: u64,
     /// How much of the own user's chain.
     chain: Option<KnownChain>,
+    /// How many devices are known to be gone.
+    removals: u64,
     trust_version: u64,
     revocations: Vec<(AgencyId, u64)>,
 }
@@ -57,6 +61,7 @@ impl Call<'_, '_> {
         let under = Under {
             epoch: session.member.epoch(),
             chain: self.known_chain()?,
+            removals: self.directory.removals(&self.draft)?,
             trust_version: self.directory.trust_version(&self.draft)?,
             revocations: self.directory.revocation_versions(&self.draft)?,
         };
@@ -79,7 +84,6 @@ impl Call<'_, '_> {
         let mut due = Vec::new();
         let mut until = Timestamp::from_millis(u64::MAX);
         let view = self.directory.newest_at(&self.draft, session.latest(self.now())?)?;
-        let own = self.account.device.user.clone();
         for (leaf, claims) in &session.standing.leaves {
             if claims.device == self.account.device {
                 continue;
@@ -89,17 +93,14 @@ impl Call<'_, '_> {
                 continue;
             }
             let stands = self.directory.check_current(&view, claims);
-            // V-313: who is the user's no more is removed by the user's others, without any right.
-            let stands = stands.and_then(|()| match own == claims.device.user {
-                true => self.directory.check_not_removed(&self.draft, &claims.device),
-                false => Ok(()),
-            });
+            let stands = stands.and_then(|()| self.check_kept(claims));
             match why_not(stands)? {
                 Some(code) => due.push((*leaf, code)),
                 None => until = until.min(claims.not_after),
             }
         }
         drop(view);
+        session.standing.shows = self.has_to_show(session)?;
         session.standing.until = until;
         session.standing.under = Some(under);
         session.standing.due = due;
@@ -134,7 +135,7 @@ impl Call<'_, '_> {
     /// Demands that a sender's certificate stands at the stamp of its message.
     ///
     /// # Errors
-    /// SPEC V-210 to V-212, V-265, V-297, each with its code.
+    /// SPEC V-210 to V-212, V-265, V-297, V-353, each with its code.
     pub(super) fn check_sender(
         &self,
         session: &mut Session<'_>,
@@ -156,6 +157,7 @@ impl Call<'_, '_> {
         let claims = read_certificate(&certificate)?;
         let view: View<'_, '_> = self.directory.view(&self.draft, stamp)?;
         view.stands(&claims)?;
+        self.check_shown(session, &claims)?;
         let until = claims.not_after.min(view.list_until());
         session.standing.heard.until.insert(sender.clone(), until);
         Ok(())

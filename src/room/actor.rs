@@ -29,7 +29,7 @@ pub enum Authority {
     Due(Due),
 }
 
-/// Why a device no longer belongs in a room, by the stamp alone.
+/// Why a device no longer belongs in a room, by the stamp and the room's state alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Due {
@@ -43,6 +43,8 @@ pub enum Due {
     UnknownAgency,
     /// Its user is banned from the room.
     Banned,
+    /// Its user's chain has removed it, and the room shows that.
+    Removed,
 }
 
 impl Due {
@@ -72,6 +74,7 @@ impl Due {
             Due::Suspended => Code::SuspendedAgency,
             Due::UnknownAgency => Code::UnknownAgency,
             Due::Banned => Code::Banned,
+            Due::Removed => Code::RemovedDevice,
         }
     }
 }

@@ -137,7 +137,8 @@ pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> 
     governing::check_governor(before, &after, &people, &departed)?;
     if before.has_ended(at) {
         // V-449
-        let goes = !went.is_empty() && came.is_empty() && after == governing::without(before, &people);
+        let goes =
+            !went.is_empty() && came.is_empty() && after == governing::without(before, &after, &people);
         ensure(goes, Code::RoomEnded, "commit")?;
     }
     let joined = people.after.difference(&people.before).map(|user| (*user).clone()).collect();

@@ -9,6 +9,7 @@ use super::{
     authority::{self, Change, Proposed},
     key_package,
     roster::{Leaf, Roster},
+    shown::Shown,
     state::RoomState,
     suite,
     witness::Witness,
@@ -43,50 +44,57 @@ pub(super) fn judge(
         leaving: Vec::new(),
         state: None,
     };
+    // Also without a state of its own a commit must leave the extensions as they are to be.
+    let after = suite::room_state(staged.group_context().extensions())?;
+    let shown = Shown { roster, before, after: &after };
     for queued in staged.queued_proposals() {
-        read(queued, roster, witness, &mut proposed)?;
+        read(queued, &shown, witness, &mut proposed)?;
     }
     if let Some(leaf) = staged.update_path_leaf_node() {
         // V-430: a path may renew the certificate, never change who the leaf is.
-        let device = key_package::check_leaf(leaf, &mut |c| verify(c, roster, witness))?;
+        let device = key_package::check_leaf(leaf, &mut |c| verify(c, &shown, witness))?;
         let same =
             *device.device() == committer.claims.device && *device.identity() == committer.claims.identity;
         ensure(same, Code::BadCommit, "path leaf is somebody else")?;
     }
-    // Also without a state of its own a commit must leave the extensions as they are to be.
-    let after = suite::room_state(staged.group_context().extensions())?;
     let unchanged = proposed.state.is_some() || after == *before;
     ensure(unchanged, Code::BadRoomState, "state changed without a proposal")?;
+    let gone = proposed.removed.iter().map(|(device, _)| device).chain(&proposed.leaving);
+    shown.judge(&proposed.committer.user, &gone.cloned().collect::<Vec<_>>(), witness)?;
     authority::judge(before, roster, proposed)
 }
 
-/// V-268: a device that enters or changes is held against as much of its user's chain as those show
-/// who are there: whoever has judged them has it.
+/// V-268: a device that enters or changes is held against as much of its user's chain as the room
+/// shows: whoever has judged the log has it.
 pub(super) fn verify(
     certificate: &Bytes,
-    roster: &Roster,
+    shown: &Shown<'_>,
     witness: &mut dyn Witness,
 ) -> Result<VerifiedDevice> {
     let claims = read_certificate(certificate)?;
-    witness.verify(certificate, roster.chain_n(&claims.device.user, &claims.identity))
+    witness.verify(certificate, shown.n(&claims.device.user, &claims.identity))
 }
 
 /// Reads one proposal of a commit.
 fn read(
     queued: &QueuedProposal,
-    roster: &Roster,
+    shown: &Shown<'_>,
     witness: &mut dyn Witness,
     proposed: &mut Proposed,
 ) -> Result<()> {
+    let roster = shown.roster;
     let inline = queued.proposal_or_ref_type() == ProposalOrRefType::Proposal;
     match (queued.proposal(), inline) {
         (Proposal::Add(add), true) => {
-            let verify = &mut |certificate: &Bytes| verify(certificate, roster, witness);
+            let verify = &mut |certificate: &Bytes| verify(certificate, shown, witness);
             proposed.added.push(key_package::check_parsed(add.key_package(), proposed.at, verify)?);
         }
         (Proposal::Remove(remove), true) => {
             let claims = &member(roster, remove.removed())?.claims;
-            let due = Due::of(witness.stands(claims))?;
+            let due = match Due::of(witness.stands(claims))? {
+                None => shown.removes(claims, witness)?.then_some(Due::Removed),
+                due => due,
+            };
             proposed.removed.push((claims.device.clone(), due));
         }
         (Proposal::Remove(remove), false) => {

@@ -133,6 +133,7 @@ impl fmt::Display for Due {
             Due::Suspended => "the agency is suspended",
             Due::UnknownAgency => "the agency is no longer part of the federation",
             Due::Banned => "the user is banned from the room",
+            Due::Removed => "the user has removed the device",
         })
     }
 }

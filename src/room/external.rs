@@ -7,6 +7,7 @@ use super::{
     authority::{self, Change, Proposed},
     commit, key_package, may_join,
     roster::Roster,
+    shown::Shown,
     state::RoomState,
     suite,
     witness::Witness,
@@ -22,11 +23,12 @@ use crate::{
 /// leaf that enters.
 pub(super) fn newcomer(
     staged: &StagedCommit,
-    roster: &Roster,
+    (before, roster): (&RoomState, &Roster),
     witness: &mut dyn Witness,
 ) -> Result<VerifiedDevice> {
+    let shown = Shown { roster, before, after: before };
     let leaf = staged.update_path_leaf_node().ok_or(Error::new(Code::BadCommit, "no leaf"))?;
-    key_package::check_leaf(leaf, &mut |c| commit::verify(c, roster, witness))
+    key_package::check_leaf(leaf, &mut |c| commit::verify(c, &shown, witness))
 }
 
 /// Reads and judges a commit from outside that MLS has accepted: it brings in one device, in

@@ -43,6 +43,8 @@ pub(super) fn judge(
         retention,
         ends_at,
         private_hash,
+        // Judged by itself, for it takes no right.
+        shown: _,
     } = after;
     let fixed = *room == before.room
         && *kind == before.kind
@@ -104,9 +106,10 @@ fn judge_roles(actor: &Actor<'_>, before: &RoomState, after: &RoomState, people:
     Ok(())
 }
 
-/// The state before without the roles of those who are gone: what takes no right.
-pub(super) fn without(before: &RoomState, people: &People<'_>) -> RoomState {
-    let mut state = before.clone();
+/// The state before without the roles of those who are gone, and with what is shown after: what
+/// takes no right.
+pub(super) fn without(before: &RoomState, after: &RoomState, people: &People<'_>) -> RoomState {
+    let mut state = RoomState { shown: after.shown.clone(), ..before.clone() };
     state.roles.retain(|user, _| people.after.contains(user));
     state
 }

@@ -89,6 +89,7 @@ impl HubRoom {
             && state.term == 1
             && state.roles.keys().all(|user| *user == founder.user)
             && state.bans.is_empty()
+            && state.shown.is_empty()
             && !state.has_ended(at);
         ensure(good, Code::BadRoomState, "founding state")?;
         let led = state.kind == RoomKind::Direct || state.role(&founder.user) >= state.policy.govern;
@@ -157,7 +158,7 @@ impl HubRoom {
                 (change, Committer::Member(leaf))
             }
             Sender::NewMemberCommit => {
-                let newcomer = external::newcomer(&staged, &roster, witness)?;
+                let newcomer = external::newcomer(&staged, (&self.state, &roster), witness)?;
                 let key = newcomer.key().clone();
                 let change = external::judge(&staged, newcomer, &self.state, &roster, at)?;
                 (change, Committer::Newcomer(key))

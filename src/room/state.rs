@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     opening::{JoinRule, Listing},
     policy::{self, Policy, Role},
+    shown::{self, ShownChains},
 };
 use crate::{
     code::Code,
@@ -52,6 +53,8 @@ pub(crate) struct RoomState {
     /// [`Timestamp::ZERO`]: no end.
     pub(crate) ends_at: Timestamp,
     pub(crate) private_hash: Hash,
+    /// How far users' chains are shown, beside what leaves show.
+    pub(crate) shown: ShownChains,
 }
 
 impl RoomState {
@@ -81,6 +84,7 @@ impl RoomState {
             retention: 0,
             ends_at: Timestamp::ZERO,
             private_hash,
+            shown: BTreeMap::new(),
         }
     }
 
@@ -163,6 +167,7 @@ impl Wire for RoomState {
             retention: p.retention,
             ends_at: Timestamp::from_millis(p.ends_at),
             private_hash: Hash::from_slice(&p.private_hash)?,
+            shown: shown::parse(p.shown)?,
         };
         state.check().map(|()| state)
     }
@@ -188,6 +193,7 @@ impl Wire for RoomState {
             join,
             join_agencies,
             listing: self.listing.as_ref().map(Listing::to_proto),
+            shown: shown::to_proto(&self.shown),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Certificates as they count at an entry's stamp. What that rests on belongs to the caller.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::{
     error::Result,
-    identity::{DeviceCertificate, VerifiedDevice, View},
+    identity::{DeviceCertificate, UserChain, VerifiedDevice, View},
+    ids::{Hash, UserId},
 };
 
 /// Answers what a commit asks about certificates: alike at the hub and at every member, for
@@ -16,6 +19,10 @@ pub(crate) trait Witness {
 
     /// Whether the certificate of a leaf that is there still stands (V-448).
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()>;
+
+    /// The user's chain under an identity, as far as it is known; of it only what the room shows
+    /// decides anything (V-351, V-353).
+    fn chain(&mut self, user: &UserId, identity: &Hash) -> Result<Arc<UserChain>>;
 }
 
 impl Witness for View<'_, '_> {
@@ -25,5 +32,9 @@ impl Witness for View<'_, '_> {
 
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
         View::stands(self, claims)
+    }
+
+    fn chain(&mut self, user: &UserId, identity: &Hash) -> Result<Arc<UserChain>> {
+        View::chain(self, user, identity)
     }
 }

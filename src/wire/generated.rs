@@ -852,6 +852,27 @@ pub struct RoomState {
     /// What servers may show to those who are not in the room; absent: nothing. Absent in a direct room.
     #[prost(message, optional, tag = "14")]
     pub listing: ::core::option::Option<Listing>,
+    /// How far users' chains are shown here beside what the certificates of leaves show: where a chain has
+    /// removed a device. Ordered by user and identity, each once. At most 256.
+    #[prost(message, repeated, tag = "15")]
+    pub shown: ::prost::alloc::vec::Vec<ShownChain>,
+}
+/// A place in a user's chain up to which everybody in a room has the chain.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ShownChain {
+    /// The user.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// The user's identity: 32 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub identity: ::prost::bytes::Bytes,
+    /// The number of an entry of the chain.
+    #[prost(uint32, tag = "3")]
+    pub n: u32,
+    /// The hash of that entry: 32 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub hash: ::prost::bytes::Bytes,
 }
 /// What servers may show of a room. It is not encrypted.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2776,6 +2797,15 @@ impl super::shape::Shaped for RoomState {
         super::shape::Field::new(12, "join", super::shape::Kind::Number),
         super::shape::Field::new(13, "join_agencies", super::shape::Kind::Bytes),
         super::shape::Field::new(14, "listing", super::shape::Kind::Message(&Listing::SHAPE)),
+        super::shape::Field::new(15, "shown", super::shape::Kind::Message(&ShownChain::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for ShownChain {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ShownChain", &[
+        super::shape::Field::new(1, "user", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "identity", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "n", super::shape::Kind::Number),
+        super::shape::Field::new(4, "hash", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for Listing {

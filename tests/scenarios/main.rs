@@ -24,6 +24,7 @@ mod linking;
 mod pitfalls;
 mod reach;
 mod refusals;
+mod removal;
 mod revocation;
 mod rooms;
 mod storm;

@@ -206,6 +206,12 @@ impl UserChain {
         self.links.get(n as usize)
     }
 
+    /// The devices that entries after number `after`, up to number `last`, remove.
+    pub(crate) fn removed_between(&self, after: u32, last: u32) -> impl Iterator<Item = &DeviceId> {
+        let within = move |entered: &&Entered| entered.removed.is_some_and(|n| after < n && n <= last);
+        self.roll.entered().iter().filter(within).map(|entered| &entered.key.id)
+    }
+
     /// Whether a key is a device's that spoke for the user until a time that has passed.
     pub(crate) fn is_over(&self, key: &KeyId, at: Timestamp) -> bool {
         let own = |entered: &&Entered| entered.key.key_id() == *key;

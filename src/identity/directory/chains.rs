@@ -16,7 +16,7 @@ use crate::{
     },
     ids::{AgencyId, Device, Hash, KeyId, UserId},
     limits,
-    store::Draft,
+    store::{Draft, corrupt},
     time::Timestamp,
     wire::{decode_body, log::Evidence},
 };
@@ -139,10 +139,30 @@ impl Directory {
         ensure(draft.get(&rows::gone(device))?.is_none(), Code::RemovedDevice, "device")
     }
 
+    /// How often this has come to know that devices are gone: as long as it is the same, nothing has
+    /// changed about [`Directory::check_not_removed`].
+    pub(crate) fn removals(&self, draft: &Draft<'_>) -> Result<u64> {
+        let row = draft.get(&rows::removals())?;
+        row.map_or(Ok(0), |row| row.try_into().map(u64::from_be_bytes).map_err(|_| corrupt("removals")))
+    }
+
+    /// Whether a user's newest chain has ever removed a device; no chain is read for it.
+    pub(crate) fn has_removed(&self, draft: &Draft<'_>, user: &UserId) -> Result<bool> {
+        Ok(!draft.scan(&rows::gone_of(user), None, 1)?.is_empty())
+    }
+
+    fn put_gone(&self, draft: &mut Draft<'_>, device: &Device) -> Result<()> {
+        draft.put(rows::gone(device), Vec::new());
+        let count = self.removals(draft)?.saturating_add(1);
+        draft.expect_unchanged(rows::removals())?;
+        draft.put(rows::removals(), count.to_be_bytes().to_vec());
+        Ok(())
+    }
+
     /// Two links for one place in a user's chain, if somebody has shown such.
     pub(crate) fn fork(&self, draft: &Draft<'_>, user: &UserId) -> Result<Option<ChainFork>> {
         let row = draft.get(&rows::fork(user))?;
-        row.map(|row| ChainFork::from_bytes(&row).map_err(|_| crate::store::corrupt("fork"))).transpose()
+        row.map(|row| ChainFork::from_bytes(&row).map_err(|_| corrupt("fork"))).transpose()
     }
 
     /// Keeps evidence against an agency: one piece for each user. Says whether it is the first.
@@ -259,7 +279,7 @@ impl Directory {
             op => op.device().filter(|_| !newest).map(|device| device.id),
         };
         if let Some(id) = gone {
-            draft.put(rows::gone(&Device { user: entry.user.clone(), id }), Vec::new());
+            self.put_gone(draft, &Device { user: entry.user.clone(), id })?;
         }
         Ok(())
     }
@@ -323,7 +343,7 @@ impl Directory {
     fn replace(&self, draft: &mut Draft<'_>, user: &UserId, counted: &mut Vec<(Hash, u32)>) -> Result<()> {
         if let Some(chain) = self.chain(draft, user)? {
             for device in chain.devices() {
-                draft.put(rows::gone(&Device { user: user.clone(), id: device.device }), Vec::new());
+                self.put_gone(draft, &Device { user: user.clone(), id: device.device })?;
             }
         }
         while counted.len() >= limits::IDENTITIES_KEPT {

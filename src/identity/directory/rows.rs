@@ -171,6 +171,10 @@ pub(super) fn gone(device: &Device) -> Key {
     KeyBuilder::table("id/gone/").name(device.user.as_str().as_bytes()).fixed(device.id.as_bytes()).build()
 }
 
+pub(super) fn removals() -> Key {
+    KeyBuilder::table("id/removals").build()
+}
+
 pub(super) fn fork(user: &UserId) -> Key {
     KeyBuilder::table("id/fork/").name(user.as_str().as_bytes()).build()
 }

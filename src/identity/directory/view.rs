@@ -95,20 +95,14 @@ impl<'v, 'a> View<'v, 'a> {
         let revoked = |claims: &DeviceCertificate| revocations.check(draft, claims);
         let key =
             |agency: &AgencyId, id: &KeyId| certificate_key(draft, list, descriptors, (agency, id), *at);
-        let chain = |user: &UserId, identity: &Hash| {
-            let place = (user.clone(), *identity);
-            if let Some(chain) = chains.get(&place) {
-                return Ok(chain.clone());
-            }
-            let missing = Error::new(Code::MissingEvidence, "user chain");
-            let chain = Arc::new(Directory.chain_of(draft, user, identity)?.ok_or(missing)?);
+        let bears_out = |user: &UserId, identity: &Hash| {
+            let chain = chain(draft, chains, user, identity)?;
             // V-270
             let replaced = newest && Directory.identity(*draft, user)?.as_ref() != Some(identity);
             ensure(!replaced, Code::ReplacedIdentity, "device")?;
-            chains.insert(place, chain.clone());
             Ok(chain)
         };
-        VerifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key, chain, upto)
+        VerifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key, bears_out, upto)
     }
 
     /// Checks that its agency vouches for a device, whatever the user's chain says.
@@ -133,10 +127,35 @@ impl<'v, 'a> View<'v, 'a> {
         self.revocations.check(self.draft, claims)
     }
 
+    /// A user's chain under an identity that may have been replaced since, as far as it is known.
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] if it is not here.
+    pub(crate) fn chain(&mut self, user: &UserId, identity: &Hash) -> Result<Arc<UserChain>> {
+        chain(self.draft, &mut self.chains, user, identity)
+    }
+
     /// Until when (exclusive) the trust list is in force.
     pub(crate) fn list_until(&self) -> Timestamp {
         self.list.until()
     }
+}
+
+/// A user's chain under an identity, read once.
+fn chain(
+    draft: &Draft<'_>,
+    chains: &mut BTreeMap<(UserId, Hash), Arc<UserChain>>,
+    user: &UserId,
+    identity: &Hash,
+) -> Result<Arc<UserChain>> {
+    let place = (user.clone(), *identity);
+    if let Some(chain) = chains.get(&place) {
+        return Ok(chain.clone());
+    }
+    let missing = Error::new(Code::MissingEvidence, "user chain");
+    let chain = Arc::new(Directory.chain_of(draft, user, identity)?.ok_or(missing)?);
+    chains.insert(place, chain.clone());
+    Ok(chain)
 }
 
 /// A certificate key of an agency.

@@ -130,7 +130,7 @@ impl MemberRoom {
             return fault(Code::BadProposal, "from outside");
         };
         let roster = self.roster()?;
-        let newcomer = external::newcomer(&staged, &roster, witness)?;
+        let newcomer = external::newcomer(&staged, (&self.state, &roster), witness)?;
         submission::check_newcomer(&entry.header, &newcomer)?;
         let change = external::judge(&staged, newcomer, &self.state, &roster, entry.stamp.at)?;
         let commit = ReceivedCommit { staged: Some(*staged), change, private: None, uninformed };

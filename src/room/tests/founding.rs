@@ -19,7 +19,7 @@ use crate::{
     error::Result,
     ids::{AgencyId, Hash, RoomId},
     limits,
-    room::{Policy, Role, RoomKind, RoomState, framing, hub::HubRoom, submission::Parts, suite},
+    room::{Policy, Role, RoomKind, RoomState, ShownEntry, framing, hub::HubRoom, submission::Parts, suite},
     time::Timestamp,
     wire::log::{Submission, SubmissionKind},
 };
@@ -52,6 +52,12 @@ fn states_in_which_no_room_begins() {
     assert_eq!(refused(|s| s.roles = BTreeMap::from([(carl.clone(), Role::Admin)])), Code::BadRoomState);
     let both = BTreeMap::from([(anna, Role::Admin), (carl, Role::Admin)]);
     assert_eq!(refused(|s| s.roles = both), Code::BadRoomState);
+    // V-350
+    let shown = (
+        (world.user("anna"), Hash::from_bytes([1; 32])),
+        ShownEntry { n: 0, hash: Hash::from_bytes([1; 32]) },
+    );
+    assert_eq!(refused(|s| s.shown = BTreeMap::from([shown])), Code::BadRoomState);
     // V-413
     assert_eq!(refused(|s| s.replicas = vec![b.clone()]), Code::BadRoomState);
     assert_eq!(refused(|s| s.replicas = vec![b.clone(), s.hub.clone()]), Code::BadField);

@@ -247,7 +247,7 @@ fn a_path_with_a_leaf_that_cannot_do_what_a_room_needs_or_is_large() {
 // -- chains: SPEC V-268
 
 /// bert2 is removed from bert's chain, as everybody knows.
-fn bert2_is_removed(world: &mut World) {
+pub(super) fn bert2_is_removed(world: &mut World) {
     let gone = world.id("bert2");
     let chain = crate::identity::fixture::read(&world.directory, |draft| Directory.chain(draft, &gone.user));
     let chain = chain.unwrap().unwrap();
@@ -268,7 +268,7 @@ fn bert2_is_removed(world: &mut World) {
 }
 
 /// bert renews his leaf with a certificate that shows the chain up to the removal.
-fn bert_shows_it(world: &mut World) {
+pub(super) fn bert_shows_it(world: &mut World) {
     let certificate = certificate!(world, "bert", B, |claims| claims.chain_n = 2);
     let key = world.side("bert").device.verified.key().as_bytes().to_vec();
     let commit = path(world, "bert", room::credential(&certificate, &key));

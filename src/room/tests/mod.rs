@@ -14,6 +14,7 @@ mod log_faults;
 mod matrix;
 mod races;
 mod rights;
+mod shown;
 mod state;
 mod submissions;
 mod vectors;

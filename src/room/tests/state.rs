@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use proptest::{
-    collection::{btree_set, vec},
+    collection::{btree_map, btree_set, vec},
     prelude::*,
 };
 use prost::Message;
@@ -16,7 +16,7 @@ use crate::{
     ids::{AgencyId, Hash, RoomId, UserId},
     limits,
     room::{
-        JoinRule, Least, Listing, Policy, PrivateState, Role, RoomKind, RoomState,
+        JoinRule, Least, Listing, Policy, PrivateState, Role, RoomKind, RoomState, ShownEntry,
         key_schedule::PrivateStateSecret, may_join,
     },
     time::Timestamp,
@@ -44,6 +44,10 @@ fn state() -> RoomState {
     state.bans = [user("paul@b.example"), user("quinn@b.example")].into();
     state.join = JoinRule::Anybody;
     state.listing = Some(Listing::new("Streife", "Wer fährt wann?").unwrap());
+    for (name, n) in [("carl@b.example", 3), ("emil@b.example", 1)] {
+        let entry = ShownEntry { n, hash: Hash::from_bytes([4; 32]) };
+        state.shown.insert((user(name), Hash::from_bytes([3; 32])), entry);
+    }
     state
 }
 
@@ -217,13 +221,39 @@ fn room_states_with_one_fault() {
     assert_eq!(refused(|s| s.private_hash = vec![0; 31].into()), Code::BadName);
 }
 
+/// SPEC V-350
+#[test]
+fn shown_chains_with_one_fault() {
+    assert_eq!(refused(|s| s.shown.reverse()), Code::BadField);
+    assert_eq!(refused(|s| s.shown.push(s.shown[1].clone())), Code::BadField);
+    assert!(changed(|s| s.shown[1].n = 0).is_ok());
+    // One user under two identities.
+    assert!(changed(|s| s.shown[1].user = s.shown[0].user.clone()).is_err());
+    let later = |s: &mut proto::RoomState| {
+        s.shown[1].user = s.shown[0].user.clone();
+        s.shown[1].identity = vec![4; 32].into();
+    };
+    assert!(changed(later).is_ok());
+    assert_eq!(refused(|s| s.shown[0].user = "nobody".into()), Code::BadName);
+    assert_eq!(refused(|s| s.shown[0].identity = vec![3; 31].into()), Code::BadName);
+    assert_eq!(refused(|s| s.shown[0].hash = vec![3; 33].into()), Code::BadName);
+    let chain = |n| proto::ShownChain {
+        user: format!("u{n:04}@a.example"),
+        identity: vec![3; 32].into(),
+        n: 1,
+        hash: vec![4; 32].into(),
+    };
+    assert!(changed(|s| s.shown = (0..limits::SHOWN_CHAINS).map(chain).collect()).is_ok());
+    assert_eq!(refused(|s| s.shown = (0..=limits::SHOWN_CHAINS).map(chain).collect()), Code::TooLong);
+}
+
 /// SPEC V-111 to V-114
 #[test]
 fn room_states_that_are_not_canonical() {
     let body = state().to_proto().encode_to_vec();
     let decode = |bytes: Vec<u8>| RoomState::decode(&bytes).unwrap_err().code();
     assert_eq!(decode(envelope(2, body.clone())), Code::UnknownVersion);
-    let unknown = [&body[..], &[0x78, 1]].concat(); // field 15
+    let unknown = [&body[..], &[0x80, 1, 1]].concat(); // field 16
     assert_eq!(decode(envelope(VERSION, unknown)), Code::NotCanonical);
     let zero = [&body[..], &[0x48, 0]].concat(); // ends_at, said to be the default
     assert_eq!(decode(envelope(VERSION, zero)), Code::NotCanonical);
@@ -270,13 +300,21 @@ fn any_state() -> impl Strategy<Value = RoomState> {
     let users = || btree_set("[a-z0-9._-]{1,9}@[a-z]{1,3}\\.example", 0..9);
     let fixed = (any::<[u8; 16]>(), kind, 1..u64::MAX, replicas, any::<prop::sample::Index>());
     let open = (any_join(), proptest::option::of(("[a-z]{1,9}", ".{0,9}")));
-    let people = (users(), users(), vec(any_role(), 9));
+    let place = ("[a-z]{1,9}@[a-z]{1,3}\\.example", any::<[u8; 32]>());
+    let shown = btree_map(place, (any::<u32>(), any::<[u8; 32]>()), 0..4).prop_map(|shown| {
+        let one = |((user, identity), (n, hash)): ((String, [u8; 32]), (u32, [u8; 32]))| {
+            let entry = ShownEntry { n, hash: Hash::from_bytes(hash) };
+            ((UserId::parse(&user).unwrap(), Hash::from_bytes(identity)), entry)
+        };
+        shown.into_iter().map(one).collect::<BTreeMap<_, _>>()
+    });
+    let people = (users(), users(), vec(any_role(), 9), shown);
     (fixed, any_policy(), open, people, any::<u64>(), 1..u64::MAX, any::<[u8; 32]>()).prop_map(
         |(
             (room, kind, term, replicas, hub),
             policy,
             (join, listing),
-            (granted, banned, given),
+            (granted, banned, given, shown),
             retention,
             ends,
             hash,
@@ -304,6 +342,7 @@ fn any_state() -> impl Strategy<Value = RoomState> {
                 retention,
                 ends_at: Timestamp::from_millis(ends),
                 private_hash: Hash::from_bytes(hash),
+                shown,
             }
         },
     )

@@ -1,7 +1,10 @@
 //! Taking what changes a room's group: its founding, commits, proposals to leave.
 
 use core::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -17,8 +20,8 @@ use super::{
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
-    identity::{DeviceCertificate, VerifiedDevice, View},
-    ids::{AgencyId, Device, RoomId},
+    identity::{DeviceCertificate, UserChain, VerifiedDevice, View},
+    ids::{AgencyId, Device, Hash, RoomId, UserId},
     limits,
     room::{
         Change, RoomState, SUITE_NUMBER, Witness,
@@ -58,6 +61,10 @@ impl Witness for Seen<'_, '_> {
 
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
         self.view.stands(claims)
+    }
+
+    fn chain(&mut self, user: &UserId, identity: &Hash) -> Result<Arc<UserChain>> {
+        self.view.chain(user, identity)
     }
 }
 

@@ -1,12 +1,15 @@
 //! The hub, its log, and the devices that follow it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::{
     code::Code,
     crypto::VerifyKey,
     error::{Error, Result, ensure},
-    identity::{DeviceCertificate, VerifiedDevice},
+    identity::{DeviceCertificate, UserChain, VerifiedDevice},
+    ids::{Hash, UserId},
     room::{
         self, Witness,
         hub::HubRoom,
@@ -38,6 +41,10 @@ impl Witness for Entering<'_> {
 
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
         self.registry.stands(claims)
+    }
+
+    fn chain(&mut self, user: &UserId, identity: &Hash) -> Result<Arc<UserChain>> {
+        self.registry.chain(user, identity)
     }
 }
 

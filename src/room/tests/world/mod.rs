@@ -24,10 +24,10 @@ use crate::{
     crypto::mls::{MlsCrypto, MlsProvider, MlsSigner},
     error::{Result, fault},
     identity::{
-        DeviceCertificate, Directory, VerifiedDevice,
+        DeviceCertificate, Directory, UserChain, VerifiedDevice,
         fixture::{TestDevice, TestFederation, apply, now, read, stamp, take_chain},
     },
-    ids::{Device, RoomId, UserId},
+    ids::{Device, Hash, RoomId, UserId},
     room::{
         self, Change, Policy, PrivateState, RoomKind, RoomState, Witness,
         log::{Chained, Tail},
@@ -122,6 +122,10 @@ impl Witness for Registry {
             return fault(*code, "device certificate");
         }
         read(&self.directory, |draft| Directory.view(draft, &stamp(self.at, 1, &[]))?.stands(claims))
+    }
+
+    fn chain(&mut self, user: &UserId, identity: &Hash) -> Result<Arc<UserChain>> {
+        read(&self.directory, |draft| Directory.view(draft, &stamp(self.at, 1, &[]))?.chain(user, identity))
     }
 }
 
