@@ -44,6 +44,8 @@ pub const CHAIN_FORK: usize = 2 * CHAIN_LINK + 64;
 pub const CERTIFICATE: usize = 1_200;
 /// The longest validity of a device certificate.
 pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
+/// Within how long a device brings a newer certificate into its rooms, where the older one holds twice as long.
+pub const RENEWAL_SPREAD: Duration = Duration::from_secs(7 * 86_400);
 /// A revocation list with its signature.
 pub const REVOCATION_LIST: usize = 1 << 20;
 /// How far in the future a revocation list may have been issued, by the clock of whoever takes it.

@@ -89,15 +89,24 @@ impl Call<'_, '_> {
                 || session.row.changes > 0 && !due.is_empty()
                 || session.row.commit_due > 0 && self.due(false, session.row.commit_due)
             {
-                self.remove(session, due)?;
+                self.remove(session, due.clone())?;
             } else if session.row.commit_due == 0 {
                 session.row.commit_due = self.soon(REMOVED).as_millis();
             } else {
                 self.wake(Timestamp::from_millis(session.row.commit_due));
             }
         }
+        if session.row.pending.is_none() && leaving.is_empty() && due.is_empty() {
+            self.renew_leaf(session)?;
+        }
         self.tell_newcomers(session)?;
         self.flush(session)
+    }
+
+    /// Commits nothing but a new leaf of its own.
+    pub(super) fn refresh(&mut self, session: &mut Session<'_>) -> Result<()> {
+        let plan = Plan { refresh: true, ..Plan::default() };
+        self.commit(session, None, Change { plan, evidence: Vec::new() }).map(drop)
     }
 
     /// Commits whoever is leaving, removes whoever counts no more, and shows who is gone.
@@ -208,7 +217,12 @@ impl Call<'_, '_> {
     /// Makes a commit, submits it and keeps it pending. Gives `false` if the room's rules
     /// forbid it; then the item has failed.
     fn commit(&mut self, session: &mut Session<'_>, item: Option<&Item>, change: Change) -> Result<bool> {
-        let Change { mut plan, evidence } = change;
+        let Change { mut plan, mut evidence } = change;
+        if let Some((credential, more)) = self.renewal(session)? {
+            plan.credential = Some(credential);
+            evidence
+                .extend(more.into_iter().filter(|document| !evidence.contains(document)).collect::<Vec<_>>());
+        }
         drop_roles_of_leavers(session, &mut plan)?;
         let private = plan.describe.as_ref().map(|p| p.encode().to_vec()).unwrap_or_default();
         let current = session.private();

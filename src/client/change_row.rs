@@ -311,7 +311,7 @@ mod tests {
         assert!(bad(|row| row.authority.as_mut().unwrap().kind = 2));
         assert!(bad(|row| {
             let authority = row.authority.as_mut().unwrap();
-            (authority.kind, authority.which) = (DUE, 5);
+            (authority.kind, authority.which) = (DUE, 6);
         }));
     }
 }

@@ -37,8 +37,8 @@ use crate::{
 /// How the device stands after an entry.
 enum After {
     Here,
-    /// The entry removed it.
-    Gone(Device),
+    /// The entry removed it; whether it may come in again by itself.
+    Gone(Device, bool),
 }
 
 /// A message that could be read.
@@ -126,8 +126,14 @@ impl<'a> Call<'a, '_> {
                     session.set_tail(&tail);
                     self.tell_stale(&mut session, &chained)?;
                 }
-                Ok(After::Gone(by)) => {
-                    return self.leave_behind(session, tail.seq, by).map(|()| true);
+                Ok(After::Gone(by, returns)) => {
+                    let (room, hub) = (session.id, session.hub()?);
+                    self.stay(&room)?;
+                    self.leave_behind(session, tail.seq, by)?;
+                    if returns {
+                        self.return_later(&room, &hub)?;
+                    }
+                    return Ok(true);
                 }
                 Err(error) => {
                     self.stall(&mut session, chained.entry.seq, error)?;
@@ -363,7 +369,8 @@ impl<'a> Call<'a, '_> {
         session.row.commit_due = 0;
         if change.removes(&self.account.device) {
             self.tell(session, chained.entry.seq, (&before, known), &change)?;
-            return Ok(After::Gone(change.committer));
+            let returns = self.may_return(session, &change)?;
+            return Ok(After::Gone(change.committer, returns));
         }
         if change.state.private_hash != before.private_hash {
             session.row.private = private.unwrap_or_default();

@@ -58,6 +58,7 @@ mod packages;
 mod reach;
 mod receive;
 mod records;
+mod renew;
 mod rooms;
 mod rows;
 mod safety;

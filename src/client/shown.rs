@@ -60,24 +60,6 @@ impl Call<'_, '_> {
         ensure(!removed, Code::RemovedDevice, "device")
     }
 
-    /// That a device was not removed by what its room shows (V-353).
-    ///
-    /// # Errors
-    /// [`Code::RemovedDevice`].
-    pub(super) fn check_shown(&self, session: &Session<'_>, claims: &DeviceCertificate) -> Result<()> {
-        let (device, identity) = (&claims.device, &claims.identity);
-        // What is shown is known: so nothing that is not known to be gone is gone by it.
-        if self.directory.check_not_removed(&self.draft, device).is_ok() {
-            return Ok(());
-        }
-        let Some(chain) = self.directory.chain_of(&self.draft, &device.user, identity)? else {
-            return Ok(());
-        };
-        let shown = session.member.roster()?.shown(session.member.state(), &device.user, identity);
-        let gone = chain.removed_between(claims.chain_n, shown).any(|id| *id == device.id);
-        ensure(!gone, Code::RemovedDevice, "sender")
-    }
-
     /// Whether the own user's chain has removed a device and the room does not show it: then this
     /// device shows it, so that nobody brings the other one in.
     pub(super) fn has_to_show(&self, session: &Session<'_>) -> Result<bool> {

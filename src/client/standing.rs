@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use openmls::prelude::LeafNodeIndex;
 
 use super::{Event, call::Call, keys, rows, rows::RoomRow, session::Session};
@@ -30,6 +31,8 @@ pub(super) struct Standing {
     due: Vec<(LeafNodeIndex, Code)>,
     /// Whether the room is to be shown what the own user's chain has removed.
     pub(super) shows: bool,
+    /// Until when the device's own certificate holds that the room shows, if there is a newer one.
+    pub(super) outdated: Option<Timestamp>,
     heard: Heard,
     /// Until when the revocation lists that stamps name are new enough, should they stay.
     fresh: Option<(Vec<RevocationVersion>, Timestamp)>,
@@ -42,8 +45,17 @@ struct Under {
     chain: Option<KnownChain>,
     /// How many devices are known to be gone.
     removals: u64,
+    /// The device's own certificate.
+    certificate: Bytes,
     trust_version: u64,
     revocations: Vec<(AgencyId, u64)>,
+}
+
+impl Standing {
+    /// What the certificate of a device's leaf says.
+    pub(super) fn leaf_of(&self, device: &Device) -> Option<&DeviceCertificate> {
+        self.leaves.iter().map(|(_, claims)| claims).find(|claims| claims.device == *device)
+    }
 }
 
 /// Senders whose messages count, under the lists of one stamp, each until a time.
@@ -62,6 +74,7 @@ impl Call<'_, '_> {
             epoch: session.member.epoch(),
             chain: self.known_chain()?,
             removals: self.directory.removals(&self.draft)?,
+            certificate: self.account.certificate.clone(),
             trust_version: self.directory.trust_version(&self.draft)?,
             revocations: self.directory.revocation_versions(&self.draft)?,
         };
@@ -101,6 +114,7 @@ impl Call<'_, '_> {
         }
         drop(view);
         session.standing.shows = self.has_to_show(session)?;
+        session.standing.outdated = self.outdated(session)?;
         session.standing.until = until;
         session.standing.under = Some(under);
         session.standing.due = due;
@@ -135,7 +149,7 @@ impl Call<'_, '_> {
     /// Demands that a sender's certificate stands at the stamp of its message.
     ///
     /// # Errors
-    /// SPEC V-210 to V-212, V-265, V-297, V-353, each with its code.
+    /// SPEC V-210 to V-212, V-265, V-297, each with its code.
     pub(super) fn check_sender(
         &self,
         session: &mut Session<'_>,
@@ -157,7 +171,6 @@ impl Call<'_, '_> {
         let claims = read_certificate(&certificate)?;
         let view: View<'_, '_> = self.directory.view(&self.draft, stamp)?;
         view.stands(&claims)?;
-        self.check_shown(session, &claims)?;
         let until = claims.not_after.min(view.list_until());
         session.standing.heard.until.insert(sender.clone(), until);
         Ok(())

@@ -141,6 +141,10 @@ impl Call<'_, '_> {
                 self.wake(Timestamp::from_millis(row.ends_at));
             }
             let ended = ends && self.passed(row.ends_at);
+            let renews = row.renew_due > 0 && self.passed(row.renew_due);
+            if row.renew_due > 0 && !renews {
+                self.wake(Timestamp::from_millis(row.renew_due));
+            }
             if !resend
                 && !leaving
                 && !waited
@@ -148,6 +152,7 @@ impl Call<'_, '_> {
                 && !stays
                 && !ended
                 && !asks
+                && !renews
                 && row.reschedule.is_none()
             {
                 if let Some(pending) = row.pending {
@@ -310,6 +315,7 @@ impl Call<'_, '_> {
         self.event(&Event::Enrolled)?;
         self.begin_history()?;
         self.offer_first_packages()?;
+        self.look_at_rooms()?;
         self.linked_rooms()
     }
 }

@@ -25,6 +25,7 @@ mod pitfalls;
 mod reach;
 mod refusals;
 mod removal;
+mod renewal;
 mod revocation;
 mod rooms;
 mod storm;

@@ -92,6 +92,9 @@ pub(in crate::client) struct RoomRow {
     /// The end of which the app was told that it has come.
     #[prost(uint64, tag = "62")]
     pub(in crate::client) end_told: u64,
+    /// When to bring in a newer certificate of the device, in milliseconds; 0: it is not known yet.
+    #[prost(uint64, tag = "64")]
+    pub(in crate::client) renew_due: u64,
 }
 
 /// A message that was read or sent, as later ones may speak of it.

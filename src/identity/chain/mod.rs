@@ -206,6 +206,13 @@ impl UserChain {
         self.links.get(n as usize)
     }
 
+    /// The entry that endorses a device, if it is still one of the user's.
+    pub(crate) fn endorsing(&self, device: &DeviceKey) -> Result<&ChainLink> {
+        self.speaks(device, self.last())?;
+        let entered = self.entered(&device.id).and_then(|entered| self.link(entered.n));
+        entered.ok_or(Error::new(Code::UnendorsedDevice, "device"))
+    }
+
     /// The devices that entries after number `after`, up to number `last`, remove.
     pub(crate) fn removed_between(&self, after: u32, last: u32) -> impl Iterator<Item = &DeviceId> {
         let within = move |entered: &&Entered| entered.removed.is_some_and(|n| after < n && n <= last);

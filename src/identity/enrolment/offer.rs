@@ -108,6 +108,18 @@ impl NewDevice {
 }
 
 impl UserChain {
+    /// The request for another certificate of a device that is on the chain, for the agency's registrar:
+    /// the one by which it was enrolled, in other words.
+    ///
+    /// # Errors
+    /// [`Code::UnendorsedDevice`], [`Code::RemovedDevice`].
+    pub fn renew(&self, device: &NewDevice, now: Timestamp) -> Result<Vec<u8>> {
+        let statement = self.endorsing(&device.device_key())?.statement().clone();
+        let founds = matches!(statement.entry().op, Op::Genesis { .. });
+        let offer = (!founds).then(|| DeviceOffer::verify(&device.offer(now).into())).transpose()?;
+        Ok(EnrolmentRequest::new(statement, offer)?.to_bytes())
+    }
+
     /// Endorses another device of the same user, with the key of one that is on the chain, or
     /// with a recovery key. Gives an enrolment request for the new device to bring to the registrar.
     ///

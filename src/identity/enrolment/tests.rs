@@ -50,6 +50,25 @@ fn first_and_further_devices_and_renewal() {
     assert_eq!((device.device(), chain.len()), (third.new.device(), 3));
 }
 
+/// SPEC V-275, V-356: a device asks with what is on its chain.
+#[test]
+fn a_device_asks_for_another_certificate() {
+    let mut federation = TestFederation::new();
+    let phone = federation.person("anna@a.example", 1);
+    let tablet = federation.further(&phone, 2);
+    let chain = federation.chain(&tablet);
+    for device in [&phone, &tablet] {
+        let request = chain.renew(&device.new, now().plus(20 * DAY)).unwrap();
+        let (_, renewed) = federation.agencies[0].enrol(&request).unwrap();
+        assert_eq!(renewed.device(), device.new.device());
+        assert!(renewed.serial() > device.verified.serial());
+        assert_eq!((renewed.chain_n(), renewed.identity()), (1, chain.identity()));
+    }
+    let stranger = NewDevice::generate(user("anna@a.example"), &mut rng(9));
+    let refused = chain.renew(&stranger, now()).unwrap_err();
+    assert_eq!(refused.code(), Code::UnendorsedDevice);
+}
+
 #[test]
 fn a_request_again_renews_the_certificate() {
     let mut federation = TestFederation::new();

@@ -1,7 +1,10 @@
 //! Making commits and leave proposals.
 
 use bytes::Bytes;
-use openmls::prelude::{Extension, KeyPackage, LeafNodeIndex, OpenMlsProvider, UnknownExtension};
+use openmls::prelude::{
+    CredentialWithKey, Extension, KeyPackage, LeafNodeIndex, LeafNodeParameters, OpenMlsProvider,
+    UnknownExtension,
+};
 use openmls_traits::signatures::Signer;
 use rand_core::CryptoRng;
 
@@ -23,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) describe: Option<PrivateState>,
     /// Whether to renew the own keys even where MLS does not demand it.
     pub(crate) refresh: bool,
+    /// The own leaf's credential from then on, if it is another one.
+    pub(crate) credential: Option<CredentialWithKey>,
 }
 
 /// A commit on its way to the hub.
@@ -63,6 +68,10 @@ impl MemberRoom {
             .force_self_update(plan.refresh)
             .propose_adds(plan.add)
             .propose_removals(plan.remove);
+        if let Some(credential) = plan.credential {
+            let leaf = LeafNodeParameters::builder().with_credential_with_key(credential).build();
+            builder = builder.leaf_node_parameters(leaf);
+        }
         if let Some(state) = &plan.state {
             let extensions = suite::group_context(state)?;
             builder =
