@@ -15,7 +15,7 @@ use super::{
 use crate::{
     code::Code,
     error::{Error, Result},
-    identity::read_certificate,
+    identity::{UserKind, read_certificate},
     ids::{AgencyId, RoomId},
     limits,
     room::{self, Authority, Due},
@@ -122,7 +122,9 @@ impl Call<'_, '_> {
             .removed
             .iter()
             .any(|gone| gone.device == *own && gone.authority == Authority::Due(Due::Expired));
-        let stays = !change.departed.iter().any(|(user, _)| *user == own.user);
+        // An archive comes back on its own leaf or not at all (V-450).
+        let archive = session.standing.leaf_of(own).is_some_and(|leaf| leaf.kind == UserKind::Archive);
+        let stays = !archive && !change.departed.iter().any(|(user, _)| *user == own.user);
         Ok(expired && stays && !session.row.declined && self.check_self(session).is_ok())
     }
 

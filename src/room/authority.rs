@@ -91,10 +91,19 @@ pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> 
         // V-431: each removal names a leaf, and no leaf twice.
         ensure(devices.remove(gone), Code::BadCommit, "removes nobody")?;
     }
+    // V-450: who comes in anew, in the place of their own leaf, adds and removes nobody: also an archive.
+    let returns = outside
+        && removed.iter().any(|(gone, _)| *gone == committer)
+        && roster
+            .find(&committer)
+            .is_some_and(|former| added.iter().all(|new| *new.identity() == former.claims.identity));
     let mut went = Vec::with_capacity(removed.len().saturating_add(leaving.len()));
     for (device, due) in &removed {
         let leaf = roster.find(device).ok_or(Error::new(Code::BadCommit, "removes nobody"))?;
-        let authority = may_remove(&actor, before, &after, leaf, *due)?;
+        let authority = match returns {
+            true => Authority::Own,
+            false => may_remove(&actor, before, &after, leaf, *due)?,
+        };
         went.push(DeviceChange { device: device.clone(), authority });
     }
     let asked = |device: &Device| DeviceChange { device: device.clone(), authority: Authority::Own };
@@ -103,7 +112,10 @@ pub(crate) fn judge(before: &RoomState, roster: &Roster, proposed: Proposed) -> 
     let mut came = Vec::with_capacity(added.len());
     let mut identities: BTreeMap<&UserId, &Hash> = BTreeMap::new();
     for new in &added {
-        let authority = may_add(&actor, &after, new)?;
+        let authority = match returns {
+            true => Authority::Own,
+            false => may_add(&actor, &after, new)?,
+        };
         // V-434: a user has one identity in the room, and keeps it as long as they are there. Who
         // begins anew comes when the devices of before have gone, with the same commit at the latest.
         let stays = |leaf: &&Leaf| devices.contains(&leaf.claims.device);

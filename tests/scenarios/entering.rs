@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use crate::support::*;
+use crate::support::{
+    forge::{dig, edit, signed},
+    *,
+};
 use verbund::{
     Role,
     client::{Client, Command, Event},
     code::Code,
+    identity::{RecoveryKey, SigningKey, UserKind},
     ids::{RequestId, RoomId},
-    store::{MemoryStore, Row},
+    store::{Ctx, MemoryStore, Row},
 };
 
 const ANNA: usize = 0;
@@ -380,4 +384,106 @@ fn somebody_who_comes_in_does_not_keep_others_from_leaving() {
     assert!(net.is_done(clara, request));
     assert!(net.view(clara, room).is_none());
     converse(&mut net, room, &[ANNA, BEN, tablet]);
+}
+
+/// SPEC V-450: an archive that cannot read on takes its own place again, by itself, and reads on.
+#[test]
+fn an_archive_comes_back() {
+    let mut net = officers(126);
+    let name = "akte@police.nord.example";
+    let (mut engine, mut store) = (Client::new(), MemoryStore::default());
+    let ctx = Ctx { now: net.now, store: &store, rng: &mut net.rng };
+    engine.begin(ctx, user(name)).unwrap().commit(&mut store).unwrap();
+    let owners = ["head", "deputy"].iter().zip([91, 92]);
+    let key = |n: u8| SigningKey::from_seed(&[n; 32]).verify_key();
+    let owners = owners.map(|(owner, n)| RecoveryKey::kept_by(*owner, &key(n))).collect();
+    let request = engine.found(&store, UserKind::Archive, owners, net.now).unwrap();
+    let desk = &mut net.hosts.get_mut(&agency(NORD)).unwrap().desk;
+    let enrolment = desk.countersign(&request, net.now, &mut net.rng).unwrap();
+    let archive = net.take_over(engine, store, &enrolment);
+    let room = net.room(ANNA, &[BEN_ID, name]);
+    net.say(BEN, room, "kept");
+    net.settle();
+    // Its disk is put back to a day before, and it is told to come in anew.
+    let request = rejoin(&mut net, archive, room);
+    net.wait();
+    assert!(net.is_done(archive, request), "{:?}", net.phones[archive].events);
+    net.say(ANNA, room, "kept as well");
+    net.settle();
+    assert_eq!(net.texts(archive), ["kept", "kept as well"]);
+    net.agree(room, &[ANNA, BEN, archive]);
+}
+
+/// In a frame: the invitations, and in one of them the recipients.
+const PLACES: [u64; 5] = [2, 1, 2, 8, 4];
+
+/// SPEC V-493: a hub puts a device of another agency into a room, which has not asked it for the way, or gives
+/// somebody else's place to a device. The agency's server takes no notice.
+#[test]
+fn a_hub_says_that_a_device_came_in_which_did_not_ask() {
+    let mut net = officers(127);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let tablet = net.enrol_further(BEN);
+    let dora = net.enrol("dora@police.sued.example");
+    let key = net.hosts[&agency(NORD)].authority.keys().server;
+    let other = net.phones[dora].device.clone();
+    // First the place is another device's, by the hub's own signature.
+    net.tamper = Box::new(move |leg, bytes| {
+        if *leg != Leg::Frame(agency(NORD), agency(SUED)) || dig(bytes, &PLACES).is_empty() {
+            return;
+        }
+        *bytes = edit(bytes, &[2], &mut |message| {
+            let frame = signed(&message.all(1)[0], "frame", &key, &mut |frame| {
+                let item = |item: &Vec<u8>| {
+                    edit(item, &[4, 2], &mut |recipient| {
+                        recipient.put(1, other.user.to_string().as_bytes());
+                        recipient.put(2, other.id.as_bytes());
+                    })
+                };
+                let items: Vec<_> = frame.all(8).iter().map(item).collect();
+                frame.set(8, &items);
+            });
+            message.put(1, &frame);
+        });
+    });
+    net.rule = Box::new(|leg, _| match *leg == Leg::Ack(agency(SUED), agency(NORD)) {
+        true => Fault::Lost,
+        false => Fault::None,
+    });
+    join(&mut net, tablet, room);
+    net.settle();
+    let places = |net: &Net| {
+        let frames = net.wire.iter().filter(|(leg, _)| *leg == Leg::Frame(agency(NORD), agency(SUED)));
+        frames.filter(|(_, bytes)| !dig(bytes, &PLACES).is_empty()).count()
+    };
+    assert!(places(&net) > 0, "the hub has said so");
+    assert_eq!((net.view(tablet, room), net.view(dora, room)), (None, None));
+    assert_eq!(net.phones[dora].events.len(), 1, "{:?}", net.phones[dora].events);
+
+    // Then the device has not asked, as far as its server knows.
+    let mut net = officers(128);
+    let room = net.room(ANNA, &[BEN_ID]);
+    let tablet = net.enrol_further(BEN);
+    net.rule = Box::new(|leg, bytes| match *leg == Leg::Frame(agency(NORD), agency(SUED)) {
+        true if !dig(bytes, &PLACES).is_empty() => Fault::Lost,
+        _ => Fault::None,
+    });
+    join(&mut net, tablet, room);
+    net.settle();
+    assert_eq!(net.view(tablet, room), None);
+    let host = net.hosts.get_mut(&agency(SUED)).unwrap();
+    let asked = [b"e".as_slice(), room.as_bytes()].concat();
+    let before = host.store.rows().count();
+    let kept = host.store.rows().filter(|(key, _)| !(key.starts_with(b"device/") && key.ends_with(&asked)));
+    host.store = kept.map(|(key, row)| (key.to_vec(), row.to_vec())).collect();
+    assert_eq!(host.store.rows().count(), before - 1);
+    host.engine = verbund::server::Server::new();
+    net.phones[tablet].online = false;
+    net.rule = no_faults();
+    net.wait();
+    assert!(places(&net) > 0);
+    net.phones[tablet].online = true;
+    net.call(tablet, |engine, ctx| engine.tick(ctx)).unwrap();
+    net.settle();
+    assert_eq!(net.view(tablet, room), None, "its server knows of no place");
 }

@@ -169,6 +169,34 @@ fn somebody_whom_the_room_admits_comes_in() {
     assert_eq!(world.heard("anna").last(), Some(&("dora", "here")));
 }
 
+/// SPEC V-450, V-485: an archive's device comes back on its own leaf, which adds nobody; no other does, nor in
+/// its place.
+#[test]
+fn an_archive_comes_back_on_its_own_leaf_alone() {
+    let mut world = World::of(Policy::default(), &["akte", "bert"]);
+    let further = intruder(&mut world.clone(), "akte2", None);
+    world.refused(&further, Code::NotPermitted);
+    let submission = world.entering("akte", None);
+    world.submit(&submission).unwrap();
+    let entry = world.log.last().unwrap().entry.clone();
+    world.entered("akte", &entry).unwrap();
+    world.deliver();
+    let change = world.changes.last().unwrap().clone();
+    assert_eq!((change.added, change.removed), (vec![own(&world, "akte")], vec![own(&world, "akte")]));
+    assert!(change.joined.is_empty() && change.departed.is_empty());
+    world.say("anna", "weiter");
+    assert_eq!(world.heard("akte"), [("anna", "weiter")]);
+    // It still has no right.
+    let commit = world.removing("akte", &["bert"]);
+    world.refused(&commit, Code::NotPermitted);
+    world.discard("akte");
+    // Once it was removed it is not brought in by its own word.
+    let commit = world.removing("anna", &["akte"]);
+    world.done(&commit);
+    let again = intruder(&mut world.clone(), "akte", None);
+    world.refused(&again, Code::NotPermitted);
+}
+
 /// The agency of bert and dora.
 fn world_b() -> AgencyId {
     crate::identity::fixture::agency("b.example")
