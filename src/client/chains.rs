@@ -4,31 +4,43 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use bytes::Bytes;
 
-use super::{Client, Event, call::Call, enrol};
+use super::{Client, Event, Output, call::Call, enrol};
 use crate::{
     code::Code,
     error::{Error, Result},
     identity::{
-        ChainFork, Directory, Endorsement, Federation, NewDevice, NewLinks, RecoveryKey, SigningKey,
-        UserChain, UserRecord,
+        ChainFork, Directory, Endorsement, EnrolmentRequest, Federation, NewDevice, NewLinks, RecoveryKey,
+        SigningKey, UserChain, UserRecord,
     },
     ids::{AgencyId, Device, DeviceId, RoomId, UserId},
-    store::{Ctx, Draft},
+    store::{Ctx, Draft, Transition},
     time::Timestamp,
     wire::device::KnownChain,
 };
 
 impl Client {
     /// Hands this device's role over to another device, until a time: the shift of whoever has it ends
-    /// then at the latest. Gives the request for the agency's registrar.
+    /// then at the latest. Gives the request for the agency's registrar. As soon as the other device is
+    /// enrolled this one brings it into every room, by itself. An app that shows a link code does the same with
+    /// [`Confirmation::until`](super::Confirmation::until); then the other one comes in also without this one's help.
     ///
     /// # Errors
     /// [`Code::NotReady`] before enrolment; [`Code::BadField`] for more than
     /// [`limits::DELEGATION`](crate::limits::DELEGATION); [`Code::BrokenChain`] for a user that is no role, or if this device
     /// does not speak for it any more; whatever is wrong with the offer.
-    pub fn delegate(&self, ctx: Ctx<'_>, offer: &[u8], until: Timestamp) -> Result<Vec<u8>> {
-        let (chain, device, now) = own(ctx)?;
-        chain.delegate(offer, until, device.key(), now)
+    pub fn delegate(
+        &mut self,
+        ctx: Ctx<'_>,
+        offer: &[u8],
+        until: Timestamp,
+    ) -> Result<Transition<Vec<u8>, Output>> {
+        let mut call = Call::ready(ctx, &mut self.cache)?;
+        let chain = call.directory.chain(&call.draft, &call.account.device.user)?;
+        let chain = chain.ok_or(Error::new(Code::NotReady, "device is not enrolled"))?;
+        let request = chain.delegate(offer, until, &call.account.key, call.now())?;
+        let device = EnrolmentRequest::from_bytes(&request)?.device();
+        call.expect_companion(&device, Some(until))?;
+        call.finish(request)
     }
 
     /// Removes a device of this device's user: another one, or this one itself. Gives the request

@@ -29,11 +29,12 @@ enum Brought {
 }
 
 impl Call<'_, '_> {
-    /// From now on a device that was endorsed is waited for.
-    pub(super) fn expect_companion(&mut self, device: &Device) -> Result<()> {
+    /// From now on a device that was endorsed is waited for; one that was for a shift, until that ends.
+    pub(super) fn expect_companion(&mut self, device: &Device, ends: Option<Timestamp>) -> Result<()> {
         let key = keys::companion(&device.id);
         self.draft.expect_unchanged(key.clone())?;
-        let until = self.now().plus(limits::COMPANION_AWAITED).as_millis();
+        let longest = self.now().plus(limits::COMPANION_AWAITED);
+        let until = ends.map_or(longest, |ends| ends.min(longest)).as_millis();
         let row = CompanionRow { due: self.retry_at(0).as_millis(), until, ..CompanionRow::default() };
         rows::write(&mut self.draft, key, &row);
         Ok(())

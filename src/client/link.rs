@@ -20,6 +20,7 @@ use crate::{
     ids::{Hash, RequestId, RoomId},
     limits,
     store::{Ctx, Draft, Store, Transition},
+    time::Timestamp,
     wire::{
         self,
         device::{DeviceMessage, LinkGuest, LinkHost, LinkLetter, ReplyBody, RequestBody, ServerReply},
@@ -64,6 +65,9 @@ pub struct Confirmation {
     /// What was said before: only to a device that asks for it
     /// ([`Candidate::asks_history`]), and if the user agrees.
     pub history: Option<History>,
+    /// Of a role: the device is one for a shift, until then (exclusive), as by [`Client::delegate`].
+    /// `None`: for good.
+    pub until: Option<Timestamp>,
 }
 
 impl Client {
@@ -96,15 +100,16 @@ impl Client {
         with: Confirmation,
     ) -> Result<Transition<Vec<u8>, Output>> {
         let mut call = Call::ready(ctx, &mut self.cache)?;
-        let Confirmation { settings, history } = with;
+        let Confirmation { settings, history, until } = with;
         ensure(settings.len() <= limits::LINK_SETTINGS, Code::TooLong, "settings")?;
         ensure(candidate.asks_history() || history.is_none(), Code::BadArgument, "nobody asked for history")?;
         let chain = call.directory.chain(&call.draft, &call.account.device.user)?;
         let chain = chain.ok_or(Error::new(Code::NotReady, "device is not enrolled"))?;
         let mut handover = call.handover(settings, chain.identity())?;
         handover.history = history.map(|history| call.hand_over(history)).transpose()?;
-        call.expect_companion(candidate.device())?;
-        let reply = candidate.confirm(&chain, &call.account.key, handover, call.now())?;
+        call.expect_companion(candidate.device(), until)?;
+        let now = call.now();
+        let reply = candidate.confirm(&chain, &call.account.key, (until, handover), now)?;
         call.finish(reply)
     }
 

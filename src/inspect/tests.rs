@@ -130,7 +130,7 @@ fn link_messages() -> (Bytes, Bytes, Bytes) {
         }),
     };
     let candidate = sponsor.receive(&request, now()).unwrap();
-    let reply = candidate.confirm(&chain, anna.new.key(), said.clone(), now()).unwrap();
+    let reply = candidate.confirm(&chain, anna.new.key(), (None, said.clone()), now()).unwrap();
     (request.into(), reply.into(), encode_body(&said))
 }
 

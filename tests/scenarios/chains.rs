@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::support::*;
 use verbund::{
-    client::{Client, Command, Event},
+    client::{Client, Command, Confirmation, Event},
     code::Code,
     identity::{
-        ChainFork, Changed, Endorsement, Endorser, RecoveryKey, Registrar, RevocationList, SigningKey,
-        TrustList, UserKind, UserRecord,
+        ChainFork, Changed, Endorsement, Endorser, Newcomer, RecoveryKey, Registrar, RevocationList,
+        SigningKey, TrustList, UserKind, UserRecord,
     },
     ids::{Device, DeviceId, RoomId, UserId},
     server::Server,
@@ -69,9 +69,7 @@ pub fn hand_over(net: &mut Net, from: usize, hours: u32) -> usize {
     let (engine, store) = new_device(net, DESK_ID);
     let offer = engine.offer(&store, net.now).unwrap();
     let until = net.now.plus(hours * HOUR);
-    let phone = &net.phones[from];
-    let ctx = Ctx { now: net.now, store: &phone.store, rng: &mut net.rng };
-    let request = phone.engine.delegate(ctx, &offer, until).unwrap();
+    let request = net.call(from, |engine, ctx| engine.delegate(ctx, &offer, until)).unwrap();
     enrolled(net, (engine, store), DESK_ID, &request)
 }
 
@@ -140,10 +138,11 @@ fn a_role_is_handed_from_shift_to_shift() {
     let owners = owners.map(|(name, n)| RecoveryKey::kept_by(*name, &key(n).verify_key())).collect();
     let station = found(&mut net, DESK_ID, UserKind::Role, owners);
     let room = net.room(BEN, &[DESK_ID]);
+    // Nobody invites anybody: whoever hands over brings the next one in.
     let morning = hand_over(&mut net, station, 8);
-    invite(&mut net, station, room, DESK_ID);
+    net.idle(Duration::from_secs(60));
     let evening = hand_over(&mut net, morning, 16);
-    invite(&mut net, morning, room, DESK_ID);
+    net.idle(Duration::from_secs(60));
     net.agree(room, &[BEN, station, morning, evening]);
     net.say(morning, room, "the search begins at noon");
     net.settle();
@@ -170,10 +169,11 @@ fn a_role_is_handed_from_shift_to_shift() {
     // It can hand nothing over any more, whatever it says of the time.
     let (engine, store) = new_device(&mut net, DESK_ID);
     let offer = engine.offer(&store, net.now).unwrap();
-    let phone = &net.phones[morning];
+    let phone = &mut net.phones[morning];
     let early = end_of_the_morning.minus(HOUR);
     let ctx = Ctx { now: early, store: &phone.store, rng: &mut net.rng };
     let late = phone.engine.delegate(ctx, &offer, early.plus(20 * HOUR));
+    let late = late.map(|made| made.commit(&mut phone.store).unwrap().value);
     match late {
         Err(error) => assert_eq!(error.code(), Code::Expired, "the offer is from the future"),
         Ok(request) => {
@@ -181,6 +181,59 @@ fn a_role_is_handed_from_shift_to_shift() {
             assert!(matches!(refused.unwrap_err().code(), Code::Expired | Code::RolledBack));
         }
     }
+}
+
+/// SPEC V-381: the station shows a code, and goes to sleep. The shift's device comes into the role's rooms by
+/// itself, and is out when its time is over.
+#[test]
+fn a_shift_is_linked_by_a_code() {
+    let mut net = Net::new(216);
+    net.enrol(BEN_ID);
+    let owners = ["leader", "deputy"].iter().zip([91, 92]);
+    let owners = owners.map(|(name, n)| RecoveryKey::kept_by(*name, &key(n).verify_key())).collect();
+    let station = found(&mut net, DESK_ID, UserKind::Role, owners);
+    let room = net.room(BEN, &[DESK_ID]);
+
+    let phone = &mut net.phones[station];
+    let ctx = Ctx { now: net.now, store: &phone.store, rng: &mut net.rng };
+    let sponsor = phone.engine.show_link_code(ctx).unwrap();
+    let newcomer = Newcomer::read(&sponsor.code().text(), net.now).unwrap();
+    let (mut engine, mut store) = (Client::new(), MemoryStore::default());
+    let ctx = Ctx { now: net.now, store: &store, rng: &mut net.rng };
+    let asked = engine.ask_to_link(ctx, newcomer, "Morning shift", false).unwrap();
+    let (request, asking) = asked.commit(&mut store).unwrap().value;
+    let candidate = sponsor.receive(&request, net.now).unwrap();
+    let until = net.now.plus(8 * HOUR);
+    let with = Confirmation { until: Some(until), ..Confirmation::default() };
+    let reply = net.call(station, |engine, ctx| engine.confirm_link(ctx, candidate, with)).unwrap();
+    let ctx = Ctx { now: net.now, store: &store, rng: &mut net.rng };
+    let said = engine.linked(ctx, asking, &reply).unwrap().commit(&mut store).unwrap().value;
+    assert_eq!(said.rooms, [room]);
+    net.phones[station].online = false;
+    let morning = enrolled(&mut net, (engine, store), DESK_ID, &said.request);
+    net.idle(Duration::from_secs(120));
+    let came = endorsed(&net, BEN, &device(&net, morning)).expect("it came in");
+    assert_eq!((came.by, came.until), (Endorser::Device(device(&net, station).id), Some(until)));
+    net.say(morning, room, "the desk is taken");
+    net.settle();
+    net.say(BEN, room, "good morning");
+    net.settle();
+    assert_eq!(
+        (net.texts(BEN), net.texts(morning)),
+        (vec!["the desk is taken".into()], vec!["good morning".into()])
+    );
+
+    net.idle(8 * HOUR);
+    net.say(BEN, room, "good night");
+    net.settle();
+    assert_eq!(removed_by(&net, BEN, &device(&net, morning)), Some(device(&net, BEN)));
+    assert_eq!(net.texts(morning), ["good morning"]);
+    // It waits for no device for longer than its shift.
+    net.phones[station].online = true;
+    net.resume(station);
+    net.idle(HOUR);
+    assert_eq!(net.texts(station), ["the desk is taken", "good morning", "good night"]);
+    assert!(net.phones[station].store.rows().all(|(key, _)| !key.starts_with(b"t/")));
 }
 
 /// SPEC V-255, V-268, V-307, V-309, V-313: a phone removes the tablet that was stolen; the user's own

@@ -31,7 +31,7 @@ pub fn play(story: &mut Story) -> Result<(), Error> {
     let (room, anna) = (story.room, story.cast.anna);
     let station = found(&mut story.world, &desk)?;
     let morning = hand_over(&mut story.world, station, "morning shift")?;
-    let users = vec![desk.clone()];
+    let users = vec![desk];
     story.world.command(anna, |request| Command::Invite { request, room, users })?;
     story.tell(World::settle)?;
     story.say_text(morning, MORNING)?;
@@ -40,9 +40,7 @@ pub fn play(story: &mut Story) -> Result<(), Error> {
     story.chapter("Half an hour before it ends the morning shift hands over to the evening shift");
     story.tell(|world| world.pass(SHIFT - EARLY))?;
     let evening = hand_over(&mut story.world, morning, "evening shift")?;
-    let users = vec![desk];
-    story.world.command(morning, |request| Command::Invite { request, room, users })?;
-    story.tell(World::settle)?;
+    story.tell(|world| world.pass(Duration::from_secs(10)))?;
     story.say_text(evening, EVENING)?;
     story.tell(World::settle)?;
     let others = [anna, story.tablet, story.cast.ben, story.cast.laptop, story.cast.dora];
@@ -108,9 +106,8 @@ fn hand_over(world: &mut World, from: usize, name: &str) -> Result<usize, Error>
     let desk = world.phones[from].device.user.clone();
     let (engine, store) = new_device(world, &desk)?;
     let offer = engine.offer(&store, world.now)?;
-    let on_duty = &world.phones[from];
-    let ctx = Ctx { now: world.now, store: &on_duty.store, rng: &mut world.rng };
-    let request = on_duty.engine.delegate(ctx, &offer, world.now.plus(SHIFT))?;
+    let until = world.now.plus(SHIFT);
+    let (request, _) = world.call(from, |engine, ctx| engine.delegate(ctx, &offer, until))?;
     let next = world.add(Phone::new(name, engine, store)?);
     world.register(next, &request)?;
     show::phone(&world.phones[next]);

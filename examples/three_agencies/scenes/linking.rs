@@ -49,7 +49,8 @@ pub fn play(story: &mut Story, first: MessageId) -> Result<(), Error> {
     line(format!("the phone asks: link \"{}\"?{asks} Yes", candidate.name()));
     let digits = [candidate.digits().to_string(), asking.digits().to_string()];
     line(format!("phone: {}   tablet: {}", digits[0], digits[1]));
-    let with = Confirmation { settings: b"language=de".to_vec(), history: Some(pack(world, phone)?) };
+    let history = Some(pack(world, phone)?);
+    let with = Confirmation { settings: b"language=de".to_vec(), history, until: None };
     let (reply, _) = world.call(phone, |engine, ctx| engine.confirm_link(ctx, candidate, with))?;
     world.call(phone, |engine, ctx| engine.host_mailbox(ctx, mailbox, Some(&reply)))?;
     world.settle()?;

@@ -105,21 +105,25 @@ impl Candidate {
         self.channel.digits()
     }
 
-    /// Yes: endorses the device with the key of one that is on the chain. Gives the reply.
-    /// `handover` says the rest of what the new device is told.
+    /// Yes: endorses the device with the key of one that is on the chain, for good or `until` the end of
+    /// a shift. Gives the reply. `handover` says the rest of what the new device is told.
     ///
     /// # Errors
     /// [`Code::Expired`] later than [`limits::LINK_STEP`](crate::limits::LINK_STEP) after the
-    /// request came; as [`UserChain::endorse`]; [`Code::TooLong`].
+    /// request came; as [`UserChain::endorse`] or [`UserChain::delegate`]; [`Code::TooLong`].
     pub(crate) fn confirm(
         self,
         chain: &UserChain,
         key: &SigningKey,
-        handover: Handover,
+        (until, handover): (Option<Timestamp>, Handover),
         now: Timestamp,
     ) -> Result<Vec<u8>> {
         in_time(self.since, now, 1)?;
-        let request = chain.endorse(&self.offer, key, now)?.into();
+        let request = match until {
+            Some(until) => chain.delegate(&self.offer, until, key, now)?,
+            None => chain.endorse(&self.offer, key, now)?,
+        };
+        let request = request.into();
         self.answer(&Answer::Welcome(Box::new(Handover { request, identity: *chain.identity(), ..handover })))
     }
 

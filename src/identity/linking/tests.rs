@@ -83,7 +83,7 @@ impl Desk {
     }
 
     fn confirm(&self, candidate: Candidate) -> Vec<u8> {
-        candidate.confirm(&self.chain, self.phone.new.key(), handover(), later(2 * SOON)).unwrap()
+        candidate.confirm(&self.chain, self.phone.new.key(), (None, handover()), later(2 * SOON)).unwrap()
     }
 
     /// Both ends, as far as the reply.
@@ -175,7 +175,7 @@ fn expired_at_every_step() {
 
     let confirm = |at| {
         let candidate = desk.sponsor(3).receive(&request, now()).unwrap();
-        candidate.confirm(&desk.chain, desk.phone.new.key(), handover(), at)
+        candidate.confirm(&desk.chain, desk.phone.new.key(), (None, handover()), at)
     };
     assert!(confirm(later(STEP)).is_ok());
     assert_eq!(code(confirm(later(late))), Code::Expired);
@@ -304,7 +304,7 @@ fn refused_or_for_another_device() {
         let (request, _) = desk.ask(&sponsor);
         sponsor.receive(&request, later(SOON)).unwrap()
     };
-    let by = |key: &SigningKey| code(candidate(3).confirm(&desk.chain, key, handover(), later(SOON)));
+    let by = |key: &SigningKey| code(candidate(3).confirm(&desk.chain, key, (None, handover()), later(SOON)));
     assert_eq!(by(stranger.key()), Code::BrokenChain);
 }
 
@@ -363,7 +363,7 @@ fn history_comes_to_whoever_asked() {
         let candidate = sponsor.receive(&request, now()).unwrap();
         assert_eq!(candidate.asks_history(), asks);
         let said = Handover { history: history(&[1]), ..handover() };
-        let reply = candidate.confirm(&desk.chain, desk.phone.new.key(), said, now()).unwrap();
+        let reply = candidate.confirm(&desk.chain, desk.phone.new.key(), (None, said), now()).unwrap();
         let taken = asking.receive(&desk.tablet, &reply, now());
         match asks {
             true => assert_eq!(taken.unwrap().history, history(&[1])),
