@@ -290,6 +290,8 @@ pub const DIRECTORY_WORDS: usize = 8;
 pub const DIRECTORY_AGENCIES: usize = 32;
 /// Users on one page of a directory.
 pub const DIRECTORY_PAGE: usize = 32;
+/// Rooms on one page of what listings say.
+pub const LISTED_ROOMS: usize = 16;
 /// Places in a directory that are looked at for one page.
 pub const DIRECTORY_LOOKED: usize = 1_024;
 /// A signed answer of a directory.

@@ -261,8 +261,8 @@ pub enum Command {
         /// At most [`crate::limits::IMPORTED`].
         messages: Vec<Imported>,
     },
-    /// Ask an agency who its users are: [`crate::client::Event::Found`] or
-    /// [`crate::client::Event::Failed`] follows. The agency learns what is asked and which agency
+    /// Ask an agency who its users are, or which rooms of its server are open: [`crate::client::Event::Found`],
+    /// [`crate::client::Event::RoomsFound`] or [`crate::client::Event::Failed`] follows. The agency learns what is asked and which agency
     /// asks, not which user. At most [`crate::limits::LOOK_UPS_UNDER_WAY`] at one time.
     LookUp {
         /// The request.

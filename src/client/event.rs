@@ -1,6 +1,6 @@
 //! What an engine tells its app.
 
-use super::{Applied, Found};
+use super::{Applied, Found, FoundRoom};
 use crate::{
     attachment::FileRef,
     code::Code,
@@ -276,6 +276,18 @@ pub enum Event {
         agency: AgencyId,
         /// Whom it shows; empty if nobody, or nobody for whom the asking agency is allowed to ask.
         users: Vec<Found>,
+        /// If there may be more, even where the page is not full: what to ask the next page with.
+        next: Option<Vec<u8>>,
+    },
+    /// Which rooms users of the own agency may join by themselves, by the word of their hub, over its
+    /// signature.
+    RoomsFound {
+        /// The request that asked.
+        request: RequestId,
+        /// The agency, whose server is the hub of all of them.
+        agency: AgencyId,
+        /// The rooms; empty if there are none, or none for the asking agency.
+        rooms: Vec<FoundRoom>,
         /// If there may be more, even where the page is not full: what to ask the next page with.
         next: Option<Vec<u8>>,
     },

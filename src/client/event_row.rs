@@ -4,7 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    Applied, By, Event, Found, Marking,
+    Applied, By, Event, Found, FoundRoom, Marking,
     change_row::{ChangedRow, ReasonRow},
     rows,
 };
@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     identity::{AgencyChange, ChainFork, Endorsement, Endorser, KeyPurpose, UserKind},
     ids::{AgencyId, Device, DeviceId, Hash, KeyId, MessageId, RequestId, RoomId, UserId},
-    room::{Changed, DeviceChange, kind_number, room_kind},
+    room::{Changed, DeviceChange, Listing, kind_number, room_kind},
     store::corrupt,
     time::Timestamp,
     wire,
@@ -94,6 +94,8 @@ struct EventRow {
     found: Vec<FoundRow>,
     #[prost(bytes = "vec", optional, tag = "92")]
     next: Option<Vec<u8>>,
+    #[prost(message, repeated, tag = "93")]
+    found_rooms: Vec<FoundRoomRow>,
 }
 
 /// By what authority a device speaks for its user.
@@ -157,6 +159,44 @@ impl EndorsementRow {
             removed_at: self.removed_at.map(Timestamp::from_millis),
         };
         Ok((device.user, endorsement))
+    }
+}
+
+/// A room that shows itself.
+#[derive(Clone, PartialEq, Message)]
+struct FoundRoomRow {
+    #[prost(bytes = "vec", tag = "1")]
+    room: Vec<u8>,
+    #[prost(int32, tag = "2")]
+    kind: i32,
+    #[prost(string, tag = "3")]
+    name: String,
+    #[prost(string, tag = "4")]
+    summary: String,
+    /// Milliseconds; absent: it does not end.
+    #[prost(uint64, optional, tag = "5")]
+    ends_at: Option<u64>,
+}
+
+impl FoundRoomRow {
+    fn of(found: &FoundRoom) -> Self {
+        FoundRoomRow {
+            room: found.room.as_bytes().to_vec(),
+            kind: kind_number(found.kind),
+            name: found.listing.name.clone(),
+            summary: found.listing.summary.clone(),
+            ends_at: found.ends_at.map(Timestamp::as_millis),
+        }
+    }
+
+    fn read(&self, hub: &AgencyId) -> Result<FoundRoom> {
+        Ok(FoundRoom {
+            room: RoomId::from_slice(&self.room)?,
+            hub: hub.clone(),
+            kind: room_kind(self.kind)?,
+            listing: Listing::new(self.name.clone(), self.summary.clone())?,
+            ends_at: self.ends_at.map(Timestamp::from_millis),
+        })
     }
 }
 
@@ -438,6 +478,10 @@ fn fill(row: &mut EventRow, event: &Event) {
             (row.kind, row.request, row.agency) = (90, request.as_bytes().to_vec(), agency.to_string());
             (row.found, row.next) = (users.iter().map(FoundRow::of).collect(), next.clone());
         }
+        Event::RoomsFound { request, agency, rooms, next } => {
+            (row.kind, row.request, row.agency) = (92, request.as_bytes().to_vec(), agency.to_string());
+            (row.found_rooms, row.next) = (rooms.iter().map(FoundRoomRow::of).collect(), next.clone());
+        }
         Event::ClaimUnrecorded { room, by, recorded } => {
             (row.kind, row.room, row.device) = (91, room.as_bytes().to_vec(), Some(by.into()));
             row.added = recorded.iter().map(Into::into).collect();
@@ -549,6 +593,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             users: row.found.iter().map(FoundRow::read).collect::<Result<_>>()?,
             next: row.next.clone(),
         },
+        92 => {
+            let agency = AgencyId::parse(&row.agency)?;
+            let rooms = row.found_rooms.iter().map(|room| room.read(&agency)).collect::<Result<_>>()?;
+            Event::RoomsFound { request: request()?, agency, rooms, next: row.next.clone() }
+        }
         91 => Event::ClaimUnrecorded { room: room()?, by: device()?, recorded: devices(&row.added)? },
         17 => Event::StoreRolledBack,
         50 => Event::DeviceDue {

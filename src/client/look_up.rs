@@ -12,20 +12,21 @@ use crate::{
     crypto,
     error::{Error, Result, ensure},
     identity::UserKind,
-    ids::{AgencyId, RequestId, UserId},
+    ids::{AgencyId, RequestId, RoomId, UserId},
     limits,
+    room::{Listing, RoomKind, room_kind},
     store::corrupt,
     time::Timestamp,
     wire::{
         self,
-        device::{self, Directory, DirectoryAnswer, LookUp, RequestBody, Search},
+        device::{self, Directory, DirectoryAnswer, LookUp, RequestBody, RoomSearch, Search},
     },
 };
 
 /// How often is asked before the other agency is given up: for about an hour.
 const ASKED: u32 = 12;
 
-/// Whom to look for.
+/// Whom or what to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Query {
@@ -42,6 +43,32 @@ pub enum Query {
         /// Where the page before ended: `next` of its [`Event::Found`]; `None` for the first.
         after: Option<Vec<u8>>,
     },
+    /// Rooms that users of the own agency may join by themselves, of which an agency's server is the hub:
+    /// those whose listing has a word in name or summary that begins so, followed by what follows there.
+    Rooms {
+        /// The agency.
+        agency: AgencyId,
+        /// At most [`limits::SEARCH_TEXT`] bytes; empty for all of them.
+        text: String,
+        /// Where the page before ended: `next` of its [`Event::RoomsFound`]; `None` for the first.
+        after: Option<Vec<u8>>,
+    },
+}
+
+/// A room that shows itself. [`Command::Join`](super::Command::Join) leads into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FoundRoom {
+    /// The room.
+    pub room: RoomId,
+    /// Its hub.
+    pub hub: AgencyId,
+    /// What sort of room it is.
+    pub kind: RoomKind,
+    /// What it shows of itself.
+    pub listing: Listing,
+    /// When it ends, if it does.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// A user whom an agency's directory shows.
@@ -63,15 +90,24 @@ impl Query {
         Ok(match self {
             Query::User(user) => LookUp { agency: user.agency().clone(), query: device::Query::User(user) },
             Query::Users { agency, text, after } => {
-                let fits = text.len() <= limits::SEARCH_TEXT && device::is_enough(&text);
-                ensure(fits, Code::BadArgument, "text to search for")?;
-                let place = after.as_ref().is_none_or(|p| (1..=limits::SEARCH_PLACE).contains(&p.len()));
-                ensure(place, Code::BadArgument, "place in a directory")?;
+                ensure(device::is_enough(&text), Code::BadArgument, "text to search for")?;
+                check_search(&text, after.as_deref())?;
                 let search = Search { text, after: after.map(Into::into) };
                 LookUp { agency, query: device::Query::Users(search) }
             }
+            Query::Rooms { agency, text, after } => {
+                check_search(&text, after.as_deref())?;
+                let search = RoomSearch { text, after: after.map(Into::into) };
+                LookUp { agency, query: device::Query::Rooms(search) }
+            }
         })
     }
+}
+
+fn check_search(text: &str, after: Option<&[u8]>) -> Result<()> {
+    ensure(text.len() <= limits::SEARCH_TEXT, Code::BadArgument, "text to search for")?;
+    let place = after.is_none_or(|place| (1..=limits::SEARCH_PLACE).contains(&place.len()));
+    ensure(place, Code::BadArgument, "place in a directory")
 }
 
 impl Call<'_, '_> {
@@ -132,15 +168,26 @@ impl Call<'_, '_> {
             }
         };
         self.draft.delete(keys::look_up(&request));
+        let (agency, next) = (answer.look_up.agency, page.next.map(|place| place.to_vec()));
+        if matches!(answer.look_up.query, device::Query::Rooms(_)) {
+            let found = |room: device::ListedRoom| {
+                let listing = Listing::new(room.name, room.summary)?;
+                let ends_at = Some(room.ends_at).filter(|end| *end != Timestamp::ZERO);
+                let (kind, hub) = (room_kind(room.kind)?, agency.clone());
+                Ok(FoundRoom { room: room.room, hub, kind, listing, ends_at })
+            };
+            let rooms = page.rooms.into_iter().map(found).collect::<Result<_>>()?;
+            return self.event(&Event::RoomsFound { request, agency, rooms, next });
+        }
         let found = |user: device::DirectoryUser| {
             let device::DirectoryUser { user, kind, name, unit } = user;
             Ok(Found { user, kind: UserKind::parse(kind)?, name, unit })
         };
         self.event(&Event::Found {
             request,
-            agency: answer.look_up.agency,
+            agency,
             users: page.users.into_iter().map(found).collect::<Result<_>>()?,
-            next: page.next.map(|place| place.to_vec()),
+            next,
         })
     }
 

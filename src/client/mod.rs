@@ -81,7 +81,7 @@ pub use event::{Event, Marking};
 pub use history::{History, Imported};
 pub use index::{Applied, By};
 pub use link::{Confirmation, Linked, LinkedHistory};
-pub use look_up::{Found, Query};
+pub use look_up::{Found, FoundRoom, Query};
 pub use output::{Output, WithChunk};
 pub use reach::{Admission, Party};
 pub use records::Claimed;

@@ -85,7 +85,10 @@ impl Entry {
             Audience::Federation => vec![keys::Index::Own, keys::Index::All],
         };
         let words = self.words();
-        lists.iter().flat_map(|list| words.iter().map(|word| list.place(word, &self.user))).collect()
+        lists
+            .iter()
+            .flat_map(|list| words.iter().map(|word| list.place(word, self.user.as_str().as_bytes())))
+            .collect()
     }
 
     /// Name and unit from each of their words on.
@@ -95,7 +98,7 @@ impl Entry {
 }
 
 /// A text as it is compared: small letters and digits, whatever lies between being one space.
-fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let mut folded = words.collect::<Vec<_>>().join(" ").to_lowercase();
     folded.truncate(folded.floor_char_boundary(limits::DIRECTORY_NAME));
@@ -103,7 +106,7 @@ fn folded(text: &str) -> String {
 }
 
 /// A folded text from each of its first words on.
-fn words(folded: &str) -> Vec<String> {
+pub(super) fn words(folded: &str) -> Vec<String> {
     let begins = folded.match_indices(' ').filter_map(|(at, _)| at.checked_add(1));
     let begins = [0].into_iter().chain(begins).take(limits::DIRECTORY_WORDS);
     let words = begins.filter_map(|at| folded.get(at..)).filter(|word| !word.is_empty());
@@ -177,7 +180,8 @@ impl Call<'_, '_> {
             (None, Some(kind)) => Some((kind, Entry::new(user.clone(), kind, String::new(), String::new()))),
             (None, None) => None,
         };
-        Ok(Page { users: shown.map(|(kind, entry)| entry.shown(kind)).into_iter().collect(), next: None })
+        let users = shown.map(|(kind, entry)| entry.shown(kind)).into_iter().collect();
+        Ok(Page { users, ..Page::default() })
     }
 
     /// A page of the users whom an agency's users find by a text. Only what they may see is
@@ -188,14 +192,40 @@ impl Call<'_, '_> {
             false => vec![keys::Index::Agency(asking), keys::Index::All],
         };
         let text = folded(&search.text);
-        let (first, mut place) = match search.after.as_deref().and_then(<[u8]>::split_first) {
+        let show = |word: &String, user: &[u8]| {
+            let user = core::str::from_utf8(user).ok().and_then(|user| UserId::parse(user).ok());
+            let user = user.ok_or(corrupt("directory"))?;
+            let entry = self.entry(&user)?.ok_or(corrupt("directory"))?;
+            // Under the first of its words that fits, and not again under others.
+            if entry.words().range(text.clone()..).next() != Some(word) {
+                return Ok(None);
+            }
+            let kind = self.directory.chain(&self.draft, &user)?.map(|chain| chain.kind());
+            let kind = kind.unwrap_or(entry.kind);
+            Ok(Some(entry.shown(kind)))
+        };
+        let after = search.after.as_deref();
+        let (users, next) = self.leaf_through(&lists, (&text, after), limits::DIRECTORY_PAGE, show)?;
+        Ok(Page { users, next, ..Page::default() })
+    }
+
+    /// What stands in lists under a text, list after list, from a place on: at most so many as fit
+    /// on a page, of those that `show` gives under a word. Where the page ends goes with it.
+    pub(super) fn leaf_through<T>(
+        &self,
+        lists: &[keys::Index<'_>],
+        (text, after): (&str, Option<&[u8]>),
+        most: usize,
+        show: impl Fn(&String, &[u8]) -> Result<Option<T>>,
+    ) -> Result<(Vec<T>, Option<Bytes>)> {
+        let (first, mut place) = match after.and_then(<[u8]>::split_first) {
             Some((list, place)) => (usize::from(*list), Some(place.to_vec())),
             None => (0, None),
         };
-        let mut page = Page::default();
+        let mut page = Vec::new();
         let mut looked: usize = 0;
-        for (number, list) in (0_u8..).zip(&lists).skip(first) {
-            let prefix = list.beginning(&text);
+        for (number, list) in (0_u8..).zip(lists).skip(first) {
+            let prefix = list.beginning(text);
             // Whoever asks may say anything of where a page ended.
             let mut after =
                 place.take().map(|place| list.resume(&place)).filter(|at| at.starts_with(&prefix));
@@ -208,21 +238,15 @@ impl Call<'_, '_> {
                         Some(Bytes::from([&[number][..], &end].concat()))
                     };
                     if looked == limits::DIRECTORY_LOOKED {
-                        page.next = here(after);
-                        return Ok(page);
+                        return Ok((page, here(after)));
                     }
                     looked = looked.saturating_add(1);
-                    let (word, user) = list.read(&key)?;
-                    let entry = self.entry(&user)?.ok_or(corrupt("directory"))?;
-                    // Under the first of its words that fits, and not again under others.
-                    if entry.words().range(text.clone()..).next() == Some(&word) {
-                        if page.users.len() == limits::DIRECTORY_PAGE {
-                            page.next = here(after);
-                            return Ok(page);
+                    let (word, name) = list.read(&key)?;
+                    if let Some(shown) = show(&word, &name)? {
+                        if page.len() == most {
+                            return Ok((page, here(after)));
                         }
-                        let kind = self.directory.chain(&self.draft, &user)?.map(|chain| chain.kind());
-                        let kind = kind.unwrap_or(entry.kind);
-                        page.users.push(entry.shown(kind));
+                        page.push(shown);
                     }
                     after = Some(key);
                 }
@@ -231,7 +255,7 @@ impl Call<'_, '_> {
                 }
             }
         }
-        Ok(page)
+        Ok((page, None))
     }
 }
 

@@ -198,6 +198,10 @@ pub(super) enum Index<'a> {
     Own,
     Agency(&'a AgencyId),
     All,
+    /// Rooms that an agency's users may join.
+    RoomsFor(&'a AgencyId),
+    /// Rooms that anybody may join.
+    Rooms,
 }
 
 impl Index<'_> {
@@ -207,6 +211,8 @@ impl Index<'_> {
             Index::Own => table.fixed(b"o"),
             Index::Agency(agency) => table.fixed(b"a").name(agency.as_str().as_bytes()),
             Index::All => table.fixed(b"f"),
+            Index::RoomsFor(agency) => table.fixed(b"r").name(agency.as_str().as_bytes()),
+            Index::Rooms => table.fixed(b"s"),
         }
     }
 
@@ -215,9 +221,9 @@ impl Index<'_> {
         self.list().fixed(text.as_bytes()).build()
     }
 
-    /// Where a user stands under a text. No folded text has a 0 in it.
-    pub(super) fn place(&self, text: &str, user: &UserId) -> Key {
-        self.list().fixed(text.as_bytes()).fixed(&[0]).fixed(user.as_str().as_bytes()).build()
+    /// Where something with a name stands under a text. No folded text has a 0 in it.
+    pub(super) fn place(&self, text: &str, name: &[u8]) -> Key {
+        self.list().fixed(text.as_bytes()).fixed(&[0]).fixed(name).build()
     }
 
     /// What tells a place in this list from others in it.
@@ -230,14 +236,12 @@ impl Index<'_> {
         self.list().fixed(place).build()
     }
 
-    /// Text and user of a place.
-    pub(super) fn read(&self, key: &[u8]) -> Result<(String, UserId)> {
+    /// Text and name of a place.
+    pub(super) fn read(&self, key: &[u8]) -> Result<(String, Vec<u8>)> {
         let place = self.place_of(key);
-        let read = |place: &str| {
-            let (text, user) = place.split_once('\0')?;
-            Some((text.to_owned(), UserId::parse(user).ok()?))
-        };
-        text(Some(&place)).and_then(read).ok_or(corrupt("directory"))
+        let mut parts = place.splitn(2, |byte| *byte == 0);
+        let read = text(parts.next()).zip(parts.next());
+        read.map(|(text, name)| (text.to_owned(), name.to_vec())).ok_or(corrupt("directory"))
     }
 }
 

@@ -97,6 +97,7 @@ impl Call<'_, '_> {
         match &look_up.query {
             Query::User(user) => self.look_up_user(asking, user),
             Query::Users(search) => self.search_users(asking, search),
+            Query::Rooms(search) => self.search_rooms(asking, search),
         }
     }
 

@@ -49,6 +49,7 @@ mod hub;
 mod inbox;
 mod keys;
 mod link;
+mod listings;
 mod log;
 mod look_up;
 mod mailbox;

@@ -1404,7 +1404,7 @@ pub struct LookUp {
     #[prost(string, tag = "1")]
     pub agency: ::prost::alloc::string::String,
     /// Exactly one.
-    #[prost(oneof = "look_up::Query", tags = "2, 3")]
+    #[prost(oneof = "look_up::Query", tags = "2, 3, 4")]
     pub query: ::core::option::Option<look_up::Query>,
 }
 /// Nested message and enum types in `LookUp`.
@@ -1419,6 +1419,9 @@ pub mod look_up {
         /// Users by name or unit.
         #[prost(message, tag = "3")]
         Users(super::Search),
+        /// Rooms of which that agency's server is the hub, by what their listings say.
+        #[prost(message, tag = "4")]
+        Rooms(super::RoomSearch),
     }
 }
 /// A page of what a text finds in a directory.
@@ -1427,6 +1430,17 @@ pub mod look_up {
 pub struct Search {
     /// What a name or unit has in it at the beginning of a word. At least 3 letters or digits, at most 128
     /// bytes.
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+    /// Where the page before ended, as the answer said: at most 512 bytes; absent: from the beginning.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub after: ::prost::bytes::Bytes,
+}
+/// A page of the rooms that a text finds.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RoomSearch {
+    /// What a listing has in its name or summary at the beginning of a word: at most 128 bytes; empty: all rooms.
     #[prost(string, tag = "1")]
     pub text: ::prost::alloc::string::String,
     /// Where the page before ended, as the answer said: at most 512 bytes; absent: from the beginning.
@@ -1926,13 +1940,34 @@ pub struct DirectoryAnswer {
     /// `code` is 0.
     #[prost(uint64, tag = "5")]
     pub retry_at: u64,
-    /// Users of that agency. At most 32; none if `code` is not 0.
+    /// Users of that agency. At most 32; none if `code` is not 0, or if rooms were asked for.
     #[prost(message, repeated, tag = "6")]
     pub users: ::prost::alloc::vec::Vec<DirectoryUser>,
     /// Where this page ends: at most 512 bytes; absent if there are no more. There may be more although
     /// the page is not full.
     #[prost(bytes = "bytes", tag = "7")]
     pub next: ::prost::bytes::Bytes,
+    /// Rooms of which that agency's server is the hub. At most 16; none unless rooms were asked for and `code`
+    /// is 0.
+    #[prost(message, repeated, tag = "8")]
+    pub rooms: ::prost::alloc::vec::Vec<ListedRoom>,
+}
+/// A room as its hub shows it to those whom it admits.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ListedRoom {
+    /// The room: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    /// What sort of room it is; never a direct one.
+    #[prost(enumeration = "RoomKind", tag = "2")]
+    pub kind: i32,
+    /// What the room shows of itself.
+    #[prost(message, optional, tag = "3")]
+    pub listing: ::core::option::Option<Listing>,
+    /// When it ends, in milliseconds since the Unix epoch; 0: it does not.
+    #[prost(uint64, tag = "4")]
+    pub ends_at: u64,
 }
 /// A user as an agency's directory shows them.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2962,10 +2997,17 @@ impl super::shape::Shaped for LookUp {
         super::shape::Field::new(1, "agency", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "user", super::shape::Kind::Bytes),
         super::shape::Field::new(3, "users", super::shape::Kind::Message(&Search::SHAPE)),
+        super::shape::Field::new(4, "rooms", super::shape::Kind::Message(&RoomSearch::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Search {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Search", &[
+        super::shape::Field::new(1, "text", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "after", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for RoomSearch {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("RoomSearch", &[
         super::shape::Field::new(1, "text", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "after", super::shape::Kind::Bytes),
     ]);
@@ -3197,6 +3239,15 @@ impl super::shape::Shaped for DirectoryAnswer {
         super::shape::Field::new(5, "retry_at", super::shape::Kind::Number),
         super::shape::Field::new(6, "users", super::shape::Kind::Message(&DirectoryUser::SHAPE)),
         super::shape::Field::new(7, "next", super::shape::Kind::Bytes),
+        super::shape::Field::new(8, "rooms", super::shape::Kind::Message(&ListedRoom::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for ListedRoom {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("ListedRoom", &[
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "kind", super::shape::Kind::Number),
+        super::shape::Field::new(3, "listing", super::shape::Kind::Message(&Listing::SHAPE)),
+        super::shape::Field::new(4, "ends_at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for DirectoryUser {

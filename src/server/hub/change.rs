@@ -13,7 +13,7 @@ use super::{
         call::Call,
         keys::RoomKeys,
         log::Place,
-        rows::{DeviceName, MemberRow, Pending, PendingWelcome, RoomRow},
+        rows::{DeviceName, MemberRow, Pending, PendingWelcome, RoomRow, unreadable},
     },
     group::Tools,
 };
@@ -117,6 +117,7 @@ impl Call<'_, '_> {
         let mut row = RoomRow { hub: own.agency.to_string(), state: state.encode(), ..Default::default() };
         self.enter(&mut row, &room, &founder, 0, false)?;
         self.put_room(&room, &row);
+        self.list_room(None, &state)?;
         self.keep_group_info(submission);
         let before = Place { tail: Tail::begin(room, 1), epoch: 0 };
         let chained = self.append(submission, &before, 0, stamp, submission.evidence.clone())?;
@@ -172,6 +173,8 @@ impl Call<'_, '_> {
         let before = row.other_agencies()?;
         let chained = self.append(submission, place, committed.epoch, stamp, submission.evidence.clone())?;
         self.change_members(&chained, &mut row, &committed)?;
+        let former = RoomState::decode(&row.state).map_err(unreadable)?;
+        self.list_room(Some(&former), &committed.state)?;
         row.state = committed.state.encode();
         self.put_room(&header.room, &row);
         self.keep_group_info(submission);

@@ -1,4 +1,5 @@
-//! An agency's directory: asked, and answered over its server's signature.
+//! An agency's directory of users, and of rooms that its server orders: asked, and answered over its
+//! server's signature.
 
 use bytes::Bytes;
 
@@ -6,13 +7,13 @@ use super::Failure;
 use crate::{
     code::Code,
     error::{Result, ensure, fault},
-    ids::{AgencyId, RequestId, UserId},
+    ids::{AgencyId, RequestId, RoomId, UserId},
     limits,
     time::Timestamp,
     wire::{Reason, Signed, Wire, field, fields, proto, repeated},
 };
 
-/// Asks an agency who its users are.
+/// Asks an agency who its users are, or its server which rooms are open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LookUp {
     pub(crate) agency: AgencyId,
@@ -26,6 +27,8 @@ pub(crate) enum Query {
     User(UserId),
     /// Users whose name or unit has this in it, at the beginning of a word.
     Users(Search),
+    /// Rooms whose listing has this in it, at the beginning of a word.
+    Rooms(RoomSearch),
 }
 
 /// A page of what a text finds.
@@ -37,7 +40,16 @@ pub(crate) struct Search {
     pub(crate) after: Option<Bytes>,
 }
 
-/// What an agency says of its users.
+/// A page of the rooms that a text finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoomSearch {
+    /// Empty: all of them.
+    pub(crate) text: String,
+    /// Where the page before ended, as the answer said.
+    pub(crate) after: Option<Bytes>,
+}
+
+/// What an agency says of its users, or its server of rooms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DirectoryAnswer {
     /// The request that asked.
@@ -48,11 +60,13 @@ pub(crate) struct DirectoryAnswer {
     pub(crate) outcome: Result<Page, Failure>,
 }
 
-/// Users, and where the page ends if there are more.
+/// Users or rooms, and where the page ends if there are more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
     /// All of the agency; at most [`limits::DIRECTORY_PAGE`].
     pub(crate) users: Vec<DirectoryUser>,
+    /// At most [`limits::LISTED_ROOMS`].
+    pub(crate) rooms: Vec<ListedRoom>,
     pub(crate) next: Option<Bytes>,
 }
 
@@ -66,6 +80,18 @@ pub(crate) struct DirectoryUser {
     pub(crate) name: String,
     /// Unit or function; empty if the agency says none.
     pub(crate) unit: String,
+}
+
+/// A room as its hub shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListedRoom {
+    pub(crate) room: RoomId,
+    /// The number of a RoomKind, neither of the unspecified one nor of a direct room.
+    pub(crate) kind: i32,
+    pub(crate) name: String,
+    pub(crate) summary: String,
+    /// [`Timestamp::ZERO`]: it does not end.
+    pub(crate) ends_at: Timestamp,
 }
 
 /// A signed answer with what its key is checked against.
@@ -95,6 +121,7 @@ impl Wire for LookUp {
                 Query::User(user)
             }
             proto::look_up::Query::Users(search) => Query::Users(Search::parse(search)?),
+            proto::look_up::Query::Rooms(search) => Query::Rooms(RoomSearch::parse(search)?),
         };
         Ok(LookUp { agency, query })
     }
@@ -103,6 +130,7 @@ impl Wire for LookUp {
         let query = match &self.query {
             Query::User(user) => proto::look_up::Query::User(user.to_string()),
             Query::Users(search) => proto::look_up::Query::Users(search.to_proto()),
+            Query::Rooms(search) => proto::look_up::Query::Rooms(search.to_proto()),
         };
         proto::LookUp { agency: self.agency.to_string(), query: Some(query) }
     }
@@ -125,6 +153,22 @@ impl Wire for Search {
     }
 }
 
+impl Wire for RoomSearch {
+    type Proto = proto::RoomSearch;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "search for rooms";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        ensure(proto.text.len() <= limits::SEARCH_TEXT, Code::TooLong, "search")?;
+        let after = fields::optional(proto.after, limits::SEARCH_PLACE, "place in a directory")?;
+        Ok(RoomSearch { text: proto.text, after })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::RoomSearch { text: self.text.clone(), after: self.after.clone().unwrap_or_default() }
+    }
+}
+
 impl Wire for DirectoryAnswer {
     type Proto = proto::DirectoryAnswer;
     const MAX: usize = limits::DIRECTORY_ANSWER;
@@ -135,13 +179,21 @@ impl Wire for DirectoryAnswer {
         let users = repeated(proto.users, (0, limits::DIRECTORY_PAGE), "users", DirectoryUser::parse)?;
         let own = users.iter().all(|found| *found.user.agency() == look_up.agency);
         ensure(own, Code::BadField, "users of another agency")?;
+        let rooms = repeated(proto.rooms, (0, limits::LISTED_ROOMS), "rooms", ListedRoom::parse)?;
+        let fits = match look_up.query {
+            Query::Rooms(_) => users.is_empty(),
+            Query::User(_) | Query::Users(_) => rooms.is_empty(),
+        };
+        ensure(fits, Code::BadField, "what nobody asked for")?;
         let next = fields::optional(proto.next, limits::SEARCH_PLACE, "place in a directory")?;
         let retry_at = Timestamp::from_millis(proto.retry_at);
         let outcome = match Reason::parse_optional(proto.code)? {
-            Some(reason) if users.is_empty() && next.is_none() => Err(Failure { reason, retry_at }),
-            Some(_) => return fault(Code::BadField, "users in spite of an error code"),
+            Some(reason) if users.is_empty() && rooms.is_empty() && next.is_none() => {
+                Err(Failure { reason, retry_at })
+            }
+            Some(_) => return fault(Code::BadField, "an answer in spite of an error code"),
             None if proto.retry_at > 0 => return fault(Code::BadField, "advice to try again what is done"),
-            None => Ok(Page { users, next }),
+            None => Ok(Page { users, rooms, next }),
         };
         Ok(DirectoryAnswer {
             look_up_id: RequestId::from_slice(&proto.look_up_id)?,
@@ -161,6 +213,7 @@ impl Wire for DirectoryAnswer {
         match &self.outcome {
             Ok(page) => {
                 proto.users = fields::protos(&page.users);
+                proto.rooms = fields::protos(&page.rooms);
                 proto.next = page.next.clone().unwrap_or_default();
             }
             Err(failure) => {
@@ -191,6 +244,33 @@ impl Wire for DirectoryUser {
             kind: self.kind,
             name: self.name.clone(),
             unit: self.unit.clone(),
+        }
+    }
+}
+
+impl Wire for ListedRoom {
+    type Proto = proto::ListedRoom;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "listed room";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        let proto::Listing { name, summary } = field(proto.listing, "listing")?;
+        ensure(!name.is_empty(), Code::BadField, "listed name")?;
+        let fits = name.len() <= limits::ROOM_NAME && summary.len() <= limits::LISTING_SUMMARY;
+        ensure(fits, Code::TooLong, "listing")?;
+        let kind = proto::RoomKind::try_from(proto.kind).unwrap_or_default();
+        let shown = !matches!(kind, proto::RoomKind::Unspecified | proto::RoomKind::Direct);
+        ensure(shown, Code::BadField, "room kind")?;
+        let (room, ends_at) = (RoomId::from_slice(&proto.room)?, Timestamp::from_millis(proto.ends_at));
+        Ok(ListedRoom { room, kind: kind.into(), name, summary, ends_at })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::ListedRoom {
+            room: fields::raw(self.room.as_bytes()),
+            kind: self.kind,
+            listing: Some(proto::Listing { name: self.name.clone(), summary: self.summary.clone() }),
+            ends_at: self.ends_at.as_millis(),
         }
     }
 }

@@ -16,7 +16,9 @@ pub(crate) use claim::{Claim, ClaimAnswer, ClaimedUser, Keys};
 pub(in crate::wire) use delivery::room_items;
 pub(crate) use delivery::{Delivery, InboxBody, InboxItem, Invitation, RoomDelivery};
 pub(crate) use entrance::{Entrance, GetEntrance, WayIn};
-pub(crate) use look_up::{Directory, DirectoryAnswer, DirectoryUser, LookUp, Page, Query, Search, is_enough};
+pub(crate) use look_up::{
+    Directory, DirectoryAnswer, DirectoryUser, ListedRoom, LookUp, Page, Query, RoomSearch, Search, is_enough,
+};
 pub(crate) use mailbox::{LinkGuest, LinkHost, LinkLetter, Mailbox};
 pub(crate) use record::ClaimRecord;
 pub(crate) use reply::{Failure, ReplyBody, ServerReply};

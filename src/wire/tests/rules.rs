@@ -436,6 +436,14 @@ fn look_ups() {
         .refused("two letters and much else", BadField, |p| search(p).text = "a - . ! ? b".into())
         .refused("a long text", TooLong, |p| search(p).text = "a".repeat(limits::SEARCH_TEXT + 1))
         .refused("a long place", TooLong, |p| search(p).after = long(limits::SEARCH_PLACE));
+    let rooms = |r: &RequestBody| matches!(r, RequestBody::LookUp(LookUp { query: Query::Rooms(_), .. }));
+    fn listed(request: &mut proto::DeviceRequest) -> &mut proto::RoomSearch {
+        let Some(proto::look_up::Query::Rooms(search)) = &mut look_up(request).query else { panic!() };
+        search
+    }
+    of(rooms)
+        .refused("a long text for rooms", TooLong, |p| listed(p).text = "a".repeat(limits::SEARCH_TEXT + 1))
+        .refused("a long place among rooms", TooLong, |p| listed(p).after = long(limits::SEARCH_PLACE));
 }
 
 #[test]
@@ -456,6 +464,31 @@ fn directory_answers() {
         .refused("unknown kind", BadField, |p| p.users[0].kind = 5)
         .refused("a long name", TooLong, |p| p.users[0].name = "a".repeat(limits::DIRECTORY_NAME + 1))
         .refused("a long unit", TooLong, |p| p.users[0].unit = "a".repeat(limits::DIRECTORY_NAME + 1));
+    let rooms = |a: &DirectoryAnswer| a.outcome.as_ref().is_ok_and(|page| !page.rooms.is_empty());
+    let user = || proto::DirectoryUser { user: "anna@a.example".into(), kind: 1, ..Default::default() };
+    Changed::of(values::directory_answer().prop_filter("rooms", rooms))
+        .refused("rooms and a code", BadField, |p| (p.code, p.next) = (1, Bytes::new()))
+        .refused("users instead of rooms", BadField, move |p| {
+            p.look_up.as_mut().unwrap().agency = "a.example".into();
+            p.users = vec![user()];
+        })
+        .refused("rooms instead of users", BadField, |p| {
+            let look_up = p.look_up.as_mut().unwrap();
+            look_up.query = Some(proto::look_up::Query::User(format!("anna@{}", look_up.agency)));
+        })
+        .refused("17 rooms", TooLong, |p| p.rooms = vec![p.rooms[0].clone(); 17])
+        .refused("a short room id", BadName, |p| p.rooms[0].room = long(14))
+        .refused("a room of no kind", BadField, |p| p.rooms[0].kind = 0)
+        .refused("a direct room", BadField, |p| p.rooms[0].kind = 1)
+        .refused("a room of unknown kind", BadField, |p| p.rooms[0].kind = 5)
+        .refused("no listing", BadField, |p| p.rooms[0].listing = None)
+        .refused("a room without a name", BadField, |p| p.rooms[0].listing.as_mut().unwrap().name.clear())
+        .refused("a room with a long name", TooLong, |p| {
+            p.rooms[0].listing.as_mut().unwrap().name = "a".repeat(limits::ROOM_NAME + 1);
+        })
+        .refused("a long summary", TooLong, |p| {
+            p.rooms[0].listing.as_mut().unwrap().summary = "a".repeat(limits::LISTING_SUMMARY + 1);
+        });
     Changed::of(values::directory_answer().prop_filter("refused", |a| a.outcome.is_err())).refused(
         "a code past 16 bits",
         BadField,

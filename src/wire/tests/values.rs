@@ -249,17 +249,16 @@ pub(crate) fn claim_answer() -> BoxedStrategy<ClaimAnswer> {
 
 fn look_up() -> BoxedStrategy<LookUp> {
     let search = ("[a-zäöü]{3,9}( [a-z]{1,5})?", option::of(bytes()));
+    let rooms = (".{0,9}", option::of(bytes()));
     let query = prop_oneof![
         "[a-z0-9]{1,8}".prop_map(Ok),
-        search.prop_map(|(text, after)| Err(Search { text, after })),
+        search.prop_map(|(text, after)| Err(Query::Users(Search { text, after }))),
+        rooms.prop_map(|(text, after)| Err(Query::Rooms(RoomSearch { text, after }))),
     ];
     (agency(), query)
         .prop_map(|(agency, query)| {
-            let query = match query {
-                Ok(local) => Query::User(user_of(&local, &agency)),
-                Err(search) => Query::Users(search),
-            };
-            LookUp { agency, query }
+            let query = query.map(|local| Query::User(user_of(&local, &agency)));
+            LookUp { agency, query: query.unwrap_or_else(|search| search) }
         })
         .boxed()
 }
@@ -267,11 +266,22 @@ fn look_up() -> BoxedStrategy<LookUp> {
 pub(crate) fn directory_answer() -> BoxedStrategy<DirectoryAnswer> {
     let kind = 1..5;
     let user = ("[a-z0-9]{1,8}", kind, "[A-Za-z ]{0,9}", "[A-Za-z ]{0,9}");
-    let page = (vec(user, 0..4), option::of(bytes()));
+    let room = (any::<[u8; 16]>(), 2..5, "[A-Za-z ]{1,9}", ".{0,9}", time());
+    let room = room.prop_map(|(room, kind, name, summary, ends_at)| ListedRoom {
+        room: RoomId::from_bytes(room),
+        kind,
+        name,
+        summary,
+        ends_at,
+    });
+    let page = (vec(user, 0..4), vec(room, 0..4), option::of(bytes()));
     let outcome = prop_oneof![page.prop_map(Ok), failure().prop_map(Err)];
     (request_id(), look_up(), time(), outcome)
         .prop_map(|(look_up_id, look_up, at, outcome)| {
-            let outcome = outcome.map(|(users, next)| {
+            let outcome = outcome.map(|(users, rooms, next)| {
+                if let Query::Rooms(_) = look_up.query {
+                    return Page { users: Vec::new(), rooms, next };
+                }
                 let of = |local: String| user_of(&local, &look_up.agency);
                 let users = users.into_iter();
                 let users = users.map(|(local, kind, name, unit)| DirectoryUser {
@@ -280,7 +290,7 @@ pub(crate) fn directory_answer() -> BoxedStrategy<DirectoryAnswer> {
                     name,
                     unit,
                 });
-                Page { users: users.collect(), next }
+                Page { users: users.collect(), rooms: Vec::new(), next }
             });
             DirectoryAnswer { look_up_id, look_up, at, outcome }
         })
