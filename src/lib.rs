@@ -5,7 +5,8 @@
 //! [`server::Server`] is one agency's server. They are state machines: bytes and commands go
 //! in, and a [`store::Transition`] comes out, which is a batch of rows together with whatever
 //! depends on them. The host applies the batch in its own database and only then has the
-//! rest. There is no socket, clock, file, thread or random source in here.
+//! rest. There is no socket, clock, file or random source in here, and no
+//! thread unless feature `parallel` is chosen.
 //!
 //! ```text
 //!   app ─ command ─▶ ┌────────┐ ─ bytes ─▶ ┌────────┐ ─ frames ─▶ servers of
