@@ -126,10 +126,16 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Passes a submission on, once: its fate comes with the log or into the inbox.
+    /// Passes a submission on, once: its fate comes with the log or into the inbox. What has been
+    /// passed on may have been taken, whatever has become of its sender or of the hub since: only the
+    /// hub's word or the log says what its fate is.
     fn pass_to_hub(&mut self, hub: &AgencyId, submission: Submission) -> Result<ReplyBody> {
-        self.active(hub)?;
         let header = submission.header.claimed().clone();
+        let used = self.draft.get(&DeviceKeys::of(&header.sender).counter(header.counter))?;
+        if used.is_some_and(|used| used == header.submission_id.as_bytes().as_slice()) {
+            return Ok(ReplyBody::Queued);
+        }
+        self.active(hub)?;
         let spans = self.spans(&header.room, &header.sender)?;
         // Or it comes in by this very submission, as it has told.
         let enters = header.kind == SubmissionKind::Commit

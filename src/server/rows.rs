@@ -313,6 +313,9 @@ pub(super) struct OutRow {
     /// The version of the trust list that went last, or that the peer has given.
     #[prost(uint64, tag = "8")]
     pub(super) trust: u64,
+    /// When the peer made the acknowledgement that was taken last, in milliseconds of its clock.
+    #[prost(uint64, tag = "9")]
+    pub(super) acked_at: u64,
 }
 
 /// What an agency was told of another one.

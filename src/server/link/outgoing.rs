@@ -114,7 +114,7 @@ impl Call<'_, '_> {
         Ok(Some(bytes))
     }
 
-    /// Takes an acknowledgement: the frames up to it are done with (SPEC V-531, V-532, V-538).
+    /// Takes an acknowledgement: the frames up to it are done with (SPEC V-531, V-532, V-538, V-571).
     pub(super) fn acknowledged(&mut self, ack: Signed<LinkAck>) -> Result<()> {
         ensure(ack.claimed().to == self.own.agency, Code::NotForUs, "acknowledgement")?;
         self.frame_descriptor(&ack.claimed().descriptor)?;
@@ -125,6 +125,9 @@ impl Call<'_, '_> {
         let mut out = self.out(&link)?;
         ensure(ack.number <= out.made, Code::LinkFork, "acknowledges what was never sent")?;
         if ack.number <= out.acked {
+            // One that was late, or of a store that has forgotten what it took.
+            let late = Timestamp::from_millis(out.acked_at).plus(limits::CLOCK_SKEW);
+            ensure(ack.number == out.acked || ack.at <= late, Code::RolledBack, "acknowledges less")?;
             return Ok(());
         }
         let row = self.draft.get(&link.frame(ack.number))?.ok_or(corrupt("frame is missing"))?;
@@ -135,6 +138,7 @@ impl Call<'_, '_> {
             self.draft.delete(link.frame(number));
         }
         out.acked = ack.number;
+        out.acked_at = ack.at.as_millis();
         out.given = out.given.max(out.acked);
         out.retries = 0;
         if out.acked < out.made {

@@ -296,6 +296,37 @@ fn acknowledgements_that_cannot_be() {
     world.site("a.example").peer(&ack(good, &key)).unwrap();
 }
 
+/// SPEC V-571
+#[test]
+fn a_store_that_has_forgotten_what_it_acknowledged() {
+    let (mut world, mut anna, _, room) = pair();
+    let b = agency("b.example");
+    let backup = world.site("b.example").store.clone();
+    say(&mut world, &mut anna, &room, "one");
+    let first = world.site("a.example").pump(&b).unwrap();
+    let taken = world.site("b.example").peer(&first).unwrap().unwrap().bytes;
+    world.site("a.example").peer(&taken).unwrap();
+
+    // Put back to before the frame, it takes no later one, for the frame is kept no more.
+    let site = world.site("b.example");
+    site.store = backup;
+    say(&mut world, &mut anna, &room, "two");
+    let second = world.site("a.example").pump(&b).unwrap();
+    let reply = world.site("b.example").peer(&second).unwrap().unwrap().bytes;
+    let (less, more) = (ack_of(&reply), ack_of(&taken));
+    assert_eq!(less.number + 1, more.number);
+    // It could be one that was late, with the clocks a little apart; and then it could not.
+    let key = server_key(&world, "b.example");
+    let skew = limits::CLOCK_SKEW;
+    let late = LinkAck { at: more.at.plus(skew), ..less.clone() };
+    world.site("a.example").peer(&ack(late, &key)).unwrap();
+    let past = LinkAck { at: more.at.plus(skew + Duration::from_millis(1)), ..less };
+    assert_eq!(peer_code(&mut world, "a.example", &ack(past, &key)), Code::RolledBack);
+    // The same as before is no less, however late.
+    let same = LinkAck { at: more.at.plus(skew * 2), ..more };
+    world.site("a.example").peer(&ack(same, &key)).unwrap();
+}
+
 #[test]
 fn a_suspended_agency_is_not_listened_to() {
     let (mut world, mut anna, mut bert, room) = pair();

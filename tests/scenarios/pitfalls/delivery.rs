@@ -33,6 +33,31 @@ fn own_commit_accepted_but_the_answer_lost_then_a_restart() {
     }
 }
 
+/// SPEC V-516
+#[test]
+fn own_message_accepted_but_the_answer_lost_then_removed_from_the_room() {
+    let (mut net, room) = together(64);
+    let request = net.say(BEN, room, "my last word");
+    let submission = net.phones[BEN].outgoing.front().unwrap().clone();
+    net.deliver(BEN, &submission);
+    // The hub takes it, and Anna removes him, before his phone hears of either.
+    net.phones[BEN].online = false;
+    net.settle();
+    assert_eq!(net.texts(ANNA), ["my last word"]);
+    let users = vec![user(BEN_ID)];
+    net.command(ANNA, |request| Command::Remove { request, room, users }).unwrap();
+    net.settle();
+    // It repeats what it has submitted, and is not told that nothing came of it.
+    let reply = net.deliver(BEN, &submission);
+    net.receive(BEN, &reply);
+    net.phones[BEN].online = true;
+    net.wait();
+    assert_eq!(net.failure(BEN, request), None);
+    assert_eq!(net.count(BEN, |e| matches!(e, Event::Sent { request: r, .. } if *r == request)), 1);
+    assert_eq!(net.count(BEN, |e| matches!(e, Event::Left { .. })), 1);
+    assert_eq!(net.texts(CLARA), ["my last word"]);
+}
+
 /// SPEC V-462
 #[test]
 fn two_commits_in_one_epoch() {
