@@ -3,7 +3,7 @@
 import files
 from attachments import Intake, Opener, Sealer
 from attachments.chunk_list import root
-from faults import refused
+from faults import SERVER, refused
 from pattern import equal, pattern
 
 
@@ -56,10 +56,16 @@ def check_opening(opener: Opener, index: int, sealed: bytes) -> None:
 def check_fault(number: int, vector: dict, large_files: "list[dict]") -> None:
     """A fault in a large file."""
     hashes = chunk_list(vector)
-    if "chunk" not in vector:
-        refused(vector["code"], lambda: files.opener(number, vector, hashes))
-        return
-    opener = files.opener(number, vector, hashes)
-    of = next(file for file in large_files if file["name"] == "4 GiB + 1")
-    sealed = seal(number, of, vector["chunk"]["of_index"])[1]
-    refused(vector["code"], lambda: opener.chunk(vector["chunk"]["index"], sealed))
+    header, root_told = bytes.fromhex(vector["header"]), bytes.fromhex(vector["root"])
+    if "chunk" in vector:
+        index, of_index = vector["chunk"]["index"], vector["chunk"]["of_index"]
+        of = next(file for file in large_files if file["name"] == "4 GiB + 1")
+        sealed = seal(number, of, of_index)[1]
+        opener = files.opener(number, vector, hashes)
+        refused(vector, lambda: opener.chunk(index, sealed))
+        intake = Intake(header, hashes, vector["padded_size"], root_told)
+        refused(vector, lambda: intake.chunk(index, sealed))
+    else:
+        refused(vector, lambda: files.opener(number, vector, hashes))
+        if vector["rule"] in SERVER:
+            refused(vector, lambda: Intake(header, hashes, vector["padded_size"], root_told))

@@ -13,10 +13,15 @@ def check_list(chunk_list: bytes) -> None:
 
 def check_fit(header: Header, chunk_list: bytes, geometry: Geometry) -> None:
     """Whether header and list are of this geometry (V-613, V-614)."""
-    right = header.log2_chunk == geometry.log2_chunk
-    require(right, 602, "V-613", f"chunks have 2^{header.log2_chunk} bytes")
+    check_chunk_size(header, geometry)
     right = len(chunk_list) == 32 * geometry.chunks
     require(right, 602, "V-614", f"the list has {len(chunk_list) // 32} hashes")
+
+
+def check_chunk_size(header: Header, geometry: Geometry) -> None:
+    """Whether the header's chunk size is of this geometry (V-613)."""
+    right = header.log2_chunk == geometry.log2_chunk
+    require(right, 602, "V-613", f"chunks have 2^{header.log2_chunk} bytes")
 
 
 def root(header: Header, padded: int, chunk_list: bytes) -> bytes:

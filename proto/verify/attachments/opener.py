@@ -8,16 +8,19 @@ from .chunk_list import check_fit, check_list, check_root
 from .header import Header
 from .reference import Reference
 from .refusal import require
+from .stream import sealed_chunks
 
 
 class Opener:
     """A file whose header, list and sizes hold."""
 
-    def __init__(self, reference: Reference, header: bytes, chunk_list: bytes):
-        """Checks in the order of SPEC ("Opening")."""
+    def __init__(self, reference: Reference, header: bytes, chunk_list: bytes, padded: "int | None" = None):
+        """Checks in the order of SPEC ("Opening"). A sealed file says its padded size too."""
         self.reference = reference
         self.header = Header.decode(header, reference.suite)
         check_list(chunk_list)
+        right = padded in (None, reference.padded)
+        require(right, 603, "V-619", "the sealed file is padded to another size")
         check_root(self.header, reference.padded, chunk_list, reference.root)
         self.header.check_key(reference.file_key)
         self.geometry = sizes.of_padded(reference.padded)
@@ -50,12 +53,8 @@ class Opener:
 
     def stream(self, read: Callable[[int], bytes]) -> Iterator[bytes]:
         """Opens what `read(length)` gives, chunk by chunk, to its end (V-615)."""
-        for index in range(self.geometry.chunks):
-            sealed = read(self.geometry.sealed_length(index))
-            full = len(sealed) == self.geometry.sealed_length(index)
-            require(full, 602, "V-615", f"the sealed file ends within chunk {index}")
+        for index, sealed in sealed_chunks(self.geometry, read):
             yield self.chunk(index, sealed)
-        require(read(1) == b"", 602, "V-615", "there is something behind the sealed file")
 
     def range(self, fetch: Callable[[int, int], bytes], start: int, length: int) -> Iterator[bytes]:
         """Opens what is needed for these bytes. `fetch(start, length)` gives of the sealed chunks."""

@@ -1,9 +1,12 @@
 """What a server checks, which has no key."""
 
+from typing import Callable
+
 from . import geometry as sizes
 from .chunk import check_chunk
 from .chunk_list import check_fit, check_list, check_root
 from .header import Header
+from .stream import sealed_chunks
 
 
 class Intake:
@@ -22,3 +25,8 @@ class Intake:
     def chunk(self, index: int, sealed: bytes) -> None:
         """Checks a chunk (V-630, V-631)."""
         check_chunk(self.header.suite, self.geometry, self._chunk_list, index, sealed)
+
+    def stream(self, read: Callable[[int], bytes]) -> None:
+        """Checks what `read(length)` gives, chunk by chunk, to its end (V-615)."""
+        for index, sealed in sealed_chunks(self.geometry, read):
+            self.chunk(index, sealed)
