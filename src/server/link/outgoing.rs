@@ -114,7 +114,7 @@ impl Call<'_, '_> {
         Ok(Some(bytes))
     }
 
-    /// Takes an acknowledgement: the frames up to it are done with (SPEC V-531, V-532, V-538, V-571).
+    /// Takes an acknowledgement: the frames up to it are done with (SPEC V-531, V-532, V-538, V-575).
     pub(super) fn acknowledged(&mut self, ack: Signed<LinkAck>) -> Result<()> {
         ensure(ack.claimed().to == self.own.agency, Code::NotForUs, "acknowledgement")?;
         self.frame_descriptor(&ack.claimed().descriptor)?;

@@ -296,7 +296,7 @@ fn acknowledgements_that_cannot_be() {
     world.site("a.example").peer(&ack(good, &key)).unwrap();
 }
 
-/// SPEC V-571
+/// SPEC V-575
 #[test]
 fn a_store_that_has_forgotten_what_it_acknowledged() {
     let (mut world, mut anna, _, room) = pair();

@@ -89,7 +89,7 @@ impl<T: Item> Outgoing<T> {
         Some(frame)
     }
 
-    /// Takes an acknowledgement: what it names is kept no longer (V-538, V-571).
+    /// Takes an acknowledgement: what it names is kept no longer (V-538, V-575).
     pub fn acknowledged(&mut self, ack: Ack, broken: Option<Mutation>) -> Result<(), Trouble> {
         if ack.life != self.life {
             return Err(Trouble::NotForUs);

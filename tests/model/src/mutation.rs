@@ -45,6 +45,6 @@ pub enum Mutation {
     SkipsNumbers,
     /// A first frame of another life is taken, whenever it was made (V-534).
     TakesEarlierLives,
-    /// An acknowledgement of less than before is passed over in silence (V-571).
+    /// An acknowledgement of less than before is passed over in silence (V-575).
     IgnoresLowAcks,
 }
