@@ -18,6 +18,7 @@ use crate::{
     code::{Code, Kind},
     crypto::mls::MlsSigner,
     error::{Error, Result, ensure},
+    identity::Told,
     ids::{RequestId, RoomId, UserId},
     limits,
     room::{
@@ -166,8 +167,10 @@ impl Call<'_, '_> {
                     return Ok(Prepared::Done);
                 }
                 // Whoever is there has the chain as far as the user's other devices show it.
-                let wanted =
-                    users.iter().map(|(user, identity)| (user, identity, roster.chain_links(user, identity)));
+                let wanted = users.iter().map(|(user, identity)| {
+                    let known = roster.chain_links(user, identity);
+                    Told { user, identity, known, signer: None }
+                });
                 change.evidence = self.directory.evidence_for(&self.draft, wanted, self.now())?;
             }
             Work::Remove(remove) => {

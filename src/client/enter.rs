@@ -19,6 +19,7 @@ use crate::{
     code::{Code, Kind},
     crypto::{self, mls::MlsSigner},
     error::{Error, Result, ensure},
+    identity::{Told, read_signed_certificate},
     ids::{AgencyId, RequestId, RoomId, SubmissionId},
     limits,
     room::{
@@ -216,8 +217,7 @@ impl Call<'_, '_> {
         };
         let mut view = self.directory.newest(&self.draft)?;
         let (provider, signer) = (backend.provider(), MlsSigner(&account.key));
-        let mut verify = |cert: &Bytes| view.device(cert);
-        let entered = MemberRoom::enter(&provider, &signer, credential, entering, &mut verify);
+        let entered = MemberRoom::enter(&provider, &signer, credential, entering, &mut view);
         let Entered { room: member, epoch, commit, group_info } = backend.check(entered)?;
         self.check_caution(room, &row, &member)?;
         if !row.invited.is_empty() {
@@ -234,7 +234,8 @@ impl Call<'_, '_> {
         let missing = Error::new(Code::MissingEvidence, "user chain");
         let identity = self.directory.identity(&self.draft, user)?.ok_or(missing)?;
         let known = member.roster()?.chain_links_beside(&account.device, &identity);
-        let own = [(user, &identity, known)];
+        let (_, signer) = read_signed_certificate(&account.certificate)?;
+        let own = [Told { user, identity: &identity, known, signer: Some(&signer) }];
         let evidence = self.directory.evidence_for(&self.draft, own, self.now())?;
         let id = SubmissionId::random(self.draft.rng());
         let (sender, counter) = (account.device.clone(), self.next_submission()?);
@@ -428,7 +429,7 @@ impl Call<'_, '_> {
         let member = backend.check(MemberRoom::load(&backend.provider(), room))?;
         let member = member.ok_or(corrupt("joining without group"))?;
         let mut view = self.directory.view(&self.draft, &tail.stamp)?;
-        member.check_leaves(&mut |cert: &Bytes| view.device(cert))?;
+        member.check_leaves(&mut view)?;
         drop(view);
         let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(room), "room")?;
         let private = here.as_ref().map(|here| here.private.clone()).unwrap_or_default();

@@ -69,6 +69,10 @@ impl<'v, 'a, F: Fn() -> Result<View<'v, 'a>>> Witness for Lazy<'v, 'a, F> {
         self.view()?.device_from(certificate, shown)
     }
 
+    fn bound(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        self.view()?.bound(certificate)
+    }
+
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
         self.view()?.stands(claims)
     }

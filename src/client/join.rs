@@ -1,7 +1,5 @@
 //! Founding rooms, and taking up invitations.
 
-use bytes::Bytes;
-
 use super::{
     Event, Receipt,
     asked::Asking,
@@ -293,7 +291,7 @@ impl Call<'_, '_> {
         let joining =
             Joining { entry, welcome, ratchet_tree: &material.ratchet_tree, device: &account.device };
         let mut view = self.directory.view(&self.draft, &tail.stamp)?;
-        let joined = MemberRoom::join(&backend.provider(), joining, &mut |cert: &Bytes| view.device(cert));
+        let joined = MemberRoom::join(&backend.provider(), joining, &mut view);
         let Joined { room: member, private, inviter, package } = backend.check(joined)?;
         ensure(member.state().hub == invitation.hub, Code::BadWelcome, "another hub")?;
         let name = private.as_ref().map(|p| p.name.clone());

@@ -55,7 +55,14 @@ impl DeviceCertificate {
 /// # Errors
 /// Those of decoding (1xx).
 pub(crate) fn read_certificate(bytes: &Bytes) -> Result<DeviceCertificate> {
-    Ok(Signed::decode(bytes)?.into_claimed())
+    Ok(read_signed_certificate(bytes)?.0)
+}
+
+/// The same, with the name of the key that has signed it.
+pub(crate) fn read_signed_certificate(bytes: &Bytes) -> Result<(DeviceCertificate, KeyId)> {
+    let signed = Signed::decode(bytes)?;
+    let by = signer(&signed)?;
+    Ok((signed.into_claimed(), by))
 }
 
 /// A device for which its agency vouches: its certificate was checked, but not whether the
@@ -145,14 +152,29 @@ impl VerifiedDevice {
         let CertifiedDevice { claims, key } =
             CertifiedDevice::verify(certificate, at, list, revoked, agency_key)?;
         let chain = chain(&claims.device.user, &claims.identity)?;
-        let same = (claims.identity, claims.kind) == (*chain.identity(), chain.kind());
-        ensure(same, Code::CertificateMismatch, "certificate and chain")?;
-        let named = DeviceKey { id: claims.device.id, key: claims.key };
-        let until = chain.speaks(&named, claims.chain_n)?;
-        chain.speaks(&named, upto.last(&chain, claims.chain_n))?;
-        let within = until.is_none_or(|until| claims.not_after <= until);
-        ensure(within, Code::BeyondDelegation, "certificate outlasts the delegation")?;
+        check_endorsed(&claims, &chain, upto)?;
         Ok(VerifiedDevice { claims, key })
+    }
+
+    /// Checks what binds a device for good, whatever has ended since: its agency's signature, by a
+    /// key that was the agency's while the certificate is valid, and the user's chain up to the entry
+    /// that the certificate names.
+    ///
+    /// # Errors
+    /// SPEC V-261, V-262, V-266, V-267, V-269, each with its code; those of `agency_key`.
+    pub(super) fn bound(
+        certificate: Signed<DeviceCertificate>,
+        agency_key: impl FnOnce(&DeviceCertificate, &KeyId) -> Result<VerifyKey>,
+        chain: impl FnOnce(&UserId, &Hash) -> Result<Arc<UserChain>>,
+    ) -> Result<Self> {
+        let claims = certificate.claimed();
+        let home = claims.agency == *claims.device.user.agency();
+        ensure(home, Code::ForeignAgencyUser, "device certificate")?;
+        let key = agency_key(claims, &signer(&certificate)?)?;
+        let claims = verify(certificate, &key)?.into_inner();
+        let chain = chain(&claims.device.user, &claims.identity)?;
+        check_endorsed(&claims, &chain, Upto::Entry(0))?;
+        Ok(VerifiedDevice { key: VerifyKey::parse(&claims.key)?, claims })
     }
 
     /// The device.
@@ -202,6 +224,17 @@ impl VerifiedDevice {
     pub fn validity(&self) -> (Timestamp, Timestamp) {
         (self.claims.not_before, self.claims.not_after)
     }
+}
+
+/// SPEC V-266 to V-269.
+fn check_endorsed(claims: &DeviceCertificate, chain: &UserChain, upto: Upto) -> Result<()> {
+    let same = (claims.identity, claims.kind) == (*chain.identity(), chain.kind());
+    ensure(same, Code::CertificateMismatch, "certificate and chain")?;
+    let named = DeviceKey { id: claims.device.id, key: claims.key };
+    let until = chain.speaks(&named, claims.chain_n)?;
+    chain.speaks(&named, upto.last(chain, claims.chain_n))?;
+    let within = until.is_none_or(|until| claims.not_after <= until);
+    ensure(within, Code::BeyondDelegation, "certificate outlasts the delegation")
 }
 
 impl SignedAs for DeviceCertificate {

@@ -189,6 +189,27 @@ impl Descriptor {
         VerifyKey::parse(&key.key)
     }
 
+    /// The key of this name, if it is for this purpose and was valid for some of a time.
+    ///
+    /// # Errors
+    /// As [`Descriptor::key`].
+    pub(super) fn key_within(
+        &self,
+        purpose: KeyPurpose,
+        id: &KeyId,
+        (from, until): (Timestamp, Timestamp),
+    ) -> Result<VerifyKey> {
+        let key = self.0.keys.iter().find(|key| VerifyKey::id_of(&key.key) == *id);
+        let at = key.map_or(from, |key| from.max(key.not_before));
+        ensure(at < until, Code::Expired, "agency key")?;
+        self.key(purpose, id, at)
+    }
+
+    /// Whether it lists a key of this name, for whatever purpose.
+    pub(super) fn lists(&self, id: &KeyId) -> bool {
+        self.0.keys.iter().any(|key| VerifyKey::id_of(&key.key) == *id)
+    }
+
     /// Whether no key changes its purpose or validity between the two (SPEC V-227).
     pub(super) fn agrees_with(&self, other: &Descriptor) -> bool {
         let same = |k: &OperationalKey| other.0.keys.iter().all(|o| o.key != k.key || o == k);

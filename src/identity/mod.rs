@@ -132,11 +132,11 @@ mod tests;
 mod trust_list;
 
 pub use certificate::VerifiedDevice;
-pub(crate) use certificate::{DeviceCertificate, read_certificate};
+pub(crate) use certificate::{DeviceCertificate, read_certificate, read_signed_certificate};
 pub(crate) use chain::ChainLink;
 pub use chain::{ChainFork, Endorsement, Endorser, RecoveryKey, UserChain, UserKind};
 pub use descriptor::{AgencyDescriptor, Descriptor};
-pub(crate) use directory::{Directory, NewLinks, View};
+pub(crate) use directory::{Directory, NewLinks, Told, View};
 pub(crate) use enrolment::DeviceOffer;
 pub use enrolment::{
     ChainChange, Changed, Enrolled, Enrolment, EnrolmentRequest, NewDevice, Registrar, Reset, UserRecord,

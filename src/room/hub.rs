@@ -43,6 +43,8 @@ pub(crate) struct HubRoom {
 pub(crate) struct AcceptedCommit {
     staged: StagedCommit,
     pub(crate) change: Change,
+    /// Who was there before it.
+    pub(crate) before: Roster,
     committer: Committer,
 }
 
@@ -166,7 +168,7 @@ impl HubRoom {
             _ => return fault(Code::BadCommit, "commit from outside"),
         };
         ensure(change.committer == *sender, Code::BadSubmission, "another device's commit")?;
-        Ok(AcceptedCommit { staged: *staged, change, committer })
+        Ok(AcceptedCommit { staged: *staged, change, before: roster, committer })
     }
 
     /// Moves to the next epoch, if the GroupInfo that comes with the commit is the epoch's. What was

@@ -8,8 +8,8 @@ use openmls::prelude::{LeafNodeIndex, PublicGroup};
 use super::suite;
 use crate::{
     error::Result,
-    identity::{self, DeviceCertificate, UserKind},
-    ids::{Device, Hash, UserId},
+    identity::{self, DeviceCertificate, Told, UserKind},
+    ids::{Device, Hash, KeyId, UserId},
 };
 
 /// A leaf and whose it is.
@@ -19,9 +19,17 @@ pub(crate) struct Leaf {
     /// What its certificate says.
     pub(crate) claims: DeviceCertificate,
     pub(crate) key: Vec<u8>,
+    /// The key that signed its certificate.
+    pub(crate) signer: KeyId,
 }
 
 impl Leaf {
+    /// The device, for somebody who has so much of its user's chain.
+    pub(crate) fn told(&self, known: u32) -> Told<'_> {
+        let claims = &self.claims;
+        Told { user: &claims.device.user, identity: &claims.identity, known, signer: Some(&self.signer) }
+    }
+
     /// Whether it is an archive's.
     pub(crate) fn is_archive(&self) -> bool {
         self.claims.kind == UserKind::Archive
@@ -37,9 +45,10 @@ pub(crate) struct Roster {
 impl Roster {
     pub(crate) fn of(group: &PublicGroup) -> Result<Self> {
         let leaf = |(index, node): (LeafNodeIndex, &openmls::prelude::LeafNode)| {
-            let claims = identity::read_certificate(&suite::certificate(node.credential())?)?;
+            let certificate = suite::certificate(node.credential())?;
+            let (claims, signer) = identity::read_signed_certificate(&certificate)?;
             let key = node.signature_key().as_slice().to_vec();
-            Ok(Leaf { index, claims, key })
+            Ok(Leaf { index, claims, key, signer })
         };
         Ok(Self::of_leaves(group.treesync().full_leaves().map(leaf).collect::<Result<_>>()?))
     }
@@ -96,9 +105,9 @@ impl Roster {
         shown.map(|leaf| leaf.claims.chain_n.saturating_add(1)).max().unwrap_or(0)
     }
 
-    /// Each user with each identity, once.
-    pub(crate) fn identities(&self) -> BTreeSet<(&UserId, &Hash)> {
-        self.leaves.iter().map(|leaf| (&leaf.claims.device.user, &leaf.claims.identity)).collect()
+    /// Everybody, for somebody who knows nobody.
+    pub(crate) fn told(&self) -> impl Iterator<Item = Told<'_>> {
+        self.leaves.iter().map(|leaf| leaf.told(0))
     }
 
     pub(crate) fn leaves_of<'a>(&'a self, user: &'a UserId) -> impl Iterator<Item = &'a Leaf> {

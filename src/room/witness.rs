@@ -17,6 +17,9 @@ pub(crate) trait Witness {
     /// to entry `shown` at least (V-268).
     fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice>;
 
+    /// Verifies what binds a leaf that is there (V-453), whatever has ended since.
+    fn bound(&mut self, certificate: &Bytes) -> Result<VerifiedDevice>;
+
     /// Whether the certificate of a leaf that is there still stands (V-448).
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()>;
 
@@ -28,6 +31,10 @@ pub(crate) trait Witness {
 impl Witness for View<'_, '_> {
     fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice> {
         self.device_from(certificate, shown)
+    }
+
+    fn bound(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        View::bound(self, certificate)
     }
 
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {

@@ -3,7 +3,7 @@
 
 use crate::support::*;
 use verbund::{
-    client::Event,
+    client::{Command, Event},
     code::Code,
     content::Content,
     ids::{Device, RoomId},
@@ -135,4 +135,38 @@ fn a_user_who_leaves_the_agency_is_out_of_every_room() {
     for room in [room, elsewhere, own] {
         net.agree(room, &[ANNA, CLEO]);
     }
+}
+
+/// SPEC V-453, V-489: nobody was there to remove the lost device. Whoever comes in finds it there, is not kept
+/// out for it, and removes it before saying anything.
+#[test]
+fn a_lost_device_keeps_nobody_from_coming_in() {
+    let (mut net, room) = officers(184);
+    let tablet = net.enrol_further(ANNA);
+    let emil = net.enrol("emil@police.nord.example");
+    for phone in [ANNA, BEN, CLEO, LOST] {
+        net.phones[phone].online = false;
+    }
+    lose(&mut net);
+    net.settle();
+    let lost = net.phones[LOST].device.clone();
+    net.command(tablet, |request| Command::Join { request, room, hub: agency(NORD) }).unwrap();
+    net.settle();
+    net.say(tablet, room, "first the lost one has to go");
+    net.wait();
+    let removed = removed_at(&net, tablet, &lost).expect("removed");
+    // So is who is invited by somebody who has not heard of it: the list comes with the invitation.
+    net.phones[ANNA].online = true;
+    net.resume(ANNA);
+    net.wait();
+    assert_eq!(net.texts(ANNA), ["first the lost one has to go"]);
+    assert!(place_of(&net, ANNA, "first the lost one has to go").unwrap() > removed);
+    let users = vec![user("emil@police.nord.example")];
+    net.command(ANNA, |request| Command::Invite { request, room, users }).unwrap();
+    for phone in [BEN, CLEO] {
+        net.phones[phone].online = true;
+        net.resume(phone);
+    }
+    net.wait();
+    net.agree(room, &[ANNA, BEN, CLEO, tablet, emil]);
 }

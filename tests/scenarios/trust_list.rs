@@ -440,3 +440,35 @@ fn an_agency_rotates_its_certificate_key() {
         assert!(net.has(phone, &told), "{phone}");
     }
 }
+
+/// SPEC V-453, V-489: an agency is behind with its papers. Its people are where they are, and others come
+/// into the room as before.
+#[test]
+fn an_agency_whose_descriptor_has_ended_keeps_nobody_out() {
+    let (mut net, room) = officers(202);
+    let dora = net.enrol("dora@police.sued.example");
+    let tablet = net.enrol_further(ANNA);
+    net.phones[CLEO].online = false;
+    net.now = BEGIN.plus(days(31));
+    for of in [NORD, SUED] {
+        describe(&mut net, of, |_| {});
+    }
+    net.wait();
+    let users = vec![user("dora@police.sued.example")];
+    net.command(ANNA, |request| Command::Invite { request, room, users }).unwrap();
+    net.wait();
+    assert!(net.view(dora, room).is_some(), "invited");
+    net.command(tablet, |request| Command::Join { request, room, hub: agency(NORD) }).unwrap();
+    net.wait();
+    assert!(net.view(tablet, room).is_some(), "from outside");
+    net.say(dora, room, "all here");
+    net.wait();
+    net.agree(room, &[ANNA, BEN, dora, tablet]);
+    // With the next descriptor its people go on, too.
+    describe(&mut net, WEST, |_| {});
+    net.phones[CLEO].online = true;
+    net.resume(CLEO);
+    net.wait();
+    assert_eq!(net.texts(CLEO), ["all here"]);
+    net.agree(room, &[ANNA, BEN, CLEO, dora, tablet]);
+}

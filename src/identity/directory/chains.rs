@@ -88,7 +88,12 @@ impl Directory {
     /// What tells of a user: of the chains under the identities in `whole`, everything past the
     /// number of links that goes with them; of others entry 0, which shows what they replace.
     /// Oldest first; empty if nothing is known.
-    fn history(&self, draft: &Draft<'_>, user: &UserId, whole: &BTreeMap<Hash, u32>) -> Result<Vec<Bytes>> {
+    pub(super) fn history(
+        &self,
+        draft: &Draft<'_>,
+        user: &UserId,
+        whole: &BTreeMap<Hash, u32>,
+    ) -> Result<Vec<Bytes>> {
         let mut links = Vec::new();
         for identity in self.identities(draft, user)?.iter().rev() {
             let (known, most) = match whole.get(identity) {
@@ -416,36 +421,6 @@ impl Directory {
         }
         let taken = self.accept_chain(draft, &links)?;
         Ok(NewLinks { news: taken.news || news, ..taken })
-    }
-
-    /// What somebody needs in order to verify devices of these users, under these identities, at a
-    /// time: chains, and their agencies' newest descriptors that are valid then. With each goes how
-    /// many links of that chain everybody has who is to read this.
-    ///
-    /// # Errors
-    /// [`Code::MissingEvidence`] if a chain or descriptor is not here.
-    pub(crate) fn evidence_for<'u>(
-        &self,
-        draft: &Draft<'_>,
-        users: impl IntoIterator<Item = (&'u UserId, &'u Hash, u32)>,
-        at: Timestamp,
-    ) -> Result<Vec<Evidence>> {
-        let mut wanted = BTreeMap::<&UserId, BTreeMap<Hash, u32>>::new();
-        for (user, identity, known) in users {
-            wanted.entry(user).or_default().insert(*identity, known);
-        }
-        let agencies: BTreeSet<_> = wanted.keys().map(|user| user.agency()).collect();
-        let mut evidence = Vec::new();
-        for agency in agencies {
-            let descriptor = self.descriptor_at(draft, agency, at)?;
-            evidence.push(Evidence::Descriptor(descriptor.bytes().clone()));
-        }
-        for (user, identities) in wanted {
-            ensure(self.identity(draft, user)?.is_some(), Code::MissingEvidence, "user chain")?;
-            let links = self.history(draft, user, &identities)?;
-            evidence.extend(links.into_iter().map(Evidence::ChainLink));
-        }
-        Ok(evidence)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Rows hold what was verified when it came in, and are not verified again.
 
 mod chains;
+mod evidence;
 mod identity;
 mod revocations;
 mod rows;
@@ -14,6 +15,7 @@ mod view;
 use bytes::Bytes;
 
 pub(crate) use chains::NewLinks;
+pub(crate) use evidence::Told;
 #[cfg(test)]
 use revocations::NewRevocations;
 use rows::Listed;

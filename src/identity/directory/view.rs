@@ -1,6 +1,9 @@
 //! The directory as it stands at a stamp.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -105,6 +108,25 @@ impl<'v, 'a> View<'v, 'a> {
         VerifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key, bears_out, upto)
     }
 
+    /// Verifies what binds a device that is in a room already: that its agency has vouched for it,
+    /// and that its user's chain endorses it. What has ended since keeps nobody from joining (SPEC
+    /// V-453): that is for [`View::stands`].
+    ///
+    /// # Errors
+    /// [`Code::MissingEvidence`] while a document is not here that may yet bear it out; else
+    /// SPEC V-230, V-231, V-261, V-262, V-266, V-267, V-269, each with its code.
+    pub(crate) fn bound(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        let View { draft, descriptors, chains, .. } = self;
+        let key = |claims: &DeviceCertificate, id: &KeyId| {
+            let agency = &claims.agency;
+            let of = descriptors.entry(agency.clone()).or_insert_with(|| Descriptors::of(agency));
+            let while_valid = (claims.not_before, claims.not_after);
+            of.find(draft, |d| d.key_within(KeyPurpose::Certificate, id, while_valid))
+        };
+        let bears_out = |user: &UserId, identity: &Hash| chain(draft, chains, user, identity);
+        VerifiedDevice::bound(Signed::decode(certificate)?, key, bears_out)
+    }
+
     /// Checks that its agency vouches for a device, whatever the user's chain says.
     ///
     /// # Errors
@@ -200,17 +222,64 @@ impl Descriptors {
         id: &KeyId,
         at: Timestamp,
     ) -> Result<VerifyKey> {
+        self.find(draft, |descriptor| match count(descriptor) {
+            true => descriptor.key(purpose, id, at),
+            false => Err(Error::new(Code::MissingEvidence, "descriptor of another time")),
+        })
+    }
+
+    /// What the newest descriptor says that says something.
+    fn find(
+        &mut self,
+        draft: &Draft<'_>,
+        says: impl Fn(&Descriptor) -> Result<VerifyKey>,
+    ) -> Result<VerifyKey> {
         let mut place = 0;
         while let Some(descriptor) = self.get(draft, place)? {
-            if count(descriptor) {
-                match descriptor.key(purpose, id, at) {
-                    Err(error) if error.code() == Code::MissingEvidence => {}
-                    decided => return decided,
-                }
+            match says(descriptor) {
+                Err(error) if error.code() == Code::MissingEvidence => {}
+                decided => return decided,
             }
             place = place.saturating_add(1);
         }
         Err(Error::new(Code::MissingEvidence, "descriptor with this key"))
+    }
+
+    /// The newest descriptor that is valid at a time, or else the newest; and for keys that it does
+    /// not list, the newest ones that do.
+    pub(super) fn for_keys(
+        &mut self,
+        draft: &Draft<'_>,
+        keys: &BTreeSet<&KeyId>,
+        at: Timestamp,
+    ) -> Result<Vec<Descriptor>> {
+        let valid = match self.newest_at(draft, at) {
+            Err(error) if error.code() == Code::MissingEvidence => None,
+            valid => Some(valid?),
+        };
+        let Some(first) = (match valid {
+            Some(valid) => Some(valid),
+            None => self.get(draft, 0)?.cloned(),
+        }) else {
+            return Ok(Vec::new());
+        };
+        let mut wanted = keys.clone();
+        let mut chosen = Vec::new();
+        let mut take = |descriptor: &Descriptor, always: bool| {
+            let before = wanted.len();
+            wanted.retain(|key| !descriptor.lists(key));
+            if always || wanted.len() < before {
+                chosen.push(descriptor.clone());
+            }
+            wanted.is_empty()
+        };
+        let mut done = take(&first, true);
+        let mut place = 0;
+        while !done && let Some(descriptor) = self.get(draft, place)? {
+            done = take(descriptor, false);
+            place = place.saturating_add(1);
+        }
+        Ok(chosen)
     }
 
     /// The newest descriptor that is valid at a time.

@@ -10,7 +10,7 @@ use crate::{
     code::Code,
     error::{Error, Result, ensure},
     ids::{AgencyId, Device, RoomId},
-    room::{framing, group_info, key_package::Verify, suite},
+    room::{framing, group_info, suite, witness::Witness},
 };
 
 /// What a device has been given, and what it knows of the room.
@@ -39,14 +39,14 @@ impl MemberRoom {
     /// Makes a commit that brings the device in, in place of its former leaf if it has one.
     /// What is stored of the group counts when the commit stands in the log, and not before.
     ///
-    /// `verify` checks certificates as of now: whoever is not what they say is found out before
+    /// `witness` knows certificates as of now: whoever is not what they say is found out before
     /// anything is sent (SPEC V-489).
     pub(crate) fn enter<P: OpenMlsProvider>(
         provider: &P,
         signer: &impl Signer,
         credential: CredentialWithKey,
         entering: Entering<'_>,
-        verify: &mut Verify<'_>,
+        witness: &mut dyn Witness,
     ) -> Result<Entered> {
         let Entering { room, hub, group_info, ratchet_tree, device, knows } = entering;
         let bad = |what| Error::new(Code::BadGroupInfo, what);
@@ -82,7 +82,7 @@ impl MemberRoom {
         let group_info = group_info::public(info, signer)?;
         let commit = framing::message_bytes(bundle.commit())?;
         let room = MemberRoom::new(mls, state);
-        room.check_leaves(verify)?;
+        room.check_leaves(witness)?;
         ensure(room.roster()?.find(device).is_some(), Code::Bug, "own leaf")?;
         Ok(Entered { room, epoch, commit, group_info })
     }

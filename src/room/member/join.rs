@@ -9,12 +9,7 @@ use crate::{
     code::Code,
     error::{Error, Result, ensure},
     ids::{Device, Hash},
-    room::{
-        framing,
-        key_package::{self, Verify},
-        private::PrivateState,
-        submission, suite,
-    },
+    room::{framing, key_package, private::PrivateState, submission, suite, witness::Witness},
     wire::log::LogEntry,
 };
 
@@ -38,11 +33,12 @@ pub(crate) struct Joined {
 }
 
 impl MemberRoom {
-    /// Joins, after every leaf of the tree has been verified at the entry's stamp (V-451 to V-456).
+    /// Joins, after the own leaf has been verified at the entry's stamp, and of every leaf what binds
+    /// it (V-451 to V-456).
     pub(crate) fn join<P: OpenMlsProvider>(
         provider: &P,
         joining: Joining<'_>,
-        verify: &mut Verify<'_>,
+        witness: &mut dyn Witness,
     ) -> Result<Joined> {
         let Joining { entry, welcome, ratchet_tree, device } = joining;
         let bad = |what| Error::new(Code::BadWelcome, what);
@@ -64,24 +60,33 @@ impl MemberRoom {
         ensure(context.group_id().as_slice() == entry.room.as_bytes(), Code::BadWelcome, "another room")?;
         ensure(state.room == entry.room && state.term == entry.term, Code::BadWelcome, "room state")?;
         ensure(Some(context.epoch().as_u64()) == header.epoch.checked_add(1), Code::BadWelcome, "epoch")?;
-        let own = staged.own_leaf_node().map(|leaf| key_package::check_leaf(leaf, verify)).transpose()?;
+        let mut verify = |certificate: &Bytes| witness.verify(certificate, 0);
+        let own =
+            staged.own_leaf_node().map(|leaf| key_package::check_leaf(leaf, &mut verify)).transpose()?;
         ensure(own.is_some_and(|own| own.device() == device), Code::BadWelcome, "not our leaf")?;
         let signer = staged.welcome_sender_index();
         let private = sealed.and_then(|sealed| PrivateState::decode(&sealed.0, &state.private_hash).ok());
 
         let mls = staged.into_group(provider).map_err(|_| bad("group"))?;
         let room = MemberRoom::new(mls, state);
-        room.check_leaves(verify)?;
+        room.check_leaves(witness)?;
         let roster = room.roster()?;
         let inviter = header.sender.clone();
         submission::check_author(&entry.header, roster.at(signer))?;
         Ok(Joined { room, private, inviter, package })
     }
 
-    /// Demands that every leaf is good at a stamp, and no device has two (V-453).
-    pub(crate) fn check_leaves(&self, verify: &mut Verify<'_>) -> Result<()> {
-        for (_, leaf) in self.mls.treesync().full_leaves() {
-            key_package::check_leaf(leaf, verify)?;
+    /// Demands that the own leaf is good at a stamp, every other one bound, and that no device has two
+    /// (V-453). That another one has come to its end is no reason to stay away: whoever joins helps to
+    /// remove it.
+    pub(crate) fn check_leaves(&self, witness: &mut dyn Witness) -> Result<()> {
+        let own = self.mls.own_leaf_index();
+        for (index, leaf) in self.mls.treesync().full_leaves() {
+            let mut verify = |certificate: &Bytes| match index == own {
+                true => witness.verify(certificate, 0),
+                false => witness.bound(certificate),
+            };
+            key_package::check_leaf(leaf, &mut verify)?;
         }
         let roster = self.roster()?;
         ensure(roster.leaves().len() == distinct(&roster), Code::BadWelcome, "a device with two leaves")

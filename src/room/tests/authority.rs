@@ -287,7 +287,7 @@ fn verified(who: &str) -> VerifiedDevice {
 fn leaf_of(device: &VerifiedDevice, index: u32) -> Leaf {
     let key = device.key().as_bytes().to_vec();
     let index = openmls::prelude::LeafNodeIndex::new(index);
-    Leaf { index, claims: World::enrolled().claims(device), key }
+    Leaf { index, claims: World::enrolled().claims(device), key, signer: device.key().id() }
 }
 
 fn stranger(user: &UserId, n: u32) -> Leaf {

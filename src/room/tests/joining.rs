@@ -1,16 +1,22 @@
 //! Welcomes that lead nowhere, or elsewhere (SPEC V-451 to V-456).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use openmls::prelude::{GroupId, MlsGroup, OpenMlsProvider as _, tls_codec::Serialize as _};
 
-use super::{World, world::ROOM};
+use super::{
+    World,
+    world::{ROOM, Registry},
+};
 use crate::{
     code::Code,
     crypto,
-    error::Result,
-    ids::DeviceId,
+    error::{Result, ensure},
+    identity::{DeviceCertificate, UserChain, VerifiedDevice},
+    ids::{DeviceId, Hash, UserId},
     room::{
-        self, Policy,
+        self, Policy, Witness,
         member::{Joining, MemberRoom, Outgoing, Plan},
         submission, suite,
     },
@@ -142,33 +148,62 @@ fn an_inviter_who_did_not_make_the_welcome() {
     refused(world.join_with("dora", &forged, &welcome, &tree), Code::BadSignature);
 }
 
-/// SPEC V-453
+/// What a registry knows, but of one certificate, which does not verify, or is not even bound.
+struct Doubting {
+    registry: Registry,
+    certificate: Bytes,
+    bound: bool,
+}
+
+impl Witness for Doubting {
+    fn verify(&mut self, certificate: &Bytes, shown: u32) -> Result<VerifiedDevice> {
+        ensure(*certificate != self.certificate, Code::Revoked, "as if")?;
+        self.registry.verify(certificate, shown)
+    }
+
+    fn bound(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        ensure(self.bound || *certificate != self.certificate, Code::UnendorsedDevice, "as if")?;
+        self.registry.bound(certificate)
+    }
+
+    fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
+        self.registry.stands(claims)
+    }
+
+    fn chain(&mut self, user: &UserId, identity: &Hash) -> Result<Arc<UserChain>> {
+        self.registry.chain(user, identity)
+    }
+}
+
+/// SPEC V-453, V-454: a member who is not bound is a reason to stay away, one who has come to an end is
+/// none; the own leaf has to be good.
 #[test]
 fn a_member_whose_certificate_does_not_verify() {
-    let (mut world, entry, welcome, tree) = invited();
-    let (verify, device) = (world.check(), world.id("dora"));
-    let carls = world.side("carl").device.certificate().clone();
-    let joined = world.mls("dora", |mls| {
-        let joining = Joining { entry: &entry, welcome: &welcome, ratchet_tree: &tree, device: &device };
-        let mut verify = |certificate: &Bytes| match *certificate == carls {
-            true => Err(crate::error::Error::new(Code::Expired, "as if")),
-            false => verify(certificate, entry.stamp.at),
-        };
-        MemberRoom::join(mls.provider, joining, &mut verify).map(drop)
-    });
-    refused(joined, Code::Expired);
+    let joined = |who: &str, bound| {
+        let (mut world, entry, welcome, tree) = invited();
+        let device = world.id("dora");
+        let certificate = world.side(who).device.certificate().clone();
+        let mut witness = Doubting { registry: world.witness(entry.stamp.at), certificate, bound };
+        world.mls("dora", |mls| {
+            let joining = Joining { entry: &entry, welcome: &welcome, ratchet_tree: &tree, device: &device };
+            MemberRoom::join(mls.provider, joining, &mut witness).map(drop)
+        })
+    };
+    refused(joined("carl", false), Code::UnendorsedDevice);
+    assert_eq!(joined("carl", true), Ok(()));
+    refused(joined("dora", true), Code::Revoked);
 }
 
 /// SPEC V-454: the key package is this device's, but its certificate says another.
 #[test]
 fn a_leaf_with_this_devices_keys_and_another_name() {
     let (mut world, entry, welcome, tree) = invited();
-    let verify = world.check();
+    let mut witness = world.witness(entry.stamp.at);
     let mut device = world.id("dora");
     device.id = DeviceId::from_bytes([0; 16]);
     let joined = world.mls("dora", |mls| {
         let joining = Joining { entry: &entry, welcome: &welcome, ratchet_tree: &tree, device: &device };
-        MemberRoom::join(mls.provider, joining, &mut |c| verify(c, entry.stamp.at)).map(drop)
+        MemberRoom::join(mls.provider, joining, &mut witness).map(drop)
     });
     refused(joined, Code::BadWelcome);
 }

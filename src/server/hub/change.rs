@@ -20,8 +20,8 @@ use super::{
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
-    identity::{DeviceCertificate, UserChain, VerifiedDevice, View},
-    ids::{AgencyId, Device, Hash, RoomId, UserId},
+    identity::{DeviceCertificate, Told, UserChain, VerifiedDevice, View, read_signed_certificate},
+    ids::{AgencyId, Device, Hash, KeyId, RoomId, UserId},
     limits,
     room::{
         Change, RoomState, SUITE_NUMBER, Witness,
@@ -43,6 +43,8 @@ use crate::{
 struct Seen<'v, 'a> {
     view: View<'v, 'a>,
     members: BTreeMap<Device, MemberRow>,
+    /// Whose they are, under which identity, and which keys signed their certificates.
+    signed: Vec<(UserId, Hash, KeyId)>,
     /// By which somebody comes in from outside, and where to note that it is theirs.
     enters: Option<(&'v Submission, &'v Cell<bool>)>,
 }
@@ -56,7 +58,13 @@ impl Witness for Seen<'_, '_> {
             shown.set(true);
         }
         self.members.insert(device.device().clone(), MemberRow::of(&device));
+        let (_, signer) = read_signed_certificate(certificate)?;
+        self.signed.push((device.user().clone(), *device.identity(), signer));
         Ok(device)
+    }
+
+    fn bound(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        self.view.bound(certificate)
     }
 
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
@@ -77,6 +85,8 @@ struct Committed {
     members: BTreeMap<Device, MemberRow>,
     /// What joiners need; if there are some.
     material: Option<RoomMaterial>,
+    /// What bears those devices out before members who have judged the others.
+    evidence: Vec<Evidence>,
 }
 
 impl Call<'_, '_> {
@@ -171,7 +181,8 @@ impl Call<'_, '_> {
         ensure(invites == header.welcome_hash.is_some(), Code::BadSubmission, "welcome")?;
 
         let before = row.other_agencies()?;
-        let chained = self.append(submission, place, committed.epoch, stamp, submission.evidence.clone())?;
+        let evidence = complete(&submission.evidence, &committed.evidence)?;
+        let chained = self.append(submission, place, committed.epoch, stamp, evidence)?;
         self.change_members(&chained, &mut row, &committed)?;
         let former = RoomState::decode(&row.state).map_err(unreadable)?;
         self.list_room(Some(&former), &committed.state)?;
@@ -206,10 +217,15 @@ impl Call<'_, '_> {
             // The newest of all agencies' lists; the stamp will name them.
             let view = directory.newest_at(tools.draft, stamp.at)?;
             let enters = enters.map(|shown| (submission, shown));
-            let mut seen = Seen { view, members: BTreeMap::new(), enters };
+            let mut seen = Seen { view, members: BTreeMap::new(), signed: Vec::new(), enters };
             let accepted =
                 group.commit(&tools.crypto, &submission.mls, &header.sender, stamp.at, &mut seen)?;
-            let members = seen.members;
+            let Seen { members, signed, .. } = seen;
+            let told = signed.iter().map(|(user, identity, signer)| {
+                let known = accepted.before.chain_links(user, identity);
+                Told { user, identity, known, signer: Some(signer) }
+            });
+            let evidence = directory.evidence_for(tools.draft, told, stamp.at)?;
             let info = submission.group_info.as_ref().ok_or(Error::new(Code::BadSubmission, "group info"))?;
             let change = group.merge(&tools.storage, &tools.crypto, accepted, info)?;
             let material = match change.added.is_empty() || change.outside {
@@ -217,7 +233,7 @@ impl Call<'_, '_> {
                 false => Some(material(tools, directory, &group, stamp.at)?),
             };
             let (epoch, state) = (group.epoch(), group.state().clone());
-            Ok((Committed { change, epoch, state, members, material }, group))
+            Ok((Committed { change, epoch, state, members, material, evidence }, group))
         })
     }
 
@@ -303,6 +319,18 @@ impl Call<'_, '_> {
     }
 }
 
+/// What came with a commit, and what it lacked: members who have judged those before it must not wait
+/// for what the committer has kept back (V-267, V-268).
+fn complete(given: &[Evidence], wanted: &[Evidence]) -> Result<Vec<Evidence>> {
+    let there: BTreeSet<&Bytes> = given.iter().map(Evidence::bytes).collect();
+    let missing = wanted.iter().filter(|document| !there.contains(document.bytes()));
+    let all: Vec<Evidence> = given.iter().chain(missing).cloned().collect();
+    let bytes = all.iter().map(|document| document.bytes().len()).fold(0, usize::saturating_add);
+    let fits = all.len() <= limits::EVIDENCE && bytes <= limits::SUBMISSION;
+    ensure(fits, Code::BatchTooLarge, "evidence")?;
+    Ok(all)
+}
+
 /// The tree of the present epoch, and what proves everybody in it.
 pub(in crate::server) fn material(
     tools: &Tools<'_>,
@@ -311,7 +339,6 @@ pub(in crate::server) fn material(
     at: Timestamp,
 ) -> Result<RoomMaterial> {
     let roster = group.roster()?;
-    let whole = roster.identities().into_iter().map(|(user, identity)| (user, identity, 0));
-    let evidence: Vec<Evidence> = directory.evidence_for(tools.draft, whole, at)?;
+    let evidence: Vec<Evidence> = directory.evidence_for(tools.draft, roster.told(), at)?;
     Ok(RoomMaterial { ratchet_tree: group.ratchet_tree()?, evidence })
 }

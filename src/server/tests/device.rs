@@ -381,7 +381,6 @@ impl Dev {
         let ReplyBody::Material(material) = site.device(&request).body else { panic!("no material") };
         apply(&mut self.store, |draft| Directory.accept_evidence(draft, &material.evidence)).unwrap();
         let store = self.store.clone();
-        let mut verify = |cert: &Bytes| read(&store, |draft| Directory.verify_device(draft, cert));
         let (id, room) = (self.id.clone(), tail.room);
         let joining = Joining {
             entry: &chained.entry,
@@ -390,7 +389,10 @@ impl Dev {
             device: &id,
         };
         self.with_mls(&room, |p, _, _| p.storage.clear()).unwrap();
-        let joined = self.with_mls(&room, |p, _, _| MemberRoom::join(p, joining, &mut verify)).unwrap();
+        let joined = self.with_mls(&room, |p, _, _| {
+            read(&store, |draft| MemberRoom::join(p, joining, &mut Directory.newest(draft)?))
+        });
+        let joined = joined.unwrap();
         self.rooms.insert(room, Joined { member: joined.room, tail, private: joined.private.unwrap() });
     }
 

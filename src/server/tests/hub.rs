@@ -13,6 +13,7 @@ use crate::{
         submission::{self, Parts, Place},
     },
     server::keys::RoomKeys,
+    store::Store,
     wire::{
         Signed,
         device::{InboxBody, ReplyBody, RequestBody},
@@ -383,4 +384,29 @@ fn policy_is_enforced_by_the_hub() {
     });
     assert!(codes.eq([(Code::NotPermitted, 3), (Code::NotPermitted, 3)]));
     assert_eq!(bert.texts(), ["news"]);
+}
+
+/// SPEC V-514: a member adds somebody and keeps back what bears them out. The hub has it, and puts it beside
+/// the entry: nobody stands still for the lack of it (312).
+#[test]
+fn evidence_that_a_committer_keeps_back() {
+    let Four { mut world, mut anna, mut bert, mut cleo, room, .. } = four();
+    let mut dora = world.person("dora@a.example");
+    anna.claim(world.site("a.example"), &[&dora.id.user]);
+    world.sync(&mut anna);
+    let claimed = anna.claimed();
+    let mut commit = anna.commit(&room, &claimed, &[]);
+    assert!(!commit.evidence.is_empty());
+    commit.evidence.clear();
+    world.submit(&mut anna, &commit);
+    for dev in [&mut anna, &mut bert, &mut cleo, &mut dora] {
+        world.sync(dev);
+        assert_eq!(dev.tail_hash(&room).0, 3);
+    }
+    let item = world.site("a.example").store.get(&RoomKeys::of(&room).entry(3)).unwrap().unwrap();
+    let item: crate::wire::log::LogItem = crate::wire::decode_body(&item.into()).unwrap();
+    let chain = dora.test.chain().iter().all(|link| {
+        item.evidence.iter().any(|one| *one == crate::wire::log::Evidence::ChainLink(link.clone()))
+    });
+    assert!(chain && item.evidence.len() == dora.test.chain().len() + 1);
 }

@@ -19,6 +19,15 @@ pub(crate) enum Evidence {
     Descriptor(Bytes),
 }
 
+impl Evidence {
+    /// The document.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        match self {
+            Evidence::ChainLink(bytes) | Evidence::Descriptor(bytes) => bytes,
+        }
+    }
+}
+
 /// What is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SubmissionKind {

@@ -4,9 +4,9 @@ use super::*;
 use crate::{
     crypto,
     identity::{
-        KeyPurpose, OperationalKey, Roster,
-        certificate::read_certificate,
-        fixture::{DAY, agency, key, now, roots, signed, user},
+        KeyPurpose, OperationalKey, Roster, Told,
+        certificate::{DeviceCertificate, read_certificate},
+        fixture::{DAY, TestDevice, agency, key, now, roots, signed, user},
     },
 };
 
@@ -113,6 +113,92 @@ fn server_keys() {
     );
 }
 
+fn told(one: &TestDevice, known: u32) -> Told<'_> {
+    let (user, identity) = (one.verified.user(), one.verified.identity());
+    Told { user, identity, known, signer: None }
+}
+
+/// V-453: what binds a device that is in a room, whatever has ended.
+#[test]
+fn what_binds_a_device_outlasts_what_ends() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let tablet = federation.further(&anna, 2);
+    let mut store = knowing(&federation, &[&tablet]);
+    let bound = |store: &MemoryStore, certificate: &Bytes, at| {
+        read(store, |d| Directory.view(d, &stamp(at, 1, &[]))?.bound(certificate))
+    };
+    // Its agency is behind with its papers; then it has dropped the key; then the certificate has ended.
+    let (behind, over) = (now().plus(40 * DAY), now().plus(350 * DAY));
+    refused(verify(&store, &anna, behind, 1), Code::MissingEvidence);
+    assert_eq!(bound(&store, anna.certificate(), behind).unwrap(), anna.verified);
+    let a = &federation.agencies[0];
+    let mut dropped = a.describe(2, behind.minus(DAY));
+    dropped.keys.retain(|key| key.purpose() != KeyPurpose::Certificate);
+    let dropped = dropped.sign(&a.root).unwrap().into();
+    apply(&mut store, |d| Directory.accept_descriptor(d, &dropped)).unwrap();
+    refused(verify(&store, &anna, behind, 1), Code::MissingEvidence);
+    assert_eq!(bound(&store, anna.certificate(), behind).unwrap(), anna.verified);
+    assert_eq!(bound(&store, anna.certificate(), over).unwrap(), anna.verified);
+    // Who does not know her is given both descriptors.
+    let id = a.certificate.verify_key().id();
+    let signed = [Told { signer: Some(&id), ..told(&anna, 0) }];
+    assert_eq!(read(&store, |d| Directory.evidence_for(d, signed, behind)).unwrap().len(), 2 + 2);
+    assert_eq!(read(&store, |d| Directory.evidence_for(d, [told(&anna, 0)], behind)).unwrap().len(), 1 + 2);
+
+    // What does not bind: V-262, V-230, V-117, V-267, V-266, each by itself.
+    let claims = || read_certificate(anna.certificate()).unwrap();
+    let by =
+        |claims: DeviceCertificate, key: &crypto::SigningKey| crypto::sign(claims, &[key]).bytes().clone();
+    let (a, b) = (&federation.agencies[0], &federation.agencies[1]);
+    let code = |certificate: &Bytes| bound(&store, certificate, now()).err().map(|error| error.code());
+    let mut foreign = claims();
+    foreign.agency = b.id.clone();
+    assert_eq!(code(&by(foreign, &b.certificate)), Some(Code::ForeignAgencyUser));
+    assert_eq!(code(&by(claims(), &a.server)), Some(Code::UnknownKey));
+    assert_eq!(code(&by(claims(), &key(71))), Some(Code::MissingEvidence));
+    let mut flipped = anna.certificate().to_vec();
+    *flipped.last_mut().unwrap() ^= 1;
+    assert_eq!(code(&flipped.into()), Some(Code::BadSignature));
+    let mut unendorsed = claims();
+    unendorsed.device.id = crate::ids::DeviceId::from_bytes([9; 16]);
+    assert_eq!(code(&by(unendorsed, &a.certificate)), Some(Code::UnendorsedDevice));
+    let mut another = claims();
+    another.kind = crate::identity::UserKind::Service;
+    assert_eq!(code(&by(another, &a.certificate)), Some(Code::CertificateMismatch));
+    let mut unknown = claims();
+    unknown.identity = crate::ids::Hash::from_bytes([9; 32]);
+    assert_eq!(code(&by(unknown, &a.certificate)), Some(Code::MissingEvidence));
+}
+
+/// V-231, V-453: a key that was retired before a certificate begins, or begins after it ends, binds
+/// nothing; so a stolen one is worth nothing some time after.
+#[test]
+fn a_retired_key_binds_nothing_later() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let mut store = knowing(&federation, &[&anna]);
+    let claims = read_certificate(anna.certificate()).unwrap();
+    let (begins, ends) = (claims.not_before, claims.not_after);
+    let a = &federation.agencies[0];
+    let mut descriptor = a.describe(2, now());
+    let validity =
+        [(80, begins.minus(DAY), begins), (81, ends, ends.plus(DAY)), (82, begins.minus(DAY), now())];
+    for (n, from, until) in validity {
+        let public = key(n).verify_key();
+        descriptor.keys.push(OperationalKey::new(KeyPurpose::Certificate, public.as_bytes(), from, until));
+    }
+    let descriptor = descriptor.sign(&a.root).unwrap().into();
+    apply(&mut store, |d| Directory.accept_descriptor(d, &descriptor)).unwrap();
+    let bound = |n| {
+        let certificate = crypto::sign(claims.clone(), &[&key(n)]).bytes().clone();
+        read(&store, |d| Directory.view(d, &stamp(ends, 1, &[]))?.bound(&certificate))
+    };
+    refused(bound(80), Code::Expired);
+    refused(bound(81), Code::Expired);
+    assert!(bound(82).is_ok());
+}
+
 #[test]
 fn evidence_is_enough_for_a_stranger() {
     let mut federation = TestFederation::new();
@@ -120,7 +206,7 @@ fn evidence_is_enough_for_a_stranger() {
     let tablet = federation.further(&anna, 2);
     let bert = federation.person("bert@b.example", 3);
     let store = knowing(&federation, &[&tablet, &bert]);
-    let users = [&bert, &tablet, &bert].map(|one| (one.verified.user(), one.verified.identity(), 0));
+    let users = [&bert, &tablet, &bert].map(|one| told(one, 0));
     let mut evidence = read(&store, |d| Directory.evidence_for(d, users, now())).unwrap();
     assert_eq!(evidence.len(), 2 + 2 + 1);
 
@@ -140,12 +226,13 @@ fn evidence_is_enough_for_a_stranger() {
         assert!(verify(&stranger, device, now(), 1).is_ok());
     }
 
+    // When the descriptors have ended they are the evidence all the same: whoever is there is there.
     let later = |d: &Draft<'_>| Directory.evidence_for(d, users, now().plus(90 * DAY));
-    refused(read(&store, later), Code::MissingEvidence);
-    let carl = (&user("carl@a.example"), bert.verified.identity(), 0);
+    assert_eq!(read(&store, later).unwrap().len(), 2 + 2 + 1);
+    let carl = Told { user: &user("carl@a.example"), ..told(&bert, 0) };
     refused(read(&store, |d| Directory.evidence_for(d, [carl], now())), Code::MissingEvidence);
     // Who has some of a chain is given the rest.
-    let rest = [(tablet.verified.user(), tablet.verified.identity(), 1)];
+    let rest = [told(&tablet, 1)];
     let rest = read(&store, |d| Directory.evidence_for(d, rest, now())).unwrap();
     assert_eq!(rest.len(), 2);
 }

@@ -39,6 +39,10 @@ impl Witness for Entering<'_> {
         Ok(device)
     }
 
+    fn bound(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        self.registry.bound(certificate)
+    }
+
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
         self.registry.stands(claims)
     }
@@ -197,13 +201,12 @@ impl World {
         welcome: &Bytes,
         ratchet_tree: &Bytes,
     ) -> Result<()> {
-        let (check, at, device) = (self.check(), entry.stamp.at, self.id(who));
-        let mut verify = |certificate: &Bytes| check(certificate, at);
+        let (mut witness, device) = (self.witness(entry.stamp.at), self.id(who));
         let before = self.side(who).store.clone();
         let joined = self.mls(who, |mls| {
             mls.provider.storage.clear().unwrap();
             let joining = Joining { entry, welcome, ratchet_tree, device: &device };
-            MemberRoom::join(mls.provider, joining, &mut verify)
+            MemberRoom::join(mls.provider, joining, &mut witness)
         });
         let side = self.side_mut(who);
         let joined = joined.inspect_err(|_| side.store = before)?;
@@ -215,8 +218,8 @@ impl World {
 
     /// The log shows the commit with which a device comes in: everybody in the room is looked at.
     pub(in crate::room::tests) fn entered(&mut self, who: &str, entry: &LogEntry) -> Result<()> {
-        let (check, at) = (self.check(), entry.stamp.at);
-        self.room(who, |room, _| room.check_leaves(&mut |certificate: &Bytes| check(certificate, at)))?;
+        let mut witness = self.witness(entry.stamp.at);
+        self.room(who, |room, _| room.check_leaves(&mut witness))?;
         let side = self.side_mut(who);
         side.changes.clear();
         side.place = Some(entry.seq);

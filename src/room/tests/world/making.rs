@@ -124,7 +124,7 @@ impl World {
     pub(in crate::room::tests) fn entering(&mut self, who: &str, knows: Option<&[u8]>) -> Submission {
         let (info, tree) = (self.group_info.clone(), self.hub().ratchet_tree().unwrap());
         let hub = self.user("anna").agency().clone();
-        let (check, at, id) = (self.check(), self.now, self.id(who));
+        let (mut witness, id) = (self.witness(self.now), self.id(who));
         let device = self.side(who).device.clone();
         let credential = room::credential(device.certificate(), device.verified.key().as_bytes());
         self.side_mut(who).place = None;
@@ -138,8 +138,7 @@ impl World {
                 device: &id,
                 knows,
             };
-            let mut verify = |certificate: &Bytes| check(certificate, at);
-            MemberRoom::enter(mls.provider, mls.signer, credential, entering, &mut verify).unwrap()
+            MemberRoom::enter(mls.provider, mls.signer, credential, entering, &mut witness).unwrap()
         });
         let made = Outgoing { commit: entered.commit, welcome: Bytes::new(), group_info: entered.group_info };
         self.sign_commit(who, entered.epoch, made)

@@ -117,6 +117,10 @@ impl Witness for Registry {
         })
     }
 
+    fn bound(&mut self, certificate: &Bytes) -> Result<VerifiedDevice> {
+        read(&self.directory, |draft| Directory.view(draft, &stamp(self.at, 1, &[]))?.bound(certificate))
+    }
+
     fn stands(&mut self, claims: &DeviceCertificate) -> Result<()> {
         if let Some(code) = self.fallen.get(&claims.device) {
             return fault(*code, "device certificate");
