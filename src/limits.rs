@@ -249,14 +249,18 @@ pub const REFUSAL_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How far the clock of a device that claims key packages may be off, the way to their server
 /// included. So long after its time a claim is answered in the same way.
 pub const CLAIM_KEPT: Duration = Duration::from_secs(86_400);
-/// Users of one agency whom a device may claim at once.
+/// Users of one agency whom a user may claim at once, with all devices together.
 pub const CLAIMS: u64 = 1_024;
-/// After how long it may claim one more.
+/// After how long one more may be claimed.
 pub const CLAIMS_EVERY: Duration = Duration::from_secs(4);
-/// How often in a row a device may claim one user.
+/// How often in a row a user may claim another one.
 pub const CLAIMS_OF_USER: u64 = 16;
-/// After how long it may claim them once more.
+/// After how long once more.
 pub const CLAIMS_OF_USER_EVERY: Duration = Duration::from_secs(600);
+/// How often in a row a user may claim the own devices.
+pub const CLAIMS_OF_SELF: u64 = 256;
+/// After how long once more.
+pub const CLAIMS_OF_SELF_EVERY: Duration = Duration::from_secs(60);
 /// Users of one agency whom all devices of another may claim at once.
 pub const CLAIMS_OF_AGENCY: u64 = 16_384;
 /// After how long they may claim one more.
@@ -269,6 +273,14 @@ pub const ENTRANCES_EVERY: Duration = Duration::from_secs(4);
 pub const ENTRANCES_OF_AGENCY: u64 = 4_096;
 /// After how long they may ask once more.
 pub const ENTRANCES_OF_AGENCY_EVERY: Duration = Duration::from_secs(1);
+
+/// What another agency may be answered at once, in pieces of up to 64 KiB: key packages, ways in,
+/// attachments' hashes, documents.
+pub const ANSWERS_OF_AGENCY: u64 = 4_096;
+/// After how long one more.
+pub const ANSWERS_OF_AGENCY_EVERY: Duration = Duration::from_secs(1);
+/// How long an answer waits for an agency that cannot be reached.
+pub const ANSWER_KEPT: Duration = Duration::from_secs(3_600);
 
 /// Records of claims that a server keeps for a device until it reads them. While there are so
 /// many, nothing more of the device is given out.

@@ -17,6 +17,9 @@ use crate::{
     store::corrupt,
 };
 
+/// In milliseconds.
+const DAY: u64 = 86_400_000;
+
 impl Call<'_, '_> {
     /// Takes the next trust list.
     pub(super) fn take_trust_list(&mut self, list: &Bytes) -> Result<()> {
@@ -124,9 +127,19 @@ impl Call<'_, '_> {
         match result {
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) if matches!(error.code(), Code::Equivocation | Code::Unrevoked) => {
-                self.event(&Event::AgencyMisbehaved { agency: agency.clone(), code: error.code() })
+                self.misbehaved(agency, error.code())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Tells that an agency has done what its documents or logs show, once a day for each agency and code:
+    /// who carries them can bring one as often as they like.
+    pub(super) fn misbehaved(&mut self, agency: &AgencyId, code: Code) -> Result<()> {
+        let day = self.now().as_millis() / DAY;
+        match self.tell_once(b"m", &format!("{agency} {}", code.number()), day)? {
+            true => self.event(&Event::AgencyMisbehaved { agency: agency.clone(), code }),
+            false => Ok(()),
         }
     }
 }

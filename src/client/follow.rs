@@ -297,8 +297,7 @@ impl<'a> Call<'a, '_> {
     /// before this one and it was another, the hub has shown two logs.
     fn compare(&mut self, session: &Session<'_>, seen: &Seen) -> Result<()> {
         if seen.seq == session.row.seq && session.row.hash != seen.hash.as_bytes() {
-            let agency = session.hub()?;
-            self.event(&Event::AgencyMisbehaved { agency, code: Code::BadHead })?;
+            self.misbehaved(&session.hub()?, Code::BadHead)?;
         }
         Ok(())
     }

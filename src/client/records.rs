@@ -32,6 +32,14 @@ pub struct Claimed {
     pub package: Hash,
 }
 
+/// What tells a claim from others: user and device that made it, and its id. Two devices may give two
+/// claims one id, and their servers are not to blame for it.
+type Claim = (String, Vec<u8>, Vec<u8>);
+
+fn claim_of(row: &RecordRow) -> Claim {
+    (row.user.clone(), row.device.clone(), row.claim.clone())
+}
+
 impl Call<'_, '_> {
     /// Takes over what the own server says of key packages that it gave out. One record that
     /// does not hold is as good as none: whoever uses its key package is told of (SPEC V-590).
@@ -42,9 +50,9 @@ impl Call<'_, '_> {
             return Ok(false); // some are missing; they come with the next delivery, or never
         }
         self.draft.expect_unchanged(keys::records_read())?;
-        let mut known: BTreeSet<Vec<u8>> = BTreeSet::new();
+        let mut known = BTreeSet::new();
         for (_, row) in self.draft.scan(&keys::records(), None, limits::CLAIMS_KNOWN)? {
-            known.insert(rows::parse::<RecordRow>(&row, "record")?.claim);
+            known.insert(claim_of(&rows::parse(&row, "record")?));
         }
         for record in records {
             if record.number != last.saturating_add(1) {
@@ -53,7 +61,7 @@ impl Call<'_, '_> {
             last = record.number;
             match self.check_record(&record, &known) {
                 Ok(row) => {
-                    known.insert(row.claim.clone());
+                    known.insert(claim_of(&row));
                     rows::write(&mut self.draft, keys::record(last), &row);
                     if let Some(old) = last.checked_sub(limits::CLAIMS_KNOWN as u64) {
                         self.draft.delete(keys::record(old));
@@ -72,24 +80,25 @@ impl Call<'_, '_> {
     }
 
     /// SPEC V-590.
-    fn check_record(&self, record: &ClaimRecord, known: &BTreeSet<Vec<u8>>) -> Result<RecordRow> {
+    fn check_record(&self, record: &ClaimRecord, known: &BTreeSet<Claim>) -> Result<RecordRow> {
         let bad = |what| Error::new(Code::BadRecord, what);
         let request = record.request.claimed().clone();
         let RequestBody::Claim(claim) = &request.body else { return Err(bad("not a claim")) };
         ensure(claim.users.contains(&self.account.device.user), Code::BadRecord, "of other users")?;
         let apart = record.at.since(claim.at).max(claim.at.since(record.at));
         ensure(apart <= limits::CLAIM_KEPT, Code::BadRecord, "time")?;
-        ensure(!known.contains(request.request_id.as_bytes().as_slice()), Code::BadRecord, "given twice")?;
         let certified = self.directory.certified_at(&self.draft, &record.certificate, record.at)?;
         ensure(*certified.device() == request.device, Code::BadRecord, "another device's certificate")?;
         verify((*record.request).clone(), certified.key())?;
-        Ok(RecordRow {
+        let row = RecordRow {
             package: record.package.as_bytes().to_vec(),
             claim: request.request_id.as_bytes().to_vec(),
             user: request.device.user.to_string(),
             device: request.device.id.as_bytes().to_vec(),
             at: record.at.as_millis(),
-        })
+        };
+        ensure(!known.contains(&claim_of(&row)), Code::BadRecord, "given twice")?;
+        Ok(row)
     }
 
     /// The last record that was taken over.

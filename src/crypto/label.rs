@@ -125,6 +125,8 @@ labels! {
     CHUNK_REQUEST = "verbund 1 chunk request";
     /// Hash by which a server remembers a key package.
     KEY_PACKAGE = "verbund 1 key package";
+    /// Hash by which a server knows a question of another one again: kind, question.
+    QUESTION = "verbund 1 question";
     /// Signature of a server on what its agency's directory says.
     DIRECTORY_ANSWER = "verbund 1 directory answer";
     /// Signature of a device on a request to its own server.

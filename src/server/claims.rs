@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::{
+    answers::Question,
     call::Call,
     keys::{self, DeviceKeys},
     packages::NO_ROOM,
@@ -15,7 +16,7 @@ use crate::{
     code::{Code, Kind},
     crypto::{Verified, verify},
     error::{Error, Result, ensure},
-    ids::{AgencyId, Device, UserId},
+    ids::{AgencyId, UserId},
     limits,
     time::Timestamp,
     wire::{
@@ -28,8 +29,11 @@ use crate::{
     },
 };
 
-const OF_DEVICE: Quota = Quota { at_once: limits::CLAIMS, every: limits::CLAIMS_EVERY };
+/// By a user, with whatever device: or who has many devices could claim as many times.
+const BY_USER: Quota = Quota { at_once: limits::CLAIMS, every: limits::CLAIMS_EVERY };
 const OF_USER: Quota = Quota { at_once: limits::CLAIMS_OF_USER, every: limits::CLAIMS_OF_USER_EVERY };
+/// Of the own user: whoever founds a room or invites claims the own other devices.
+const OF_SELF: Quota = Quota { at_once: limits::CLAIMS_OF_SELF, every: limits::CLAIMS_OF_SELF_EVERY };
 const OF_AGENCY: Quota = Quota { at_once: limits::CLAIMS_OF_AGENCY, every: limits::CLAIMS_OF_AGENCY_EVERY };
 
 /// A claim that its device has signed.
@@ -44,6 +48,15 @@ impl Claimed {
         let RequestBody::Claim(claim) = body else { return Err(Error::new(Code::Bug, "not a claim")) };
         let (request, certificate) = (request.bytes().clone(), certificate.clone());
         Ok(Claimed { claim, grounds: Grounds { device, id: request_id, request, certificate } })
+    }
+
+    fn question(&self) -> Question<'_> {
+        Question::Claim(&self.grounds.request)
+    }
+
+    /// The answer, on its way to the device's server.
+    fn answered(&self, answer: ClaimAnswer) -> LinkItem {
+        LinkItem::ClaimAnswer(LinkClaimAnswer { device: self.grounds.device.clone(), answer })
     }
 
     /// Until when it may come and is answered in the same way (SPEC V-586).
@@ -106,7 +119,7 @@ impl Call<'_, '_> {
                     answer
                 }
             };
-            call.send_answer(from, asked.grounds.device.clone(), answer);
+            call.answer(from, asked.question(), &asked.answered(answer))?;
             // A frame may bring many claims: what is too much is refused by itself.
             call.draft.check_size()
         })?;
@@ -116,7 +129,7 @@ impl Call<'_, '_> {
             Err(error) if error.kind() == Kind::Peer && error.code() != Code::BadStamp => return Err(error),
             Err(error) => {
                 let answer = refused(&asked, &self.own.agency, &error);
-                self.send_answer(from, asked.grounds.device, answer);
+                self.refuse(from, asked.question(), &asked.answered(answer))?;
             }
         }
         Ok(())
@@ -128,12 +141,6 @@ impl Call<'_, '_> {
         let same = *certified.device() == item.request.claimed().device;
         ensure(same, Code::CertificateMismatch, "another device's certificate")?;
         verify(*item.request, certified.key()).map(drop)
-    }
-
-    fn send_answer(&mut self, to: &AgencyId, device: Device, answer: ClaimAnswer) {
-        let item = LinkItem::ClaimAnswer(LinkClaimAnswer { device, answer });
-        let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
-        self.queue(to, order, unique, Pending::Item(encode_body(&item)));
     }
 
     /// The answer to a claim of one of our devices (SPEC V-554).
@@ -164,9 +171,9 @@ impl Call<'_, '_> {
         let mut size: usize = 0;
         for user in &asked.claim.users {
             let keys = self.attempt(|call| {
-                if *user != asked.grounds.device.user {
-                    call.take(keys::quota_of_user(&asked.grounds.device, user), OF_USER, 1)?;
-                }
+                let by = &asked.grounds.device.user;
+                let quota = if user == by { OF_SELF } else { OF_USER };
+                call.take(keys::quota_of_user(by, user), quota, 1)?;
                 let keys = call.keys_of(user, &asked.grounds)?;
                 let bytes: usize = keys.chain.iter().chain(&keys.packages).map(Bytes::len).sum();
                 ensure(size.saturating_add(bytes) <= limits::DELIVERY_BYTES, Code::Quota, "claim answer")?;
@@ -181,10 +188,10 @@ impl Call<'_, '_> {
         Ok(ClaimAnswer { claim_id: asked.grounds.id, agency, descriptor, users })
     }
 
-    /// Counts whom a device claims, and whom its agency does, unless it is ours (SPEC V-587).
+    /// Counts whom a user claims, and whom the user's agency does, unless it is ours (SPEC V-587).
     fn count_claim(&mut self, asked: &Claimed) -> Result<()> {
         let users = u64::try_from(asked.claim.users.len()).unwrap_or(u64::MAX);
-        self.take(keys::quota_of_device(&asked.grounds.device), OF_DEVICE, users)?;
+        self.take(keys::quota_by_user(&asked.grounds.device.user), BY_USER, users)?;
         let agency = asked.grounds.device.user.agency();
         if *agency == self.own.agency {
             return Ok(());

@@ -174,8 +174,8 @@ impl Call<'_, '_> {
         if *user.agency() != self.own.agency || !self.finds(asking, user)? {
             return Ok(Page::default());
         }
-        let chain = self.directory.chain(&self.draft, user)?.map(|chain| chain.kind());
-        let shown = match (self.entry(user)?, chain) {
+        let known = self.directory.kind(&self.draft, user)?;
+        let shown = match (self.entry(user)?, known) {
             (Some(entry), kind) => Some((kind.unwrap_or(entry.kind), entry)),
             (None, Some(kind)) => Some((kind, Entry::new(user.clone(), kind, String::new(), String::new()))),
             (None, None) => None,
@@ -200,7 +200,7 @@ impl Call<'_, '_> {
             if entry.words().range(text.clone()..).next() != Some(word) {
                 return Ok(None);
             }
-            let kind = self.directory.chain(&self.draft, &user)?.map(|chain| chain.kind());
+            let kind = self.directory.kind(&self.draft, &user)?;
             let kind = kind.unwrap_or(entry.kind);
             Ok(Some(entry.shown(kind)))
         };

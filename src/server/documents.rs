@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{
     Output,
+    answers::Question,
     call::{Call, fails_the_call},
     keys::{self, LinkKeys},
     packages::NO_ROOM,
@@ -216,13 +217,11 @@ impl Call<'_, '_> {
                 found.descriptors.push(descriptor.bytes().clone());
             }
         }
-        if found != Documents::default() {
-            let item = encode_body(&LinkItem::Documents(found));
-            let order = (self.now(), &NO_ROOM, 0);
-            let unique = self.random();
-            self.queue(from, order, unique, Pending::Item(item));
+        if found == Documents::default() {
+            return Ok(());
         }
-        Ok(())
+        let asked = encode_body(&LinkItem::Wanted(wanted.clone()));
+        self.answer(from, Question::Documents(&asked), &LinkItem::Documents(found))
     }
 }
 

@@ -3,6 +3,7 @@
 //! outside").
 
 use super::{
+    answers::Question,
     call::Call,
     keys::{self, DeviceKeys, RoomKeys},
     packages::NO_ROOM,
@@ -70,15 +71,18 @@ impl Call<'_, '_> {
         let LinkGetEntrance { device, get } = asked;
         ensure(device.user.agency() == from, Code::ForeignAgencyUser, "entrance")?;
         ensure(get.hub.as_ref() == Some(&self.own.agency), Code::NotForUs, "entrance")?;
-        let admitted = self.attempt(|call| call.take(keys::entrances_of_agency(from), OF_AGENCY, 1))?;
-        let entrance = match admitted {
-            Ok(()) => self.entrance(&device, &get)?,
-            Err(error) => refused(&get, error.code()),
-        };
-        let item = LinkItem::Entrance(Box::new(LinkEntrance { device, entrance }));
-        let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
-        self.queue(from, order, unique, Pending::Item(encode_body(&item)));
-        Ok(())
+        let id = [get.entrance_id.as_bytes().as_slice(), device.id.as_bytes()].concat();
+        let asked = Question::Entrance(&id);
+        let item = |entrance| LinkItem::Entrance(Box::new(LinkEntrance { device: device.clone(), entrance }));
+        let answered = self.attempt(|call| {
+            call.take(keys::entrances_of_agency(from), OF_AGENCY, 1)?;
+            let entrance = call.entrance(&device, &get)?;
+            call.answer(from, asked, &item(entrance))
+        })?;
+        match answered {
+            Ok(()) => Ok(()),
+            Err(error) => self.refuse(from, asked, &item(refused(&get, error.code()))),
+        }
     }
 
     /// A hub's answer to one of our devices, who has asked it and has not been answered (SPEC V-492).

@@ -5,7 +5,7 @@ use crate::{
     code::Code,
     crypto::{VerifyKey, signer},
     error::{Error, Result, ensure},
-    ids::{AgencyId, RoomId},
+    ids::{AgencyId, Device, RoomId},
     room::{
         log::{Tail, entry_hash},
         submission,
@@ -74,6 +74,7 @@ impl Call<'_, '_> {
             let asked = self.entrance_hub(&header.sender, &room)?.as_ref() == Some(from);
             ensure(asked && recipients == [header.sender.clone()], Code::NotForUs, "came in")?;
         }
+        self.somebody_comes(&room, &recipients)?;
         self.draft.guard(RoomKeys::of(&room).guard())?;
         let mut row = match self.room(&room)? {
             Some(_) => self.followed(&room, from)?,
@@ -90,6 +91,18 @@ impl Call<'_, '_> {
         }
         self.put_room(&room, &row);
         Ok(())
+    }
+
+    /// That an invitation is for somebody: or any agency could have rooms and material kept here for
+    /// nobody (SPEC V-525).
+    fn somebody_comes(&self, room: &RoomId, recipients: &[Device]) -> Result<()> {
+        let known = self.room(room)?.is_some();
+        for device in recipients {
+            if self.enrolled(device)?.is_some() && (known || self.has_room_in_inbox(device)?) {
+                return Ok(());
+            }
+        }
+        Err(Error::new(Code::NotForUs, "invitation of nobody"))
     }
 
     /// Puts the log at the entry of an invitation, unless it is past that already.

@@ -149,7 +149,7 @@ impl Call<'_, '_> {
             sender: header.sender.clone(),
             reason: error.code().into(),
             seq: place.map_or(0, |place| place.tail.seq),
-            retry_at: Timestamp::ZERO,
+            retry_at: error.retry_at().unwrap_or(Timestamp::ZERO),
         };
         Ok(sign(refusal, &[&self.own.key]).bytes().clone())
     }

@@ -264,6 +264,11 @@ pub(super) fn look_ups_of_agency(agency: &AgencyId) -> Key {
     KeyBuilder::table("quota/").fixed(b"p").name(agency.as_str().as_bytes()).build()
 }
 
+/// How much another agency may still be answered.
+pub(super) fn answers_of_agency(agency: &AgencyId) -> Key {
+    KeyBuilder::table("quota/").fixed(b"w").name(agency.as_str().as_bytes()).build()
+}
+
 /// How often they may still be told that it was too often.
 pub(super) fn refusals_of_agency(agency: &AgencyId) -> Key {
     KeyBuilder::table("quota/").fixed(b"r").name(agency.as_str().as_bytes()).build()
@@ -449,15 +454,15 @@ pub(super) fn claim(agency: &AgencyId, device: &Device, claim: &RequestId) -> Ke
     with_device(table, device).fixed(claim.as_bytes()).build()
 }
 
-/// How many users a device may still claim.
-pub(super) fn quota_of_device(device: &Device) -> Key {
-    with_device(KeyBuilder::table("quota/").fixed(b"d"), device).build()
+/// How many users a user may still claim.
+pub(super) fn quota_by_user(by: &UserId) -> Key {
+    KeyBuilder::table("quota/").fixed(b"d").name(by.as_str().as_bytes()).build()
 }
 
-/// How often a device may still claim one user.
-pub(super) fn quota_of_user(device: &Device, user: &UserId) -> Key {
+/// How often a user may still claim one user.
+pub(super) fn quota_of_user(by: &UserId, user: &UserId) -> Key {
     let table = KeyBuilder::table("quota/").fixed(b"u");
-    with_device(table, device).name(user.as_str().as_bytes()).build()
+    table.name(by.as_str().as_bytes()).name(user.as_str().as_bytes()).build()
 }
 
 /// How many users the devices of another agency may still claim.

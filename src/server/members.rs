@@ -82,6 +82,12 @@ impl Call<'_, '_> {
         Ok(true)
     }
 
+    /// Whether another item fits into an own device's inbox.
+    pub(super) fn has_room_in_inbox(&self, device: &Device) -> Result<bool> {
+        let state: Option<DeviceState> = self.read(&DeviceKeys::of(device).state())?;
+        Ok(state.is_none_or(|state| state.has_room()))
+    }
+
     /// A device has made use of its invitation.
     pub(super) fn joined(&mut self, room: &RoomId, device: &Device) -> Result<()> {
         let keys = RoomKeys::of(room);

@@ -34,6 +34,7 @@
 //!
 //! [`Transition`]: crate::store::Transition
 
+mod answers;
 mod blobs;
 mod call;
 mod chains;

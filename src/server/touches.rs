@@ -134,9 +134,9 @@ fn of_item(prefixes: &mut Vec<Key>, item: &LinkItem) {
 fn claim_rows(prefixes: &mut Vec<Key>, request: &DeviceRequest) {
     let DeviceRequest { device, request_id, body: RequestBody::Claim(claim), .. } = request else { return };
     prefixes.push(keys::claim(device.user.agency(), device, request_id));
-    prefixes.extend([keys::quota_of_device(device), keys::quota_of_agency(device.user.agency())]);
+    prefixes.extend([keys::quota_by_user(&device.user), keys::quota_of_agency(device.user.agency())]);
     for user in &claim.users {
-        prefixes.extend([keys::quota_of_user(device, user), keys::devices_of(user), keys::entry(user)]);
+        prefixes.extend([keys::quota_of_user(&device.user, user), keys::devices_of(user), keys::entry(user)]);
     }
 }
 

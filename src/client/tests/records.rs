@@ -134,6 +134,41 @@ fn a_record_holds_by_the_claims_own_signature() {
     assert_eq!(stage.read(), 9);
 }
 
+/// SPEC V-590: two devices that have agreed on one id do not have the server that records both blamed.
+#[test]
+fn two_claims_with_one_id_are_two_claims() {
+    let mut stage = Stage::new(62);
+    let carl = stage.others.verified.device().clone();
+    let mut second = stage.signed(2, stage.others.new.key(), |request| {
+        request.device = carl;
+        request.request_id = RequestId::from_bytes([1; 16]);
+    });
+    second.certificate = stage.others.certificate().clone();
+    let first = stage.record(1);
+    assert_eq!(stage.take(vec![first, second]), 2);
+    assert!(stage.told().is_empty());
+}
+
+/// A bad document that is brought again and again is told of once a day.
+#[test]
+fn a_bad_document_is_not_told_without_end() {
+    let mut stage = Stage::new(63);
+    let federation = TestFederation::new();
+    let b = &federation.agencies[1];
+    let day = core::time::Duration::from_secs(86_400);
+    let mut forked = b.describe(1, now().minus(day));
+    forked.endpoints.push("https://elsewhere.example".into());
+    let forked = forked.sign(&b.root).unwrap().into();
+    let told = Event::AgencyMisbehaved { agency: agency("b.example"), code: Code::Equivocation };
+    for _ in 0..2 {
+        for _ in 0..3 {
+            stage.phone.call(|call| call.take_descriptor(&forked));
+        }
+        assert_eq!(stage.told(), [told.clone()]);
+        stage.phone.now = stage.phone.now.plus(day);
+    }
+}
+
 /// SPEC V-590
 #[test]
 fn records_are_taken_in_their_order_once() {

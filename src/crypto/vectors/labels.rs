@@ -101,6 +101,7 @@ fn derivations() -> Vec<Value> {
         document(Label::ACK),
         document(Label::CHUNK_REQUEST),
         one(Label::KEY_PACKAGE, b"an MLSMessage"),
+        made(Label::QUESTION, Use::Hash, &[b"claim", b"a signed request"]),
         document(Label::DEVICE_REQUEST),
         made(Label::BLOB_PAYLOAD_KEY, kdf(&salt), &[&suite, &[16]]),
         made(Label::BLOB_COMMITMENT, kdf(&salt), &[&suite, &[16]]),

@@ -11,7 +11,7 @@ use crate::{
     crypto::VerifyKey,
     error::{Error, Result, ensure},
     identity::{
-        KeyPurpose, UserChain,
+        KeyPurpose, UserChain, UserKind,
         chain::{ChainFork, ChainLink, Op, Word},
     },
     ids::{AgencyId, Device, Hash, KeyId, UserId},
@@ -117,6 +117,17 @@ impl Directory {
     /// How much of a user's chain is here: its identity, and how many links.
     pub(crate) fn chain_length(&self, draft: &Draft<'_>, user: &UserId) -> Result<Option<(Hash, u32)>> {
         Ok(self.counted(draft, user)?.into_iter().next())
+    }
+
+    /// What a user is, by entry 0 of the newest chain alone.
+    pub(crate) fn kind(&self, draft: &Draft<'_>, user: &UserId) -> Result<Option<UserKind>> {
+        let Some(newest) = self.identity(draft, user)? else { return Ok(None) };
+        let Some(first) = draft.get(&rows::link(user, &newest, 0))? else { return Ok(None) };
+        let first: ChainLink = decode_body(&first.into()).map_err(|_| corrupt("chain link"))?;
+        match first.entry().op {
+            Op::Genesis { kind, .. } => Ok(Some(kind)),
+            _ => Err(corrupt("chain")),
+        }
     }
 
     /// What somebody lacks who has so much of a user's chain.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Directory, view};
 use crate::{
     code::Code,
-    error::{Error, Result, ensure},
+    error::{Error, Result},
     ids::{AgencyId, Hash, KeyId, UserId},
     store::Draft,
     time::Timestamp,
@@ -47,8 +47,12 @@ impl Directory {
         }
         let mut evidence = Vec::new();
         for (agency, signers) in agencies {
-            let descriptors = view::Descriptors::of(agency.clone()).for_keys(draft, &signers, at)?;
-            ensure(!descriptors.is_empty(), Code::MissingEvidence, "agency descriptor")?;
+            let newest = match self.descriptor_at(draft, agency, at) {
+                Err(error) if error.code() == Code::MissingEvidence => self.descriptor(draft, agency)?,
+                valid => Some(valid?),
+            };
+            let newest = newest.ok_or(Error::new(Code::MissingEvidence, "agency descriptor"))?;
+            let descriptors = view::Descriptors::of(agency).for_keys(draft, newest, signers)?;
             evidence.extend(descriptors.iter().map(|one| Evidence::Descriptor(one.bytes().clone())));
         }
         for (user, identities) in users {

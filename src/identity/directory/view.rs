@@ -245,38 +245,24 @@ impl Descriptors {
         Err(Error::new(Code::MissingEvidence, "descriptor with this key"))
     }
 
-    /// The newest descriptor that is valid at a time, or else the newest; and for keys that it does
-    /// not list, the newest ones that do.
+    /// One descriptor, and for keys that it does not list the newest ones that do.
     pub(super) fn for_keys(
         &mut self,
         draft: &Draft<'_>,
-        keys: &BTreeSet<&KeyId>,
-        at: Timestamp,
+        first: Descriptor,
+        mut keys: BTreeSet<&KeyId>,
     ) -> Result<Vec<Descriptor>> {
-        let valid = match self.newest_at(draft, at) {
-            Err(error) if error.code() == Code::MissingEvidence => None,
-            valid => Some(valid?),
-        };
-        let Some(first) = (match valid {
-            Some(valid) => Some(valid),
-            None => self.get(draft, 0)?.cloned(),
-        }) else {
-            return Ok(Vec::new());
-        };
-        let mut wanted = keys.clone();
-        let mut chosen = Vec::new();
-        let mut take = |descriptor: &Descriptor, always: bool| {
-            let before = wanted.len();
-            wanted.retain(|key| !descriptor.lists(key));
-            if always || wanted.len() < before {
+        keys.retain(|key| !first.lists(key));
+        let mut chosen = vec![first];
+        let mut place = 0;
+        while !keys.is_empty()
+            && let Some(descriptor) = self.get(draft, place)?
+        {
+            let before = keys.len();
+            keys.retain(|key| !descriptor.lists(key));
+            if keys.len() < before {
                 chosen.push(descriptor.clone());
             }
-            wanted.is_empty()
-        };
-        let mut done = take(&first, true);
-        let mut place = 0;
-        while !done && let Some(descriptor) = self.get(draft, place)? {
-            done = take(descriptor, false);
             place = place.saturating_add(1);
         }
         Ok(chosen)

@@ -52,7 +52,10 @@ impl Call<'_, '_> {
         if let Some(code) = self.draft.get(&keys.refused(&hash))? {
             let number = <[u8; 2]>::try_from(code.as_slice()).map_err(|_| corrupt("refusal"))?;
             let code = Code::from_number(u16::from_be_bytes(number)).unwrap_or(Code::UnknownBlob);
-            return Err(Error::new(code, "the origin refuses"));
+            let refused = Error::new(code, "the origin refuses");
+            // It is asked again by then.
+            let passes = code == Code::Quota;
+            return Err(if passes { refused.after(self.now().plus(ASK_AGAIN)) } else { refused });
         }
         if self.draft.get(&keys.asked())?.is_none() {
             self.active(&open.origin)?;

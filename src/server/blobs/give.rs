@@ -1,6 +1,6 @@
 //! Giving attachments to other agencies.
 
-use super::super::{Reply, call::Call, packages::NO_ROOM, rows::Pending};
+use super::super::{Reply, answers::Question, call::Call};
 use crate::{
     attachment::ChunkRef,
     code::Code,
@@ -12,7 +12,7 @@ use crate::{
     wire::{
         Signed,
         device::BlobOpen,
-        encode, encode_body,
+        encode,
         link::{ChunkReply, ChunkRequest, LinkBlobInfo, LinkItem, PeerMessage, SharedBlob},
     },
 };
@@ -28,11 +28,16 @@ impl Call<'_, '_> {
             let expires_at = Timestamp::from_millis(blob.row.expires_at);
             Ok(SharedBlob { info: call.blob_info(&blob)?, expires_at })
         })?;
-        let outcome = found.map_err(|error| error.code().into());
-        let item = LinkItem::BlobInfo(LinkBlobInfo { blob: open.blob, outcome });
-        let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
-        self.queue(from, order, unique, Pending::Item(encode_body(&item)));
-        Ok(())
+        let item = |outcome| LinkItem::BlobInfo(LinkBlobInfo { blob: open.blob, outcome });
+        let asked = Question::Attachment(open.blob.as_bytes());
+        let answered = match found {
+            Ok(shared) => self.attempt(|call| call.answer(from, asked, &item(Ok(shared))))?,
+            Err(error) => Err(error),
+        };
+        match answered {
+            Ok(()) => Ok(()),
+            Err(error) => self.refuse(from, asked, &item(Err(error.code().into()))),
+        }
     }
 
     /// Another agency asks for a chunk.

@@ -20,7 +20,7 @@ use crate::{
     limits,
     server::{
         call::{Cache, Call},
-        keys::{DeviceKeys, LinkKeys, quota_of_agency},
+        keys::{DeviceKeys, LinkKeys, answers_of_agency, quota_of_agency, quota_of_user},
         quota::Quota,
         rows,
     },
@@ -29,7 +29,7 @@ use crate::{
     wire::{
         Signed,
         device::{Claim, ClaimAnswer, DeviceRequest, InboxBody, ReplyBody, RequestBody, Sync},
-        link::{LinkClaim, LinkItem},
+        link::{LinkClaim, LinkItem, Wanted},
     },
 };
 
@@ -229,7 +229,12 @@ fn who_claims_one_user_too_often_is_told_when_to_come_again() {
     let again = now().plus(limits::CLAIMS_OF_USER_EVERY);
     let claim = stage.claim();
     assert_eq!(stage.code(claim.clone()), Some((Code::Quota, Some(again))));
-    // Others go on, also of the same agency; and so does the same device with other users.
+    // With the user's other devices it is not more often; others go on, also of the same agency, and
+    // the same device with other users.
+    let mut tablet = stage.world.further(&stage.bert);
+    let users = vec![stage.anna.id.user.clone()];
+    let theirs = tablet.link_claim(Claim { users, at: now() });
+    assert_eq!(stage.code(theirs), Some((Code::Quota, Some(again))));
     let mut carl = stage.world.person("carl@b.example");
     let users = vec![stage.anna.id.user.clone()];
     let theirs = carl.link_claim(Claim { users, at: now() });
@@ -310,6 +315,76 @@ fn an_agency_claims_no_more_with_many_devices() {
     assert!(cleo.claimed()[0].keys.is_ok());
 }
 
+/// SPEC V-587: a user's own devices are counted, too: a stolen one cannot use up the key packages of the
+/// others.
+#[test]
+fn who_claims_the_own_devices_too_often() {
+    let mut stage = stage();
+    let mut tablet = stage.world.further(&stage.bert);
+    let user = stage.bert.id.user.clone();
+    let of_self = Quota { at_once: limits::CLAIMS_OF_SELF, every: limits::CLAIMS_OF_SELF_EVERY };
+    let key = quota_of_user(&user, &user);
+    let site = stage.world.site("b.example");
+    site.call(|_, ctx| {
+        let mut cache = Cache::default();
+        let mut call = Call::begin(ctx, &mut cache)?;
+        call.take(key, of_self, limits::CLAIMS_OF_SELF - 1)?;
+        call.finish(())
+    })
+    .unwrap();
+    for refused in [false, true] {
+        assert_eq!(tablet.claim(stage.world.site("b.example"), &[&user]), ReplyBody::Done);
+        stage.world.sync(&mut tablet);
+        let keys = tablet.claimed().last().unwrap().keys.clone();
+        assert_eq!(keys.err().and_then(|failure| failure.reason.code()), refused.then_some(Code::Quota));
+    }
+}
+
+/// SPEC V-529: an answer is counted by its size, waits once however often the same is asked, and not for
+/// ever. What is too much is refused, with the time.
+#[test]
+fn what_an_agency_asks_for_does_not_pile_up() {
+    let mut stage = stage();
+    let waiting = |stage: &mut Stage| {
+        let prefix = LinkKeys::with(&agency("b.example")).pending();
+        stage.world.site("a.example").store.rows().filter(|(key, _)| key.starts_with(&prefix)).count()
+    };
+    let newer = signed(&stage.world.federation.roster(2), &[1, 2]);
+    stage.world.site("a.example").call(|server, ctx| server.trust_list(ctx, &newer)).unwrap();
+    let claim = stage.claim();
+    let wanted = LinkItem::Wanted(Wanted { trust_version: 1, revocations: Vec::new() });
+    for _ in 0..3 {
+        let items = vec![LinkItem::Claim(claim.clone()), wanted.clone()];
+        push(&mut stage.world, "b.example", "a.example", items);
+        assert_eq!(waiting(&mut stage), 2);
+    }
+    stage.world.site("a.example").now = now().plus(limits::ANSWER_KEPT);
+    stage.world.site("a.example").call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    assert_eq!(waiting(&mut stage), 0);
+
+    stage.world.site("a.example").now = now();
+    let all = Quota { at_once: limits::ANSWERS_OF_AGENCY, every: limits::ANSWERS_OF_AGENCY_EVERY };
+    let key = answers_of_agency(&agency("b.example"));
+    stage
+        .world
+        .site("a.example")
+        .call(|_, ctx| {
+            let mut cache = Cache::default();
+            let mut call = Call::begin(ctx, &mut cache)?;
+            call.draft.delete(key.clone());
+            call.take(key, all, limits::ANSWERS_OF_AGENCY)?;
+            call.finish(())
+        })
+        .unwrap();
+    let again = now().plus(limits::ANSWERS_OF_AGENCY_EVERY);
+    let other = stage.claim();
+    assert_eq!(stage.code(other), Some((Code::Quota, Some(again))));
+    // Also one that was answered before.
+    assert_eq!(stage.code(claim), Some((Code::Quota, Some(again))));
+    push(&mut stage.world, "b.example", "a.example", vec![wanted]);
+    assert_eq!(waiting(&mut stage), 0);
+}
+
 /// SPEC V-587: what says nothing any more is not kept.
 #[test]
 fn quotas_leave_nothing_behind() {
@@ -322,14 +397,17 @@ fn quotas_leave_nothing_behind() {
         let site = stage.world.site("a.example");
         site.store.rows().filter(|(key, _)| key.starts_with(table.as_bytes())).count()
     };
-    assert_eq!(of(&mut stage, "quota/"), 3);
+    assert_eq!(of(&mut stage, "quota/"), 4);
     // Some are whole sooner than others; none is forgotten before.
     let whole =
         [(limits::CLAIMS_OF_AGENCY_EVERY, 2), (limits::CLAIMS_EVERY, 1), (limits::CLAIMS_OF_USER_EVERY, 0)];
+    // The answers' own bucket is whole together with the first.
+    assert_eq!(limits::ANSWERS_OF_AGENCY_EVERY, limits::CLAIMS_OF_AGENCY_EVERY);
+    let mut before = 4;
     for (every, left) in whole {
         stage.world.site("a.example").now = now().plus(every * 3 - Duration::from_millis(1));
         stage.world.site("a.example").call(|server, ctx| server.tick(ctx, 100)).unwrap();
-        assert_eq!(of(&mut stage, "quota/"), left + 1);
+        assert_eq!(of(&mut stage, "quota/"), core::mem::replace(&mut before, left));
         stage.world.site("a.example").now = now().plus(every * 3);
         stage.world.site("a.example").call(|server, ctx| server.tick(ctx, 100)).unwrap();
         assert_eq!(of(&mut stage, "quota/"), left);

@@ -83,8 +83,9 @@ fn invitations_have_their_rules() {
     assert!(!stage.takes("a.example", |w| w.invitation.head = head(w, &other, |_| {})));
     assert!(!stage.takes("a.example", |w| w.invitation.head = head(w, &key, |h| h.seq += 1)));
     assert!(!stage.takes("a.example", |w| w.recipients = vec![anna]));
-    // Somebody who is not enrolled is passed over.
+    // Somebody who is not enrolled is passed over; for such alone nothing is kept.
     let nobody = Device { id: crate::ids::DeviceId::from_bytes([9; 16]), ..stage.bert.id.clone() };
+    assert!(!stage.takes("a.example", |w| w.recipients = vec![nobody.clone()]));
     assert!(stage.takes("a.example", |w| {
         w.recipients.push(nobody);
         w.recipients.sort();
