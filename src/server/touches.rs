@@ -80,8 +80,10 @@ pub(super) fn peer(message: &[u8]) -> Vec<Key> {
     let mut prefixes = always();
     match decode(&Bytes::copy_from_slice(message)) {
         Ok(PeerMessage::Frame(frame)) => {
-            let keys = LinkKeys::with(&frame.claimed().from);
+            let from = &frame.claimed().from;
+            let keys = LinkKeys::with(from);
             prefixes.extend([keys.guard_in(), keys.incoming()]);
+            prefixes.extend([keys::answers_of_agency(from), keys::refusals_of_agency(from)]);
             frame.claimed().items.iter().for_each(|item| of_item(&mut prefixes, item));
         }
         Ok(PeerMessage::Ack(ack)) => {
