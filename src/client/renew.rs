@@ -15,7 +15,7 @@ use super::{
 use crate::{
     code::Code,
     error::{Error, Result},
-    identity::{UserKind, read_certificate},
+    identity::{Told, UserKind, read_certificate},
     ids::{AgencyId, RoomId},
     limits,
     room::{self, Authority, Due},
@@ -147,7 +147,8 @@ impl Call<'_, '_> {
         let missing = Error::new(Code::MissingEvidence, "user chain");
         let identity = self.directory.identity(&self.draft, user)?.ok_or(missing)?;
         let known = session.member.roster()?.chain_links(user, &identity);
-        let evidence = self.directory.evidence_for(&self.draft, [(user, &identity, known)], self.now())?;
+        let told = [Told { user, identity: &identity, known, signer: None }];
+        let evidence = self.directory.evidence_for(&self.draft, told, self.now())?;
         let credential = room::credential(&account.certificate, account.key.verify_key().as_bytes());
         Ok(Some((credential, evidence)))
     }

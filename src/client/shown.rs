@@ -9,7 +9,7 @@ use super::{Client, Output, call::Call, session::Session};
 use crate::{
     code::Code,
     error::{Result, ensure},
-    identity::DeviceCertificate,
+    identity::{DeviceCertificate, Told},
     ids::{Device, Hash, UserId},
     limits,
     room::{Leaf, RoomState, Roster, ShownEntry, member::Plan},
@@ -114,7 +114,10 @@ impl Call<'_, '_> {
         }
         plan.state = Some(next);
         let known = |(user, identity): &(UserId, Hash)| roster.chain_links(user, identity);
-        let wanted = shown.iter().map(|place| (&place.0, &place.1, known(place)));
+        let wanted = shown.iter().map(|place| {
+            let (user, identity) = (&place.0, &place.1);
+            Told { user, identity, known: known(place), signer: None }
+        });
         self.directory.evidence_for(&self.draft, wanted, self.now())
     }
 
