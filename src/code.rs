@@ -143,6 +143,10 @@ codes! {
     BadCapability = 609, Refused, "capability does not open this blob";
     BlobIncomplete = 610, Refused, "not all chunks are here yet";
     NotSealed = 611, Peer, "not a sealed file";
+    BlobGone = 620, Refused, "the attachment was taken back";
+    UploadAbandoned = 621, Refused, "its upload was given up before it was whole";
+    BadOrigin = 622, Peer, "its origin gives other bytes than it has announced";
+    ChunkLost = 623, Refused, "the server has lost a part of it";
 
     // 7xx: content
     BadContent = 701, Peer, "content is not well-formed";

@@ -207,6 +207,30 @@ pub const BLOB_INFO: usize = (2 << 20) + (1 << 10);
 /// An attachment: 1 TiB.
 pub const ATTACHMENT: u64 = 1 << 40;
 
+/// Attachments of which a device asks at one time how far its server is with them.
+pub const BLOBS_WANTED: usize = 64;
+/// How long a server waits for the next chunk of an upload before it gives it up.
+pub const UPLOAD_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// Chunks of one attachment that a server asks another for at one time.
+pub const CHUNKS_UNDER_WAY: u64 = 16;
+/// How often a server asks for a chunk that comes otherwise than its hash says, before it gives
+/// the attachment up for a while.
+pub const CHUNK_WRONG: u32 = 3;
+/// After how long a server asks another again for an attachment that it was not given.
+pub const BLOB_ASKED_AGAIN: Duration = Duration::from_secs(600);
+/// Attachments that are kept of what one user has uploaded, unless the operators say otherwise.
+pub const UPLOADS: u64 = 10_000;
+/// Bytes of them.
+pub const UPLOAD_BYTES: u64 = 256 << 30;
+/// Attachments of other agencies that are kept for one user who was the first to ask, unless the
+/// operators say otherwise.
+pub const FETCHED: u64 = 100_000;
+/// Bytes of them.
+pub const FETCHED_BYTES: u64 = 1 << 40;
+/// Attachments that are kept of one other agency, unless the operators say otherwise.
+pub const FETCHED_OF_AGENCY: u64 = 1_000_000;
+/// Bytes of them.
+pub const FETCHED_OF_AGENCY_BYTES: u64 = 16 << 40;
 /// How long a server keeps an attachment: at most.
 pub const BLOB_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
 

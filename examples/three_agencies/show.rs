@@ -109,6 +109,7 @@ fn told(event: &Event) -> Option<String> {
         Event::AgencyChanged { agency, change, .. } => {
             format!("{agency}: {}", format!("{change:?}").to_lowercase())
         }
+        Event::NotFetched { code, blame, .. } => format!("could not fetch it: {} ({blame:?})", code.text()),
         Event::Failed { code, .. } => format!("could not: {}", code.text()),
         // What the phone has asked for itself, and others tell.
         Event::Enrolled | Event::Done { .. } | Event::Sent { .. } | Event::Fetched { .. } => {

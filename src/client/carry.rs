@@ -90,6 +90,7 @@ impl Call<'_, '_> {
                 self.share(request, room, (attachment, lifetime), (&header, &list))
             }
             Command::Fetch { request, file } => self.fetch(request, &file),
+            Command::Forget { request, file } => self.take_back(&request, &file),
             Command::LookUp { request, query } => self.look_up(request, query),
             Command::Import { room, messages } => self.import(&room, messages).map(|()| Receipt::default()),
             Command::Discard { request } => self.forget_fetch(&request).map(|()| Receipt::default()),

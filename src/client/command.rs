@@ -218,6 +218,16 @@ pub enum Command {
         /// The file, from the message that shared it.
         file: FileRef,
     },
+    /// Take a file back that a device of the user has uploaded: the servers delete it, nobody is given
+    /// it any more, also where others have forwarded it. [`crate::client::Event::Done`] follows, or
+    /// [`crate::client::Event::Failed`]. Whoever has fetched it has it. When a message is deleted, the
+    /// engine does this by itself with the files of its author that no other message names.
+    Forget {
+        /// The request.
+        request: RequestId,
+        /// The file, from the message that shared it.
+        file: FileRef,
+    },
     /// Forget a fetched attachment. The host deletes its chunks.
     Discard {
         /// The request that fetched it.
@@ -332,6 +342,7 @@ impl Command {
             | Command::Send { request, .. }
             | Command::Share { request, .. }
             | Command::Fetch { request, .. }
+            | Command::Forget { request, .. }
             | Command::Discard { request }
             | Command::Consent { request }
             | Command::Withdraw { request }

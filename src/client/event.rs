@@ -1,6 +1,6 @@
 //! What an engine tells its app.
 
-use super::{Applied, Found, FoundRoom};
+use super::{Applied, Blame, Found, FoundRoom, Remedy};
 use crate::{
     attachment::FileRef,
     code::Code,
@@ -144,6 +144,22 @@ pub enum Event {
     Fetched {
         /// The request that fetched it.
         request: RequestId,
+    },
+    /// An attachment could not be fetched; what was here of it is forgotten.
+    NotFetched {
+        /// The request that fetched it.
+        request: RequestId,
+        /// Why: [`Code::BlobGone`] if it was taken back, [`Code::Expired`], [`Code::UploadAbandoned`] and
+        /// [`Code::BadCapability`] if it was never there as its sender says, [`Code::BadOrigin`],
+        /// [`Code::ChunkLost`] and [`Code::BadChunk`] if a server gives other bytes or none,
+        /// [`Code::BadRoot`] and its like if the file is not the one that the message means.
+        code: Code,
+        /// Who is to blame.
+        blame: Blame,
+        /// What helps.
+        remedy: Remedy,
+        /// When it may succeed, if somebody said so: not to be tried again before.
+        retry_at: Option<Timestamp>,
     },
     /// What was said before this device was there, as another device of the user hands it over:
     /// all of it is here. [`crate::client::Client::opener`] opens it under this request, the app

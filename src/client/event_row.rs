@@ -4,7 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    Applied, By, Event, Found, FoundRoom, Marking,
+    Applied, Blame, By, Event, Found, FoundRoom, Marking, Remedy,
     change_row::{ChangedRow, ReasonRow},
     rows,
 };
@@ -96,6 +96,10 @@ struct EventRow {
     next: Option<Vec<u8>>,
     #[prost(message, repeated, tag = "93")]
     found_rooms: Vec<FoundRoomRow>,
+    #[prost(uint32, tag = "94")]
+    blame: u32,
+    #[prost(uint32, tag = "95")]
+    remedy: u32,
 }
 
 /// By what authority a device speaks for its user.
@@ -488,6 +492,11 @@ fn fill(row: &mut EventRow, event: &Event) {
         }
         Event::StoreRolledBack => row.kind = 17,
         Event::Fetched { request } => (row.kind, row.request) = (18, request.as_bytes().to_vec()),
+        Event::NotFetched { request, code, blame, remedy, retry_at } => {
+            (row.kind, row.request, row.code) = (19, request.as_bytes().to_vec(), code.number().into());
+            (row.blame, row.remedy) = (number_of(&BLAMES, blame), number_of(&REMEDIES, remedy));
+            row.retry_at = retry_at.map(Timestamp::as_millis);
+        }
         Event::History { request, file, rooms } => {
             (row.kind, row.request) = (75, request.as_bytes().to_vec());
             row.content = wire::encode_body(file).to_vec();
@@ -638,6 +647,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
         58 => Event::RevocationsStale { agency: AgencyId::parse(&row.agency)?, version: seq, since: at },
         59 => Event::NotServed { code: code()? },
         18 => Event::Fetched { request: request()? },
+        19 => Event::NotFetched {
+            request: request()?,
+            code: code()?,
+            blame: numbered(&BLAMES, row.blame)?,
+            remedy: numbered(&REMEDIES, row.remedy)?,
+            retry_at,
+        },
         75 => Event::History {
             request: request()?,
             file: wire::decode_body(&Bytes::from(row.content.clone()))?,
@@ -666,6 +682,19 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
         },
         _ => return Err(corrupt("event kind")),
     })
+}
+
+const BLAMES: [(Blame, u32); 5] =
+    [(Blame::Nobody, 1), (Blame::Sender, 2), (Blame::Origin, 3), (Blame::OwnAgency, 4), (Blame::Unclear, 5)];
+const REMEDIES: [(Remedy, u32); 4] =
+    [(Remedy::Nothing, 1), (Remedy::Later, 2), (Remedy::AskSender, 3), (Remedy::TellOperators, 4)];
+
+fn number_of<T: PartialEq>(table: &[(T, u32)], value: &T) -> u32 {
+    table.iter().find(|(known, _)| known == value).map_or(0, |(_, number)| *number)
+}
+
+fn numbered<T: Copy>(table: &[(T, u32)], number: u32) -> Result<T> {
+    table.iter().find(|(_, known)| *known == number).map(|(value, _)| *value).ok_or(corrupt("event"))
 }
 
 /// The room of which an event tells.

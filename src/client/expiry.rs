@@ -84,6 +84,9 @@ impl Call<'_, '_> {
         let expires_at = row.expires_at(here.retention);
         let stamped = stamped(&here)?;
         let goes = !row.told && expires_at.is_some_and(|due| self.passed(due));
+        if goes {
+            self.let_files_go(room, id, &mut row)?;
+        }
         if !goes && !row.told {
             self.schedule(room, id, &mut row, here.retention);
         } else if expires_at.is_some_and(|due| due <= stamped) {

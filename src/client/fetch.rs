@@ -2,8 +2,6 @@
 //! Nothing is kept that does not match what the message says: the chunk hashes are checked
 //! against the root before the first chunk is asked for, each chunk against its hash.
 
-use core::time::Duration;
-
 use super::{
     Event, Output, Receipt,
     call::Call,
@@ -16,7 +14,7 @@ use crate::{
     attachment::{ChunkList, FileRef, Header, Opener, verify_chunk},
     code::{Code, Kind},
     error::{Error, Result, ensure, fault},
-    ids::RequestId,
+    ids::{BlobId, RequestId},
     limits,
     store::{Store, corrupt},
     time::Timestamp,
@@ -26,10 +24,6 @@ use crate::{
     },
 };
 
-/// How long to wait when the own server does not have a chunk yet: at first, doubling.
-const PENDING: Duration = Duration::from_secs(1);
-/// How often that doubles: to a minute.
-const PENDING_DOUBLED: u32 = 6;
 /// Chunk hashes in one row.
 const PAGE: u64 = 64;
 /// Their bytes.
@@ -47,26 +41,24 @@ impl Call<'_, '_> {
     pub(super) fn begin_fetch(&mut self, request: &RequestId, row: FetchRow) -> Result<()> {
         let receipt = ReceiptRow { at: self.now().as_millis(), ..Default::default() };
         rows::write(&mut self.draft, keys::receipt(request), &receipt);
+        self.draft.put(keys::fetch_of(&file(&row)?.blob, request), Vec::new());
         self.ask_fetch(request, row)
     }
 
     /// Asks for the next step: header and chunk hashes, then chunk after chunk.
-    fn ask_fetch(&mut self, request: &RequestId, mut row: FetchRow) -> Result<()> {
-        let file = file(&row)?;
+    pub(super) fn ask_fetch(&mut self, request: &RequestId, mut row: FetchRow) -> Result<()> {
+        let wanted = wanted(&row)?;
         let id = self.random_id();
+        row.waits = false;
         row.awaited = id.as_bytes().to_vec();
         row.due = self.retry_at(row.attempts).as_millis();
-        let shown = ShownCapability::from_bytes(zeroize::Zeroizing::new(*file.capability().expose()));
         let body = match row.opened {
-            false => {
-                RequestBody::BlobOpen(BlobOpen { blob: file.blob, origin: file.origin, capability: shown })
-            }
-            true => RequestBody::BlobGet(BlobGet {
-                blob: file.blob,
-                origin: file.origin,
-                capability: shown,
-                index: row.done,
+            false => RequestBody::BlobOpen(BlobOpen {
+                blob: wanted.blob,
+                origin: wanted.origin,
+                capability: wanted.capability,
             }),
+            true => RequestBody::BlobGet(wanted),
         };
         rows::write(&mut self.draft, keys::fetch(request), &row);
         self.await_answer(
@@ -77,12 +69,19 @@ impl Call<'_, '_> {
         Ok(())
     }
 
+    pub(super) fn fetch_row(&self, request: &RequestId) -> Result<Option<FetchRow>> {
+        rows::read(&self.draft, &keys::fetch(request), "attachment")
+    }
+
+    /// The fetch to which an answer belongs: what it asked for is not awaited any more.
     fn fetching(&mut self, awaited: &AwaitedRow) -> Result<Option<(RequestId, FetchRow)>> {
         let request = RequestId::from_slice(&awaited.fetch)?;
-        let Some(row) = rows::read::<FetchRow>(&self.draft, &keys::fetch(&request), "attachment")? else {
-            return Ok(None);
-        };
-        self.no_longer_awaited(&id16(&row.awaited)?);
+        let Some(mut row) = self.fetch_row(&request)? else { return Ok(None) };
+        if !row.awaited.is_empty() {
+            self.no_longer_awaited(&id16(&row.awaited)?);
+        }
+        row.awaited.clear();
+        row.doubts = false;
         Ok(Some((request, row)))
     }
 
@@ -132,16 +131,15 @@ impl Call<'_, '_> {
         };
         match checked {
             Err(error) if error.kind() == Kind::Store => return Err(error),
-            Err(error) => return self.fetch_failed(&request, &error),
+            Err(error) => return self.wrong_chunk(&request, row, &error),
             Ok(()) => {}
         }
         self.keep = Some(chunk_of(&file, index));
-        (row.done, row.attempts) = (row.done.saturating_add(1), 0);
+        (row.done, row.attempts, row.wrong) = (row.done.saturating_add(1), 0, 0);
         self.output(Output::Progress { request, done: row.done, total: row.chunks });
         if row.done < row.chunks {
             return self.ask_fetch(&request, row);
         }
-        row.awaited.clear();
         row.due = u64::MAX;
         rows::write(&mut self.draft, keys::fetch(&request), &row);
         match row.history {
@@ -150,49 +148,94 @@ impl Call<'_, '_> {
         }
     }
 
-    /// The own server is fetching it from its origin: asked again soon, then ever later.
-    pub(super) fn blob_pending(&mut self, awaited: &AwaitedRow) -> Result<()> {
-        let request = RequestId::from_slice(&awaited.fetch)?;
-        let Some(mut row) = rows::read::<FetchRow>(&self.draft, &keys::fetch(&request), "attachment")? else {
-            return Ok(());
-        };
-        let wait = PENDING.saturating_mul(1 << row.attempts.min(PENDING_DOUBLED));
-        let at = self.now().plus(wait);
-        row.due = at.as_millis();
-        self.wake(at);
-        rows::write(&mut self.draft, keys::fetch(&request), &row);
-        Ok(())
+    /// Another chunk has come than the one that was asked for: the server looks at what it keeps,
+    /// and gives it again (SPEC V-684).
+    fn wrong_chunk(&mut self, request: &RequestId, mut row: FetchRow, error: &Error) -> Result<()> {
+        row.wrong = row.wrong.saturating_add(1);
+        if row.wrong >= limits::CHUNK_WRONG {
+            return self.fetch_failed(request, error);
+        }
+        row.doubts = true;
+        self.ask_fetch(request, row)
     }
 
-    /// The own server does not give it. History may still be on its way there.
+    /// The own server is fetching it from its origin.
+    pub(super) fn blob_pending(&mut self, awaited: &AwaitedRow) -> Result<()> {
+        let Some((request, mut row)) = self.fetching(awaited)? else { return Ok(()) };
+        (row.waits, row.due) = (true, u64::MAX);
+        rows::write(&mut self.draft, keys::fetch(&request), &row);
+        self.wait_for_server()
+    }
+
+    /// The own server does not give it.
     pub(super) fn fetch_refused(&mut self, awaited: &AwaitedRow, refused: &Error) -> Result<()> {
-        let request = RequestId::from_slice(&awaited.fetch)?;
-        let row: Option<FetchRow> = rows::read(&self.draft, &keys::fetch(&request), "attachment")?;
-        let Some(mut row) = row else { return Ok(()) };
-        let later = matches!(refused.code(), Code::UnknownBlob | Code::BlobIncomplete);
-        if row.history && later && self.now() < file(&row)?.expires_at {
-            row.due = self.retry_at(row.attempts).as_millis();
-            rows::write(&mut self.draft, keys::fetch(&request), &row);
+        let Some((request, row)) = self.fetching(awaited)? else { return Ok(()) };
+        self.not_given(&request, row, refused)
+    }
+
+    /// Why it is not given: what may still come is asked for again, until it would have expired.
+    pub(super) fn not_given(
+        &mut self,
+        request: &RequestId,
+        mut row: FetchRow,
+        refused: &Error,
+    ) -> Result<()> {
+        let in_time = self.now() < file(&row)?.expires_at;
+        let comes = match refused.code() {
+            Code::BlobIncomplete => true,
+            Code::Quota => refused.retry_at().is_some(),
+            // History may still be on its way to the server.
+            Code::UnknownBlob => row.history,
+            _ => false,
+        };
+        if comes && in_time {
+            row.attempts = row.attempts.saturating_add(1);
+            let at = self.retry_at(row.attempts).max(refused.retry_at().unwrap_or(Timestamp::ZERO));
+            let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
+            (row.waits, row.due) = (false, at.as_millis().min(furthest));
+            rows::write(&mut self.draft, keys::fetch(request), &row);
             return Ok(());
         }
-        self.fetch_failed(&request, refused)
+        match refused.code() {
+            Code::UnknownBlob | Code::BlobIncomplete if !in_time => {
+                self.fetch_failed(request, &Error::new(Code::Expired, "attachment"))
+            }
+            _ => self.fetch_failed(request, refused),
+        }
     }
 
     pub(super) fn fetch_failed(&mut self, request: &RequestId, error: &Error) -> Result<()> {
-        let row: Option<FetchRow> = rows::read(&self.draft, &keys::fetch(request), "attachment")?;
-        if row.is_some_and(|row| row.history) {
+        let Some(row) = self.fetch_row(request)? else { return Ok(()) };
+        if row.history {
             self.draft.delete(keys::history());
         }
+        let own = file(&row)?.origin == *self.account.device.user.agency();
         self.forget_fetch(request)?;
-        self.event(&Event::failed(*request, error))
+        self.event(&Event::not_fetched(*request, error, own))
+    }
+
+    /// A file is gone: what is here of it and of its key goes as well, and what still fetches it
+    /// ends (SPEC V-688).
+    pub(super) fn erase_fetches(&mut self, blob: &BlobId) -> Result<()> {
+        let prefix = keys::fetches_of(blob);
+        for (key, _) in self.all_rows(&prefix)? {
+            let request = RequestId::from_slice(key.get(prefix.len()..).ok_or(corrupt("attachment key"))?)?;
+            match self.fetch_row(&request)? {
+                Some(row) if row.opened && row.done == row.chunks => self.forget_fetch(&request)?,
+                _ => self.fetch_failed(&request, &Error::new(Code::BlobGone, "attachment"))?,
+            }
+            self.draft.delete(key);
+        }
+        Ok(())
     }
 
     /// The app does not need a fetched file any more.
     pub(super) fn forget_fetch(&mut self, request: &RequestId) -> Result<()> {
-        if let Some(row) = rows::read::<FetchRow>(&self.draft, &keys::fetch(request), "attachment")?
-            && !row.awaited.is_empty()
-        {
-            self.no_longer_awaited(&id16(&row.awaited)?);
+        if let Some(row) = self.fetch_row(request)? {
+            self.draft.delete(keys::fetch_of(&file(&row)?.blob, request));
+            if !row.awaited.is_empty() {
+                self.no_longer_awaited(&id16(&row.awaited)?);
+            }
         }
         self.draft.delete(keys::fetch(request));
         self.draft.delete_prefix(keys::fetch_info(request));
@@ -204,7 +247,7 @@ impl Call<'_, '_> {
         let prefix = keys::fetches();
         for (key, row) in self.all_rows(&prefix)? {
             let mut row: FetchRow = rows::parse(&row, "attachment")?;
-            if row.awaited.is_empty() {
+            if row.due == u64::MAX {
                 continue;
             }
             if !self.due(all, row.due) {
@@ -212,8 +255,10 @@ impl Call<'_, '_> {
                 continue;
             }
             let request = RequestId::from_slice(key.get(prefix.len()..).ok_or(corrupt("attachment key"))?)?;
-            self.no_longer_awaited(&id16(&row.awaited)?);
-            row.attempts = row.attempts.saturating_add(1);
+            if !row.awaited.is_empty() {
+                self.no_longer_awaited(&id16(&row.awaited)?);
+                row.attempts = row.attempts.saturating_add(1);
+            }
             self.ask_fetch(&request, row)?;
         }
         Ok(())
@@ -233,6 +278,13 @@ pub(super) fn opener(store: &dyn Store, request: &RequestId) -> Result<Opener> {
     Opener::new(&file(&row)?, &Header::parse(&header)?, ChunkList::parse(&hashes)?)
 }
 
-fn file(row: &FetchRow) -> Result<FileRef> {
+pub(super) fn file(row: &FetchRow) -> Result<FileRef> {
     wire::decode_body(&row.file.clone().into())
+}
+
+/// The chunk that a fetch wants next.
+pub(super) fn wanted(row: &FetchRow) -> Result<BlobGet> {
+    let file = file(row)?;
+    let capability = ShownCapability::from_bytes(zeroize::Zeroizing::new(*file.capability().expose()));
+    Ok(BlobGet { blob: file.blob, origin: file.origin, capability, index: row.done, wrong: row.doubts })
 }

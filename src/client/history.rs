@@ -139,6 +139,7 @@ impl Call<'_, '_> {
                 lifetime,
                 ..MessageRow::default()
             };
+            self.note_files((room, &message.id), &message.author, &message.content, &mut row);
             self.schedule(room, &message.id, &mut row, here.retention);
             self.draft.expect_unchanged(key.clone())?;
             rows::write(&mut self.draft, key, &row);

@@ -100,6 +100,7 @@ impl Call<'_, '_> {
             row.lifetime =
                 said.lifetime.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         }
+        self.note_files((&said.room, &said.id), said.author, said.content, &mut row);
         self.schedule(&said.room, &said.id, &mut row, state.retention);
         let expires_at = (row.due > 0).then_some(Timestamp::from_millis(row.due));
         rows::write(&mut self.draft, key, &row);
@@ -122,6 +123,7 @@ impl Call<'_, '_> {
             // Or it would come back where another engine has found it to be past.
             self.draft.expect_unchanged(key.clone())?;
             row.deleted = true;
+            self.let_files_go(&said.room, target, &mut row)?;
             rows::write(&mut self.draft, key, &row);
         }
         Ok(outcome)
@@ -163,7 +165,10 @@ impl Call<'_, '_> {
         loop {
             let page = self.draft.scan(&prefix, Some(&from), PAGE)?;
             for (key, row) in page.iter().take_while(|(key, _)| number(key) == Some(part)) {
-                if rows::parse::<MessageRow>(row, "message")?.is_past(seq) {
+                let row: MessageRow = rows::parse(row, "message")?;
+                if row.is_past(seq) {
+                    let id = MessageId::from_slice(key.get(prefix.len()..).unwrap_or_default())?;
+                    self.unname_files(room, &id, &row)?;
                     self.draft.delete(key.clone());
                 }
             }

@@ -1,7 +1,7 @@
 //! Where the client's rows are (SPEC "State at rest").
 
 use crate::{
-    ids::{DeviceId, MessageId, RequestId, RoomId},
+    ids::{BlobId, DeviceId, MessageId, RequestId, RoomId},
     store::{Key, KeyBuilder},
 };
 
@@ -290,6 +290,48 @@ pub(super) fn fetch(request: &RequestId) -> Key {
     KeyBuilder::table("f/").fixed(request.as_bytes()).build()
 }
 
+/// Prefix of [`fetch_of`].
+pub(super) fn fetches_of(blob: &BlobId) -> Key {
+    KeyBuilder::table("fb/").fixed(blob.as_bytes()).build()
+}
+
+/// That a request fetches a file, or has fetched it; empty.
+pub(super) fn fetch_of(blob: &BlobId, request: &RequestId) -> Key {
+    KeyBuilder::table("fb/").fixed(blob.as_bytes()).fixed(request.as_bytes()).build()
+}
+
+/// What the server was asked of files that it is fetching.
+pub(super) fn waiting() -> Key {
+    KeyBuilder::table("c/waiting").build()
+}
+
+/// Prefix of [`named`].
+pub(super) fn all_named(blob: &BlobId) -> Key {
+    KeyBuilder::table("bn/").fixed(blob.as_bytes()).build()
+}
+
+/// That a message names a file: 1 if it is the user's own message and file, else 0.
+pub(super) fn named(blob: &BlobId, room: &RoomId, id: &MessageId) -> Key {
+    KeyBuilder::table("bn/").fixed(blob.as_bytes()).fixed(room.as_bytes()).fixed(id.as_bytes()).build()
+}
+
+/// The message of [`named`].
+pub(super) fn read_named(key: &Key) -> Option<(RoomId, MessageId)> {
+    let (_, rest) = key.strip_prefix(b"bn/".as_slice())?.split_first_chunk::<16>()?;
+    let (room, id) = rest.split_first_chunk()?;
+    Some((RoomId::from_bytes(*room), MessageId::from_slice(id).ok()?))
+}
+
+/// Prefix of [`forget`].
+pub(super) fn forgets() -> Key {
+    KeyBuilder::table("bf/").build()
+}
+
+/// A file that is to be taken back.
+pub(super) fn forget(blob: &BlobId) -> Key {
+    KeyBuilder::table("bf/").fixed(blob.as_bytes()).build()
+}
+
 /// Its header; prefix of [`fetch_hashes`].
 pub(super) fn fetch_info(request: &RequestId) -> Key {
     KeyBuilder::table("h/").fixed(request.as_bytes()).build()
@@ -301,7 +343,7 @@ pub(super) fn fetch_hashes(request: &RequestId, page: u64) -> Key {
 }
 
 /// Header and chunk hashes of an attachment on its way to the server.
-pub(super) fn share_info(blob: &crate::ids::BlobId) -> Key {
+pub(super) fn share_info(blob: &BlobId) -> Key {
     KeyBuilder::table("u/").fixed(blob.as_bytes()).build()
 }
 

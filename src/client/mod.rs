@@ -44,12 +44,14 @@ mod event_row;
 mod expiry;
 mod fetch;
 mod follow;
+mod forget;
 mod gap;
 mod govern;
 mod history;
 mod index;
 mod join;
 mod keys;
+mod lack;
 mod link;
 mod look_up;
 mod outbox;
@@ -74,18 +76,21 @@ mod tell;
 mod tests;
 mod tick;
 mod upload;
+mod waiting;
 mod wording;
 
 pub use command::{Command, Receipt};
 pub use event::{Event, Marking};
 pub use history::{History, Imported};
 pub use index::{Applied, By};
+pub use lack::{Blame, Remedy};
 pub use link::{Confirmation, Linked, LinkedHistory};
 pub use look_up::{Found, FoundRoom, Query};
 pub use output::{Output, WithChunk};
 pub use reach::{Admission, Party};
 pub use records::Claimed;
 pub use rooms::Room;
+pub use waiting::{Awaited, Fetch};
 
 use self::call::{Cache, Call};
 use crate::{
@@ -161,6 +166,14 @@ impl Client {
     /// [`Code::UnknownBlob`](crate::code::Code::UnknownBlob).
     pub fn opener(&self, store: &dyn Store, request: &RequestId) -> Result<Opener> {
         fetch::opener(store, request)
+    }
+
+    /// What is being fetched, or was and is not discarded: at most `limit`, after a request.
+    ///
+    /// # Errors
+    /// Failures of the store.
+    pub fn fetches(&self, store: &dyn Store, after: Option<&RequestId>, limit: usize) -> Result<Vec<Fetch>> {
+        waiting::fetches(store, after, limit)
     }
 
     /// Does what is due: sends again what is unanswered for long, commits, asks for news.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::Awaited;
 use crate::{attachment::ChunkRef, code::Code, ids::RequestId, store::Transition};
 
 /// Something for the host to do. Losing one is harmless: `resume` says again whatever is
@@ -29,6 +30,9 @@ pub enum Output {
         /// What lay in the mailbox; `None`: nothing yet, or what was left is in it. Or why not.
         letter: Result<Option<Bytes>, Code>,
     },
+    /// What the own server is still fetching from other agencies of what this device wants: all of
+    /// it, or as much as is asked for at one time.
+    Awaited(Vec<Awaited>),
     /// How far an attachment is.
     Progress {
         /// The request that shares or fetches it.
@@ -69,6 +73,7 @@ impl core::fmt::Debug for Output {
             Output::Send { bytes, chunk } => write!(f, "Send({} bytes, {chunk:?})", bytes.len()),
             Output::Events => f.write_str("Events"),
             Output::Letter { letter, .. } => write!(f, "Letter({:?})", letter.as_ref().map(|l| l.is_some())),
+            Output::Awaited(awaited) => write!(f, "Awaited({awaited:?})"),
             Output::Progress { done, total, .. } => write!(f, "Progress({done}/{total})"),
         }
     }

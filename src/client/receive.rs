@@ -55,6 +55,9 @@ impl Call<'_, '_> {
             }
             (ReplyBody::Done, _) if self.account.row.enrol == reply.request_id.as_bytes() => self.enrolled(),
             (ReplyBody::Done, Some(awaited)) if !awaited.upload.is_empty() => self.upload_answered(&awaited),
+            (ReplyBody::Done, Some(awaited)) if !awaited.forget.is_empty() => {
+                self.forget_answered(&awaited, None)
+            }
             (ReplyBody::Done, Some(awaited)) if awaited.item > 0 => {
                 let room = RoomId::from_slice(&awaited.room)?;
                 match self.item(&room, awaited.item)? {
@@ -67,6 +70,9 @@ impl Call<'_, '_> {
             }
             (ReplyBody::BlobChunk(index), Some(awaited)) if !awaited.fetch.is_empty() => {
                 self.blob_chunk(&awaited, index, chunk)
+            }
+            (ReplyBody::BlobStates(states), Some(awaited)) if awaited.waiting => {
+                self.blob_states(states.states)
             }
             (ReplyBody::Directory(directory), _) => self.looked_up(directory),
             (ReplyBody::Done, None) if self.looking_up(&reply.request_id)?.is_some() => self.sync(),
@@ -337,8 +343,17 @@ impl Call<'_, '_> {
         if !awaited.upload.is_empty() {
             return self.upload_refused(&awaited, &refused);
         }
+        if !awaited.forget.is_empty() {
+            return self.forget_answered(&awaited, Some(&refused));
+        }
+        if awaited.waiting {
+            return Ok(()); // asked again when it is due
+        }
         let room = RoomId::from_slice(&awaited.room)?;
         let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
+        if matches!(item.work()?, Work::Share(_)) && self.share_goes_on(&room, &mut item, code)? {
+            return Ok(());
+        }
         if let Some(retry_at) = refused.retry_at() {
             let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
             item.row.due = retry_at.as_millis().min(furthest);

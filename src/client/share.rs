@@ -22,6 +22,9 @@ use crate::{
     wire::device::{BlobBegin, BlobInfo, BlobPut, RequestBody},
 };
 
+/// How often an upload begins again that the server does not know any more.
+pub(super) const ANEW: u32 = 3;
+
 impl Call<'_, '_> {
     /// Takes a sealed file over from the app.
     pub(super) fn share(
@@ -43,6 +46,8 @@ impl Call<'_, '_> {
             done: 0,
             chunks: list.len(),
             announced: false,
+            probes: false,
+            anew: 0,
         };
         let mut item = self.enqueue(request, &room, Work::Share(work))?;
         session.row.messages = session.row.messages.saturating_add(1);
@@ -69,7 +74,9 @@ impl Call<'_, '_> {
 
     /// Asks for the next step of an upload: the announcement, then chunk after chunk.
     fn ask_share(&mut self, room: &RoomId, item: &mut Item) -> Result<()> {
-        let Work::Share(share) = item.work()? else { return Err(corrupt("not an upload")) };
+        let Some(Work::Share(share)) = &mut item.row.work else { return Err(corrupt("not an upload")) };
+        share.probes = false;
+        let share = share.clone();
         let blob = BlobId::from_slice(&share.blob)?;
         let (body, index) = self.upload_step(blob, share.announced.then_some(share.done))?;
         let id = self.random_id();
@@ -102,11 +109,41 @@ impl Call<'_, '_> {
         });
     }
 
-    /// Sends an upload's unanswered step again.
-    pub(super) fn resend_share(&mut self, share: &ShareWork, bytes: bytes::Bytes) -> Result<()> {
-        let index = share.announced.then_some(share.done);
-        self.send_step(BlobId::from_slice(&share.blob)?, index, bytes);
+    /// Sends an upload's unanswered step again. Whether the server has the chunk it is asked first,
+    /// and only if not, the chunk goes again (SPEC V-683).
+    pub(super) fn resend_share(&mut self, room: &RoomId, item: &mut Item) -> Result<()> {
+        let bytes = bytes::Bytes::copy_from_slice(&item.row.submission);
+        let Some(Work::Share(share)) = &mut item.row.work else { return Err(corrupt("not an upload")) };
+        share.probes = share.announced;
+        self.keep(room, item);
+        self.output(Output::send(bytes));
         Ok(())
+    }
+
+    /// Whether an upload goes on in spite of what the server says: it does not have the chunk that it
+    /// was asked about, or nothing of the upload any more.
+    pub(super) fn share_goes_on(&mut self, room: &RoomId, item: &mut Item, code: Code) -> Result<bool> {
+        let bytes = bytes::Bytes::copy_from_slice(&item.row.submission);
+        let Some(Work::Share(share)) = &mut item.row.work else { return Ok(false) };
+        match code {
+            Code::BlobIncomplete if share.probes => {
+                share.probes = false;
+                let (blob, index) = (BlobId::from_slice(&share.blob)?, share.done);
+                self.keep(room, item);
+                self.send_step(blob, Some(index), bytes);
+                Ok(true)
+            }
+            // The chunk was lost on the way while its message was not.
+            Code::BlobIncomplete => Ok(true),
+            Code::UploadAbandoned | Code::UnknownBlob if share.announced && share.anew < ANEW => {
+                (share.announced, share.done) = (false, 0);
+                share.anew = share.anew.saturating_add(1);
+                self.no_longer_awaited(&id16(&item.row.awaited)?);
+                self.ask_share(room, item)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     fn announcement(&self, blob: &BlobId) -> Result<BlobBegin> {

@@ -37,6 +37,8 @@ impl Call<'_, '_> {
         self.remind_joins(all)?;
         self.remind_asked()?;
         self.remind_fetches(all)?;
+        self.remind_waiting(all)?;
+        self.remind_forgets(all)?;
         self.remind_look_ups(all)?;
         self.remind_uploads(all)?;
         self.remind_publishing(all)?;
@@ -88,9 +90,8 @@ impl Call<'_, '_> {
                 self.invite_others(&room, item)?;
             } else if claiming {
                 self.claim(&room, &mut item)?;
-            } else if let Work::Share(share) = item.work()? {
-                let share = share.clone();
-                self.resend_share(&share, Bytes::from(item.row.submission))?;
+            } else if matches!(item.work()?, Work::Share(_)) {
+                self.resend_share(&room, &mut item)?;
             } else {
                 self.output(Output::send(Bytes::from(item.row.submission)));
             }

@@ -8,6 +8,7 @@ use super::{
     keys,
     outbox::id16,
     rows::{self, AwaitedRow, ReceiptRow, UploadRow},
+    share::ANEW,
 };
 use crate::{
     attachment::{ChunkList, FileRef, Header},
@@ -50,7 +51,10 @@ impl Call<'_, '_> {
         let awaited = AwaitedRow { upload: request.as_bytes().to_vec(), ..AwaitedRow::default() };
         self.await_answer(id.as_bytes(), &awaited);
         let bytes = self.request(id, body);
-        self.send_step(blob, index, bytes);
+        match row.probes {
+            true => self.output(Output::send(bytes)),
+            false => self.send_step(blob, index, bytes),
+        }
         Ok(())
     }
 
@@ -69,7 +73,7 @@ impl Call<'_, '_> {
             false => row.announced = true,
             true => row.done = row.done.saturating_add(1),
         }
-        row.attempts = 0;
+        (row.attempts, row.probes) = (0, false);
         self.output(Output::Progress { request, done: row.done, total: row.chunks });
         if row.done < row.chunks {
             return self.ask_upload(&request, row);
@@ -81,6 +85,24 @@ impl Call<'_, '_> {
     /// The server has not taken it: later, if it says when, or else never.
     pub(super) fn upload_refused(&mut self, awaited: &AwaitedRow, refused: &Error) -> Result<()> {
         let Some((request, mut row)) = self.uploading(awaited)? else { return Ok(()) };
+        match refused.code() {
+            // As in `share_goes_on`.
+            Code::BlobIncomplete if row.probes => {
+                row.probes = false;
+                return self.ask_upload(&request, row);
+            }
+            Code::BlobIncomplete => {
+                let id = id16(&row.awaited)?;
+                self.await_answer(&id, awaited);
+                return Ok(());
+            }
+            Code::UploadAbandoned | Code::UnknownBlob if row.announced && row.anew < ANEW => {
+                (row.announced, row.done, row.probes) = (false, 0, false);
+                row.anew = row.anew.saturating_add(1);
+                return self.ask_upload(&request, row);
+            }
+            _ => {}
+        }
         if let Some(retry_at) = refused.retry_at() {
             let id = id16(&row.awaited)?;
             self.await_answer(&id, awaited);
@@ -119,6 +141,7 @@ impl Call<'_, '_> {
                 continue;
             }
             row.attempts = row.attempts.saturating_add(1);
+            row.probes = row.announced;
             self.ask_upload(&request, row)?;
         }
         Ok(())

@@ -36,6 +36,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use crate::{
+    attachment::FileRef,
     code::Code,
     error::{Error, Result, ensure},
     ids::MessageId,
@@ -168,6 +169,15 @@ impl Content {
             | Content::Location(_)
             | Content::Unsupported { .. } => &[],
         }
+    }
+
+    /// The files that it names.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &FileRef> {
+        let attachment = match self {
+            Content::Attachment(attachment) => Some(attachment),
+            _ => None,
+        };
+        attachment.into_iter().map(Attachment::file)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{Label, SignedAs};
 use crate::wire::{
     device::{DeviceRequest, DirectoryAnswer},
-    link::{ChunkRequest, LinkAck, LinkFrame},
+    link::{ChunkReply, ChunkRequest, LinkAck, LinkFrame},
     log::{Head, Refusal, SubmissionHeader},
 };
 
@@ -23,4 +23,5 @@ signed_as! {
     LinkFrame: FRAME;
     LinkAck: ACK;
     ChunkRequest: CHUNK_REQUEST;
+    ChunkReply: CHUNK_REPLY;
 }

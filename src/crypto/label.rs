@@ -123,6 +123,8 @@ labels! {
     ACK = "verbund 1 acknowledgement";
     /// Signature of a server that asks another for a chunk.
     CHUNK_REQUEST = "verbund 1 chunk request";
+    /// Signature of a server on what it answers to that.
+    CHUNK_REPLY = "verbund 1 chunk reply";
     /// Hash by which a server remembers a key package.
     KEY_PACKAGE = "verbund 1 key package";
     /// Hash by which a server knows a question of another one again: kind, question.

@@ -70,6 +70,8 @@ documents! {
     LinkAck: signed::<link::LinkAck>;
     /// A request for a chunk, signed.
     ChunkRequest: signed::<link::ChunkRequest>;
+    /// What is answered to that, signed.
+    ChunkReply: signed::<link::ChunkReply>;
     /// What a device sends its server.
     DeviceMessage: enclosed::<device::DeviceMessage>;
     /// A device's request, signed.

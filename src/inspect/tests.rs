@@ -142,6 +142,7 @@ fn documents(document: Document) -> Vec<Bytes> {
         Document::LinkFrame => signed(values::link_frame()),
         Document::LinkAck => signed(values::link_ack()),
         Document::ChunkRequest => signed(values::chunk_request()),
+        Document::ChunkReply => signed(values::chunk_reply()),
         Document::DeviceMessage => enclosed(values::device_message()),
         Document::DeviceRequest => signed(values::device_request()),
         Document::ServerReply => enclosed(values::server_reply()),

@@ -12,6 +12,8 @@
 //! dir/      table, ...                       the agency's directory
 //! ask/      look-up                          look-ups that other agencies are to answer
 //! blob/     origin, blob, table, ...         attachments
+//! fetch/    origin, blob                     attachments that are being fetched
+//! store/    whose, table, ...                how much is kept of attachments
 //! mail/     mailbox                          where devices to be linked meet
 //! due/      time, row                        what `tick` has to look at
 //! ```
@@ -480,6 +482,75 @@ pub(super) fn entrances_of_agency(agency: &AgencyId) -> Key {
     KeyBuilder::table("quota/").fixed(b"f").name(agency.as_str().as_bytes()).build()
 }
 
+/// Whose storage an attachment takes up.
+#[derive(Clone, Copy)]
+pub(super) enum Holder<'a> {
+    /// Who has uploaded it.
+    Uploader(&'a UserId),
+    /// Who was the first to ask for it.
+    Reader(&'a UserId),
+    /// Another agency, whose it is.
+    Origin(&'a AgencyId),
+}
+
+impl Holder<'_> {
+    fn table(self) -> KeyBuilder {
+        let table = KeyBuilder::table("store/");
+        match self {
+            Holder::Uploader(user) => table.fixed(b"u").name(user.as_str().as_bytes()),
+            Holder::Reader(user) => table.fixed(b"r").name(user.as_str().as_bytes()),
+            Holder::Origin(agency) => table.fixed(b"o").name(agency.as_str().as_bytes()),
+        }
+    }
+
+    /// [`super::rows::UsageRow`].
+    pub(super) fn usage(self) -> Key {
+        self.table().fixed(b"n").build()
+    }
+
+    /// All that is kept, by when it goes.
+    pub(super) fn all(self) -> Key {
+        self.table().fixed(b"e").build()
+    }
+
+    /// Something that is kept; empty.
+    pub(super) fn kept(self, expires_at: u64, origin: &AgencyId, blob: &BlobId) -> Key {
+        let key = self.table().fixed(b"e").number(expires_at);
+        key.name(origin.as_str().as_bytes()).fixed(blob.as_bytes()).build()
+    }
+
+    /// When the thing of [`Holder::kept`] goes.
+    pub(super) fn expiry(self, key: &[u8]) -> Result<Timestamp> {
+        let at = key.get(self.all().len()..).and_then(<[u8]>::first_chunk);
+        at.map(|at| Timestamp::from_millis(u64::from_be_bytes(*at))).ok_or(corrupt("storage key"))
+    }
+}
+
+/// Attachments that are being fetched.
+pub(super) fn all_under_way() -> Key {
+    KeyBuilder::table("fetch/").build()
+}
+
+/// An attachment that is being fetched; empty.
+pub(super) fn under_way(origin: &AgencyId, blob: &BlobId) -> Key {
+    KeyBuilder::table("fetch/").name(origin.as_str().as_bytes()).fixed(blob.as_bytes()).build()
+}
+
+/// The attachment of [`under_way`].
+pub(super) fn blob_under_way(key: &[u8]) -> Result<(AgencyId, BlobId)> {
+    let named = key.get(all_under_way().len()..).and_then(|rest| rest.split_last_chunk::<16>());
+    let named = named.and_then(|(name, blob)| {
+        let origin = AgencyId::parse(text(name.get(2..))?).ok()?;
+        Some((origin, BlobId::from_bytes(*blob)))
+    });
+    named.ok_or(corrupt("attachment in a key"))
+}
+
+/// How much may be kept: [`super::rows::StorageRow`].
+pub(super) fn storage() -> Key {
+    KeyBuilder::table("store/").fixed(b"s").build()
+}
+
 /// What is kept of one attachment.
 pub(super) struct BlobKeys(KeyBuilder);
 
@@ -502,8 +573,13 @@ impl BlobKeys {
         self.table(b"r").build()
     }
 
-    /// An encoded `BlobInfo`.
-    pub(super) fn info(&self) -> Key {
+    /// Chunk hashes, a page of them.
+    pub(super) fn hashes(&self, page: u64) -> Key {
+        self.table(b"i").number(page).build()
+    }
+
+    /// All chunk hashes.
+    pub(super) fn all_hashes(&self) -> Key {
         self.table(b"i").build()
     }
 
@@ -512,23 +588,51 @@ impl BlobKeys {
         self.table(b"c").number(index).build()
     }
 
-    /// When the origin was asked for a chunk.
-    pub(super) fn fetching(&self, index: u64) -> Key {
+    /// A chunk that the host is to look at; empty.
+    pub(super) fn doubted(&self, index: u64) -> Key {
+        self.table(b"d").number(index).build()
+    }
+
+    /// Chunks that the origin was asked for.
+    pub(super) fn all_asked(&self) -> Key {
+        self.table(b"f").build()
+    }
+
+    /// A chunk that the origin was asked for: [`super::rows::ChunkRow`].
+    pub(super) fn asked(&self, index: u64) -> Key {
         self.table(b"f").number(index).build()
     }
 
-    /// The hash of the capability with which the origin was asked for it.
-    pub(super) fn asked(&self) -> Key {
+    /// The chunk of [`BlobKeys::asked`].
+    pub(super) fn index(&self, key: &[u8]) -> Result<u64> {
+        let index = key.get(self.all_asked().len()..).and_then(|index| index.try_into().ok());
+        index.map(u64::from_be_bytes).ok_or(corrupt("chunk in a key"))
+    }
+
+    /// That the origin was asked what it is: [`super::rows::BlobAskedRow`].
+    pub(super) fn wanted(&self) -> Key {
         self.table(b"q").build()
     }
 
-    /// Why the origin refused it to somebody with this capability: a code.
+    /// Why it was not given to somebody with this capability: [`super::rows::BlobRefusedRow`].
     pub(super) fn refused(&self, capability: &CapabilityHash) -> Key {
-        self.refused_row(capability.as_bytes())
+        self.table(b"e").fixed(capability.as_bytes()).build()
     }
 
-    pub(super) fn refused_row(&self, capability_hash: &[u8]) -> Key {
-        self.table(b"e").fixed(capability_hash).build()
+    /// Agencies that have asked for it.
+    pub(super) fn all_given(&self) -> Key {
+        self.table(b"t").build()
+    }
+
+    /// An agency that has asked for it; empty.
+    pub(super) fn given(&self, agency: &AgencyId) -> Key {
+        self.table(b"t").fixed(agency.as_str().as_bytes()).build()
+    }
+
+    /// The agency of [`BlobKeys::given`].
+    pub(super) fn given_to(&self, key: &[u8]) -> Result<AgencyId> {
+        let agency = text(key.get(self.all_given().len()..)).and_then(|name| AgencyId::parse(name).ok());
+        agency.ok_or(corrupt("agency in a key"))
     }
 
     fn table(&self, table: &'static [u8; 1]) -> KeyBuilder {

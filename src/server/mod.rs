@@ -66,6 +66,7 @@ mod tests;
 mod tick;
 mod touches;
 
+pub use blobs::{Allowance, Fetching, Storage};
 pub use directory::{Audience, Entry};
 pub use papers::Papers;
 pub use setup::Setup;
@@ -76,6 +77,7 @@ use bytes::Bytes;
 
 use crate::{
     attachment::ChunkRef,
+    code::Code,
     error::Result,
     identity::{ChainFork, Directory},
     ids::{AgencyId, BlobId, Device, RoomId, UserId},
@@ -114,6 +116,21 @@ pub enum Output {
         /// The message.
         message: Vec<u8>,
     },
+    /// What is being fetched from other agencies stands differently: some of it has come as a whole,
+    /// or an agency does not answer. [`Server::fetching`] says how.
+    Fetching,
+    /// The agency to which this attachment was uploaded does not give it. It is asked again later.
+    NotFetched {
+        /// The agency.
+        origin: AgencyId,
+        /// The attachment.
+        blob: BlobId,
+        /// Why, by its signed word; [`Code::BadOrigin`]: what it gives is not what it has announced.
+        code: Code,
+    },
+    /// A device says that this chunk is not the one: read it and give it to
+    /// [`Server::check_chunk`].
+    CheckChunk(ChunkRef),
     /// The chunks of this attachment are not needed any more. Whoever cleans up now and then
     /// instead asks [`Server::keeps`].
     ForgetBlob {
@@ -325,6 +342,80 @@ impl Server {
         Ok(WithChunk { keep, transition: call.finish(reply)? })
     }
 
+    /// What the host keeps of a chunk ([`Output::CheckChunk`]), or `None` if it has none. If it is not
+    /// what it ought to be, it counts as not here, and is fetched anew. One that was lost and that the
+    /// host has again, out of a backup say, counts as here.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn check_chunk(
+        &mut self,
+        ctx: Ctx<'_>,
+        name: &ChunkRef,
+        chunk: Option<&[u8]>,
+    ) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.checked(name, chunk)?;
+        call.finish(())
+    }
+
+    /// Takes an attachment back that one of the agency's users has uploaded: nobody is given it any
+    /// more, and the agencies that have fetched it are told. Says whether it was here.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn forget(&mut self, ctx: Ctx<'_>, blob: &BlobId) -> Result<Transition<bool, Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        let found = call.operators_forget(blob)?;
+        call.finish(found)
+    }
+
+    /// Sets how much is kept of attachments. What is kept already stays.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn set_storage(&mut self, ctx: Ctx<'_>, storage: &Storage) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.set_storage(storage);
+        call.finish(())
+    }
+
+    /// How much is kept of attachments, at most.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn storage(&mut self, ctx: Ctx<'_>) -> Result<Storage> {
+        Call::begin(ctx, &mut self.cache)?.storage()
+    }
+
+    /// How much one of the agency's users has uploaded that is kept.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn uploaded(&mut self, ctx: Ctx<'_>, user: &UserId) -> Result<Allowance> {
+        Call::begin(ctx, &mut self.cache)?.usage(keys::Holder::Uploader(user))
+    }
+
+    /// How much is kept of another agency's attachments.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn fetched(&mut self, ctx: Ctx<'_>, origin: &AgencyId) -> Result<Allowance> {
+        Call::begin(ctx, &mut self.cache)?.usage(keys::Holder::Origin(origin))
+    }
+
+    /// Other agencies' attachments that are on their way here: at most `limit`, after one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn fetching(
+        store: &dyn Store,
+        after: Option<(&AgencyId, &BlobId)>,
+        limit: usize,
+    ) -> Result<Vec<Fetching>> {
+        blobs::under_way(store, after, limit)
+    }
+
     /// The next frame for an agency, if there is one to send now: what waits, as one new
     /// frame, or one that was not acknowledged in time.
     ///
@@ -385,6 +476,6 @@ impl Server {
     /// # Errors
     /// Those of the store.
     pub fn keeps(store: &dyn Store, origin: &AgencyId, blob: &BlobId) -> Result<bool> {
-        Ok(store.get(&keys::BlobKeys::of(origin, blob).record())?.is_some())
+        blobs::keeps(store, origin, blob)
     }
 }

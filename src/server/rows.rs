@@ -443,12 +443,119 @@ pub(super) struct BlobRow {
     /// How many of them the host keeps.
     #[prost(uint64, tag = "5")]
     pub(super) present: u64,
+    /// The header of the sealed file.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub(super) header: Bytes,
+    /// The length of all sealed chunks, from which the other lengths follow.
+    #[prost(uint64, tag = "7")]
+    pub(super) sealed: u64,
+    /// Why nothing of it is given any more: a code; 0: it is.
+    #[prost(uint32, tag = "8")]
+    pub(super) gone: u32,
+    /// When it was announced or the last chunk came, in milliseconds.
+    #[prost(uint64, tag = "9")]
+    pub(super) at: u64,
+    /// A chunk that was here was not what it ought to be.
+    #[prost(bool, tag = "10")]
+    pub(super) lost: bool,
+    /// Whose storage it takes up.
+    #[prost(string, tag = "11")]
+    pub(super) user: String,
+    /// How it is fetched, as long as it is.
+    #[prost(message, optional, tag = "12")]
+    pub(super) fetching: Option<FetchingRow>,
+}
+
+/// An attachment on its way here from its origin.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FetchingRow {
+    /// What opens it there.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) capability: Bytes,
+    /// All chunks below this one were asked for.
+    #[prost(uint64, tag = "2")]
+    pub(super) next: u64,
+    /// How often in a row nothing was answered in time.
+    #[prost(uint32, tag = "3")]
+    pub(super) silent: u32,
+    /// Since when, in milliseconds; 0: it is answered.
+    #[prost(uint64, tag = "4")]
+    pub(super) silent_since: u64,
+    /// Why the origin did not give it: a code; 0: it does.
+    #[prost(uint32, tag = "5")]
+    pub(super) refused: u32,
+    /// Until when it is not asked again, in milliseconds.
+    #[prost(uint64, tag = "6")]
+    pub(super) until: u64,
+    /// How often in a row that was so.
+    #[prost(uint32, tag = "7")]
+    pub(super) refusals: u32,
+    /// When `tick` looks at it, in milliseconds; 0: it does not.
+    #[prost(uint64, tag = "8")]
+    pub(super) due: u64,
+}
+
+/// A chunk that the origin was asked for.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct ChunkRow {
+    /// When, in milliseconds.
+    #[prost(uint64, tag = "1")]
+    pub(super) at: u64,
+    /// How often another came.
+    #[prost(uint32, tag = "2")]
+    pub(super) wrong: u32,
+}
+
+/// An attachment of which nothing is known yet: the origin was asked.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct BlobAskedRow {
+    /// The capability that was shown.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) capability: Bytes,
+    /// By whose device.
+    #[prost(string, tag = "2")]
+    pub(super) user: String,
+    /// When the origin was asked, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(super) at: u64,
+}
+
+/// Why an attachment was not given to somebody with a capability.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct BlobRefusedRow {
+    /// A code.
+    #[prost(uint32, tag = "1")]
+    pub(super) code: u32,
+    /// When to ask again, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(super) retry_at: u64,
+}
+
+/// How much is kept of somebody.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct UsageRow {
+    #[prost(uint64, tag = "1")]
+    pub(super) blobs: u64,
+    /// Of all sealed chunks, also those that are not here yet.
+    #[prost(uint64, tag = "2")]
+    pub(super) bytes: u64,
+}
+
+/// How much may be kept, as the operators have set it.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct StorageRow {
+    #[prost(message, optional, tag = "1")]
+    pub(super) uploads: Option<UsageRow>,
+    #[prost(message, optional, tag = "2")]
+    pub(super) fetched: Option<UsageRow>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) of_agency: Option<UsageRow>,
 }
 
 /// What `tick` does when a time has come.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DueRow {
-    #[prost(oneof = "Due", tags = "1, 2, 3")]
+    #[prost(oneof = "Due", tags = "1, 2, 3, 4, 5")]
     pub(super) what: Option<Due>,
 }
 
@@ -463,6 +570,12 @@ pub(super) enum Due {
     /// Forgets the quota in this row, if it is whole.
     #[prost(bytes = "bytes", tag = "3")]
     Quota(Bytes),
+    /// Goes on fetching this attachment.
+    #[prost(message, tag = "4")]
+    Fetch(BlobName),
+    /// Gives up this attachment's upload, if nothing more has come.
+    #[prost(message, tag = "5")]
+    Upload(BlobName),
 }
 
 /// An attachment as rows name it.

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::{
-    Output,
+    Output, blobs,
     call::Call,
     keys::{self, BlobKeys, LinkKeys},
-    rows::{self, BlobName, Due, DueRow, unreadable},
+    rows::{self, Due, DueRow},
 };
 use crate::{
     error::Result,
@@ -14,7 +14,6 @@ use crate::{
     limits,
     store::{Key, corrupt},
     time::Timestamp,
-    wire::fields::raw,
 };
 
 impl Call<'_, '_> {
@@ -40,8 +39,28 @@ impl Call<'_, '_> {
         blob: &BlobId,
         keys: &BlobKeys,
     ) {
-        let name = BlobName { origin: origin.to_string(), blob: raw(blob.as_bytes()) };
-        self.write(keys::due(at, &keys.all()), &DueRow { what: Some(Due::Blob(name)) });
+        let what = Some(Due::Blob(blobs::name(origin, blob)));
+        self.write(keys::due(at, &keys.all()), &DueRow { what });
+        self.wake_at(at);
+    }
+
+    /// Goes on fetching an attachment when its time comes.
+    pub(super) fn fetch_later(&mut self, at: Timestamp, origin: &AgencyId, blob: &BlobId, keys: &BlobKeys) {
+        let what = Some(Due::Fetch(blobs::name(origin, blob)));
+        self.write(keys::due(at, &keys.all_asked()), &DueRow { what });
+        self.wake_at(at);
+    }
+
+    /// Sees whether an upload goes on when its time comes.
+    pub(super) fn look_at_upload(
+        &mut self,
+        at: Timestamp,
+        origin: &AgencyId,
+        blob: &BlobId,
+        keys: &BlobKeys,
+    ) {
+        let what = Some(Due::Upload(blobs::name(origin, blob)));
+        self.write(keys::due(at, &keys.record()), &DueRow { what });
         self.wake_at(at);
     }
 
@@ -62,9 +81,19 @@ impl Call<'_, '_> {
                     self.forget_full(&row.to_vec())?;
                 }
                 Due::Blob(name) => {
-                    let origin = AgencyId::parse(&name.origin).map_err(unreadable)?;
-                    self.forget_blob(origin, BlobId::from_slice(&name.blob).map_err(unreadable)?)?;
+                    let (origin, blob) = blobs::named(&name)?;
+                    self.forget_blob(origin, blob)?;
                     self.draft.delete(key);
+                }
+                Due::Fetch(name) => {
+                    let (origin, blob) = blobs::named(&name)?;
+                    self.draft.delete(key);
+                    self.fetch_is_due(&origin, &blob)?;
+                }
+                Due::Upload(name) => {
+                    let (_, blob) = blobs::named(&name)?;
+                    self.draft.delete(key);
+                    self.give_up(&blob)?;
                 }
             }
         }

@@ -122,7 +122,11 @@ fn of_item(prefixes: &mut Vec<Key>, item: &LinkItem) {
             prefixes.push(DeviceKeys::of(&answered.device).entrance(&answered.entrance.room));
         }
         LinkItem::Claim(claim) => claim_rows(prefixes, claim.request.claimed()),
-        LinkItem::BlobOpen(_) | LinkItem::BlobInfo(_) | LinkItem::Documents(_) | LinkItem::Wanted(_) => {}
+        LinkItem::BlobForgotten(_)
+        | LinkItem::BlobOpen(_)
+        | LinkItem::BlobInfo(_)
+        | LinkItem::Documents(_)
+        | LinkItem::Wanted(_) => {}
         LinkItem::LookUp(asked) => {
             if let Query::User(user) = &asked.look_up.query {
                 prefixes.push(keys::entry(user));

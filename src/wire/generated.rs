@@ -1349,7 +1349,7 @@ pub struct DeviceRequest {
     #[prost(bytes = "bytes", tag = "4")]
     pub request_id: ::prost::bytes::Bytes,
     /// Exactly one.
-    #[prost(oneof = "device_request::Request", tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 30, 40")]
+    #[prost(oneof = "device_request::Request", tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 30, 40, 60, 61")]
     pub request: ::core::option::Option<device_request::Request>,
 }
 /// Nested message and enum types in `DeviceRequest`.
@@ -1394,6 +1394,12 @@ pub mod device_request {
         /// Ask for what it takes to come into a room from outside.
         #[prost(message, tag = "40")]
         GetEntrance(super::GetEntrance),
+        /// Take an attachment back.
+        #[prost(message, tag = "60")]
+        BlobForget(super::BlobForget),
+        /// Ask how far the server is with attachments that it is fetching.
+        #[prost(message, tag = "61")]
+        BlobsWanted(super::BlobsWanted),
     }
 }
 /// Asks an agency's directory.
@@ -1680,6 +1686,26 @@ pub struct BlobGet {
     /// Which chunk, from 0, below 65,536.
     #[prost(uint64, tag = "4")]
     pub index: u64,
+    /// What the server gave last for this chunk is not what its hash names: it looks at what it keeps
+    /// before it gives it again.
+    #[prost(bool, tag = "5")]
+    pub wrong: bool,
+}
+/// Takes an attachment back that a device of the same user has announced: nobody is given it any more.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct BlobForget {
+    /// The attachment: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub blob: ::prost::bytes::Bytes,
+}
+/// Asks how far the server is with attachments that it is fetching from elsewhere.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct BlobsWanted {
+    /// Which, each with the chunk that is wanted next: 1 to 64, ordered by origin and attachment.
+    #[prost(message, repeated, tag = "1")]
+    pub blobs: ::prost::alloc::vec::Vec<BlobGet>,
 }
 /// What a server answers a device, in an Envelope. Nothing in it needs to be believed: all that
 /// matters is signed by those whom it concerns.
@@ -1690,7 +1716,7 @@ pub struct ServerReply {
     #[prost(bytes = "bytes", tag = "1")]
     pub request_id: ::prost::bytes::Bytes,
     /// Exactly one.
-    #[prost(oneof = "server_reply::Reply", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 30")]
+    #[prost(oneof = "server_reply::Reply", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 30, 61")]
     pub reply: ::core::option::Option<server_reply::Reply>,
 }
 /// Nested message and enum types in `ServerReply`.
@@ -1735,6 +1761,9 @@ pub mod server_reply {
         /// What was in the mailbox.
         #[prost(message, tag = "30")]
         LinkLetter(super::LinkLetter),
+        /// How far the server is with attachments.
+        #[prost(message, tag = "61")]
+        BlobStates(super::BlobStates),
     }
 }
 /// A request that was not done.
@@ -2046,6 +2075,37 @@ pub struct BlobChunk {
     #[prost(uint64, tag = "1")]
     pub index: u64,
 }
+/// How far the server is with the attachments of a BlobsWanted.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct BlobStates {
+    /// One for each, in the same order. 1 to 64.
+    #[prost(message, repeated, tag = "1")]
+    pub states: ::prost::alloc::vec::Vec<BlobState>,
+}
+/// How far a server is with one attachment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct BlobState {
+    /// Whether what is wanted next can be had: the chunk; if nothing is known of the attachment yet, false.
+    #[prost(bool, tag = "1")]
+    pub here: bool,
+    /// How many chunks the server keeps.
+    #[prost(uint64, tag = "2")]
+    pub present: u64,
+    /// How many the attachment has, at most 65,536; 0: not known yet.
+    #[prost(uint64, tag = "3")]
+    pub chunks: u64,
+    /// Since when its origin has not answered, in milliseconds since the Unix epoch; 0: it answers, or need not.
+    #[prost(uint64, tag = "4")]
+    pub silent_since: u64,
+    /// Why it cannot be had: a number of the registry of error codes, at most 65,535; 0: it can, or may yet.
+    #[prost(uint32, tag = "5")]
+    pub code: u32,
+    /// Not again before this time, in milliseconds since the Unix epoch; 0: no advice, as where `code` is 0.
+    #[prost(uint64, tag = "6")]
+    pub retry_at: u64,
+}
 /// A versioned, unsigned document.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
@@ -2106,9 +2166,9 @@ pub mod peer_message {
         /// A SignedEnvelope of a ChunkRequest, label "chunk request", by a server key.
         #[prost(bytes, tag = "3")]
         ChunkRequest(::prost::bytes::Bytes),
-        /// The answer to a ChunkRequest; the chunk travels beside and is checked against its hash.
-        #[prost(message, tag = "4")]
-        ChunkReply(super::ChunkReply),
+        /// The answer to a ChunkRequest: a SignedEnvelope of a ChunkReply, label "chunk reply", by a server key.
+        #[prost(bytes, tag = "4")]
+        ChunkReply(::prost::bytes::Bytes),
         /// The sender's newest descriptor, before frames that were signed before it are sent again: a SignedEnvelope
         /// of an AgencyDescriptor, at most 16 KiB. It is not answered.
         #[prost(bytes, tag = "5")]
@@ -2176,7 +2236,7 @@ pub struct LinkAck {
 #[prost(skip_debug)]
 pub struct LinkItem {
     /// Exactly one.
-    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40, 41, 11, 12")]
+    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40, 41, 11, 12, 60")]
     pub item: ::core::option::Option<link_item::Item>,
 }
 /// Nested message and enum types in `LinkItem`.
@@ -2227,6 +2287,9 @@ pub mod link_item {
         /// The sender's directory answers: a SignedEnvelope of a DirectoryAnswer.
         #[prost(bytes, tag = "12")]
         DirectoryAnswer(::prost::bytes::Bytes),
+        /// From the origin: an attachment was taken back.
+        #[prost(message, tag = "60")]
+        BlobForgotten(super::BlobForgotten),
     }
 }
 /// Documents of anybody's: whoever gives them adds nothing to them.
@@ -2423,15 +2486,32 @@ pub struct ChunkReply {
     /// The origin.
     #[prost(string, tag = "1")]
     pub from: ::prost::alloc::string::String,
+    /// The agency that has asked; another one.
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
     /// The attachment: 16 bytes.
-    #[prost(bytes = "bytes", tag = "2")]
+    #[prost(bytes = "bytes", tag = "3")]
     pub blob: ::prost::bytes::Bytes,
     /// Which chunk, from 0, below 65,536.
-    #[prost(uint64, tag = "3")]
+    #[prost(uint64, tag = "4")]
     pub index: u64,
-    /// A number of the registry of error codes, at most 65,535; 0 if the chunk travels beside.
-    #[prost(uint32, tag = "4")]
+    /// `at` of the request.
+    #[prost(uint64, tag = "5")]
+    pub asked_at: u64,
+    /// The hash of the chunk (chapter Attachments), which travels beside: 32 bytes; absent if `code` is not 0.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub hash: ::prost::bytes::Bytes,
+    /// Why not: a number of the registry of error codes, at most 65,535; 0 if `hash` is there.
+    #[prost(uint32, tag = "7")]
     pub code: u32,
+}
+/// An attachment of the sender was taken back: nobody is to be given it any more.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct BlobForgotten {
+    /// The attachment: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub blob: ::prost::bytes::Bytes,
 }
 /// What the new device sends to the device that shows the code, in an Envelope.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2990,6 +3070,8 @@ impl super::shape::Shaped for DeviceRequest {
         super::shape::Field::new(14, "look_up", super::shape::Kind::Message(&LookUp::SHAPE)),
         super::shape::Field::new(30, "link_host", super::shape::Kind::Message(&LinkHost::SHAPE)),
         super::shape::Field::new(40, "get_entrance", super::shape::Kind::Message(&GetEntrance::SHAPE)),
+        super::shape::Field::new(60, "blob_forget", super::shape::Kind::Message(&BlobForget::SHAPE)),
+        super::shape::Field::new(61, "blobs_wanted", super::shape::Kind::Message(&BlobsWanted::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LookUp {
@@ -3126,6 +3208,17 @@ impl super::shape::Shaped for BlobGet {
         super::shape::Field::new(2, "origin", super::shape::Kind::Bytes),
         super::shape::Field::new(3, "capability", super::shape::Kind::Bytes),
         super::shape::Field::new(4, "index", super::shape::Kind::Number),
+        super::shape::Field::new(5, "wrong", super::shape::Kind::Number),
+    ]);
+}
+impl super::shape::Shaped for BlobForget {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobForget", &[
+        super::shape::Field::new(1, "blob", super::shape::Kind::Bytes),
+    ]);
+}
+impl super::shape::Shaped for BlobsWanted {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobsWanted", &[
+        super::shape::Field::new(1, "blobs", super::shape::Kind::Message(&BlobGet::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for ServerReply {
@@ -3143,6 +3236,7 @@ impl super::shape::Shaped for ServerReply {
         super::shape::Field::new(11, "pending", super::shape::Kind::Message(&Pending::SHAPE)),
         super::shape::Field::new(12, "directory", super::shape::Kind::Message(&Directory::SHAPE)),
         super::shape::Field::new(30, "link_letter", super::shape::Kind::Message(&LinkLetter::SHAPE)),
+        super::shape::Field::new(61, "blob_states", super::shape::Kind::Message(&BlobStates::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Failure {
@@ -3287,6 +3381,21 @@ impl super::shape::Shaped for BlobChunk {
         super::shape::Field::new(1, "index", super::shape::Kind::Number),
     ]);
 }
+impl super::shape::Shaped for BlobStates {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobStates", &[
+        super::shape::Field::new(1, "states", super::shape::Kind::Message(&BlobState::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for BlobState {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobState", &[
+        super::shape::Field::new(1, "here", super::shape::Kind::Number),
+        super::shape::Field::new(2, "present", super::shape::Kind::Number),
+        super::shape::Field::new(3, "chunks", super::shape::Kind::Number),
+        super::shape::Field::new(4, "silent_since", super::shape::Kind::Number),
+        super::shape::Field::new(5, "code", super::shape::Kind::Number),
+        super::shape::Field::new(6, "retry_at", super::shape::Kind::Number),
+    ]);
+}
 impl super::shape::Shaped for Envelope {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Envelope", &[
         super::shape::Field::new(1, "version", super::shape::Kind::Number),
@@ -3311,7 +3420,7 @@ impl super::shape::Shaped for PeerMessage {
         super::shape::Field::new(1, "frame", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "ack", super::shape::Kind::Bytes),
         super::shape::Field::new(3, "chunk_request", super::shape::Kind::Bytes),
-        super::shape::Field::new(4, "chunk_reply", super::shape::Kind::Message(&ChunkReply::SHAPE)),
+        super::shape::Field::new(4, "chunk_reply", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "descriptor", super::shape::Kind::Bytes),
     ]);
 }
@@ -3354,6 +3463,7 @@ impl super::shape::Shaped for LinkItem {
         super::shape::Field::new(41, "entrance", super::shape::Kind::Message(&LinkEntrance::SHAPE)),
         super::shape::Field::new(11, "look_up", super::shape::Kind::Message(&LinkLookUp::SHAPE)),
         super::shape::Field::new(12, "directory_answer", super::shape::Kind::Bytes),
+        super::shape::Field::new(60, "blob_forgotten", super::shape::Kind::Message(&BlobForgotten::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for LinkDocuments {
@@ -3451,9 +3561,17 @@ impl super::shape::Shaped for ChunkRequest {
 impl super::shape::Shaped for ChunkReply {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("ChunkReply", &[
         super::shape::Field::new(1, "from", super::shape::Kind::Bytes),
-        super::shape::Field::new(2, "blob", super::shape::Kind::Bytes),
-        super::shape::Field::new(3, "index", super::shape::Kind::Number),
-        super::shape::Field::new(4, "code", super::shape::Kind::Number),
+        super::shape::Field::new(2, "to", super::shape::Kind::Bytes),
+        super::shape::Field::new(3, "blob", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "index", super::shape::Kind::Number),
+        super::shape::Field::new(5, "asked_at", super::shape::Kind::Number),
+        super::shape::Field::new(6, "hash", super::shape::Kind::Bytes),
+        super::shape::Field::new(7, "code", super::shape::Kind::Number),
+    ]);
+}
+impl super::shape::Shaped for BlobForgotten {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("BlobForgotten", &[
+        super::shape::Field::new(1, "blob", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkRequest {

@@ -10,6 +10,7 @@ mod support;
 mod world;
 
 mod authority;
+mod blobs;
 mod chains;
 mod clocks;
 mod content;

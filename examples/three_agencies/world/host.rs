@@ -1,6 +1,6 @@
 //! An agency's machines: its server, its registrar's desk, and the keys that are on neither.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_core::CryptoRng;
 use verbund::{
@@ -30,6 +30,12 @@ pub struct Host {
     /// The key that revokes, and the newest list.
     pub(super) revoker: Option<(SigningKey, RevocationList)>,
     pub(super) ready: BTreeSet<AgencyId>,
+    /// Requests for chunks on their way to other agencies.
+    pub(super) fetches: VecDeque<(AgencyId, Vec<u8>)>,
+    /// A server that is down neither hears nor answers.
+    pub down: bool,
+    /// A chunk that its disk changes whenever it is read.
+    pub spoils: Option<ChunkRef>,
 }
 
 /// What passes through a server, in numbers.
@@ -38,6 +44,8 @@ pub struct Carried {
     pub from_devices: usize,
     pub from_peers: usize,
     pub bytes: usize,
+    /// Sealed chunks beside messages.
+    pub chunks: usize,
 }
 
 impl Host {
@@ -61,6 +69,9 @@ impl Host {
             chunks: BTreeMap::new(),
             revoker: None,
             ready: BTreeSet::new(),
+            fetches: VecDeque::new(),
+            down: false,
+            spoils: None,
         })
     }
 
@@ -81,7 +92,17 @@ impl Host {
         Ok((descriptor, signed))
     }
 
+    /// A chunk, as the disk gives it.
+    pub(super) fn read(&self, name: &ChunkRef) -> Option<Vec<u8>> {
+        let mut chunk = self.chunks.get(name)?.clone();
+        if self.spoils.as_ref() == Some(name) {
+            chunk.reverse();
+        }
+        Some(chunk)
+    }
+
     pub(super) fn count(&mut self, bytes: &[u8], chunk: Option<&Vec<u8>>) {
+        self.carried.chunks += usize::from(chunk.is_some());
         self.carried.bytes += bytes.len() + chunk.map_or(0, Vec::len);
     }
 }

@@ -33,6 +33,8 @@ pub struct World<R> {
     pub phones: Vec<Phone>,
     /// Told how far a phone's upload or download is: who, chunks done, chunks in all.
     pub on_progress: fn(&str, u64, u64),
+    /// So many things still travel before everything stands still.
+    pub budget: usize,
 }
 
 impl<R: CryptoRng> World<R> {
@@ -46,7 +48,15 @@ impl<R: CryptoRng> World<R> {
             let host = Host::new(authority, &office, now, &mut rng)?;
             hosts.insert(host.agency.clone(), host);
         }
-        Ok(World { now, rng, office, hosts, phones: Vec::new(), on_progress: |_, _, _| {} })
+        Ok(World {
+            now,
+            rng,
+            office,
+            hosts,
+            phones: Vec::new(),
+            on_progress: |_, _, _| {},
+            budget: usize::MAX,
+        })
     }
 
     /// Enrols an officer's first device.
@@ -141,6 +151,7 @@ impl<R: CryptoRng> World<R> {
         if let Some(host) = self.hosts.get_mut(agency) {
             host.engine = Server::new();
             host.ready.clear();
+            host.fetches.clear();
             self.tick_server(agency)?;
         }
         Ok(())
@@ -154,7 +165,8 @@ impl<R: CryptoRng> World<R> {
                 self.call(phone, |engine, ctx| engine.tick(ctx))?;
             }
         }
-        for agency in self.hosts.keys().cloned().collect::<Vec<_>>() {
+        let up = self.hosts.values().filter(|host| !host.down).map(|host| host.agency.clone());
+        for agency in up.collect::<Vec<_>>() {
             self.tick_server(&agency)?;
         }
         self.settle()

@@ -32,6 +32,9 @@ impl<R: CryptoRng> World<R> {
             for (from, to) in links {
                 moved |= self.carry_frame(&from, &to)?;
             }
+            for agency in self.hosts.keys().cloned().collect::<Vec<_>>() {
+                moved |= self.carry_fetch(&agency)?;
+            }
             self.show()?;
             if !moved {
                 return Ok(());
@@ -41,8 +44,12 @@ impl<R: CryptoRng> World<R> {
 
     /// Sends one message of a phone, with the chunk that goes beside it, and gives it the reply.
     fn carry(&mut self, phone: usize) -> Result<bool, Error> {
+        if self.budget == 0 {
+            return Ok(false);
+        }
         let sender = &mut self.phones[phone];
         let Some(output) = sender.outgoing.pop_front() else { return Ok(false) };
+        self.budget -= 1;
         let (bytes, chunk) = match output {
             client::Output::Send { bytes, chunk, .. } => (bytes, chunk),
             client::Output::Progress { done, total, .. } => {
@@ -60,6 +67,9 @@ impl<R: CryptoRng> World<R> {
         let chunk = chunk.and_then(|chunk| sender.chunks.get(&chunk).cloned());
         let agency = sender.device.user.agency().clone();
         let host = self.hosts.get_mut(&agency).ok_or("no such agency")?;
+        if host.down {
+            return Ok(true);
+        }
         host.carried.from_devices += 1;
         host.count(&bytes, chunk.as_ref());
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
@@ -73,7 +83,7 @@ impl<R: CryptoRng> World<R> {
         };
         let done = transition.commit(&mut host.store)?;
         let reply = done.value;
-        let beside = reply.chunk.as_ref().and_then(|chunk| host.chunks.get(chunk).cloned());
+        let beside = reply.chunk.as_ref().and_then(|chunk| host.read(chunk));
         self.notify(&agency, done.outputs)?;
         self.take_in(phone, &reply.bytes, beside)
     }
@@ -98,8 +108,15 @@ impl<R: CryptoRng> World<R> {
 
     /// Sends one frame over a link and gives back the acknowledgement.
     fn carry_frame(&mut self, from: &AgencyId, to: &AgencyId) -> Result<bool, Error> {
+        if self.budget == 0 {
+            return Ok(false);
+        }
+        self.budget -= 1;
         self.tick_clock();
         let host = self.hosts.get_mut(from).ok_or("no such agency")?;
+        if host.down {
+            return Ok(false);
+        }
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
         let done = host.engine.pump(ctx, to).map_err(|e| format!("pump: {e}"))?.commit(&mut host.store)?;
         let Some(frame) = done.value else {
@@ -113,9 +130,27 @@ impl<R: CryptoRng> World<R> {
         Ok(true)
     }
 
+    /// Asks another agency for a chunk, and takes in what it answers.
+    fn carry_fetch(&mut self, agency: &AgencyId) -> Result<bool, Error> {
+        let host = self.hosts.get_mut(agency).ok_or("no such agency")?;
+        if self.budget == 0 {
+            return Ok(false);
+        }
+        let Some((peer, message)) = host.fetches.pop_front() else { return Ok(false) };
+        self.budget -= 1;
+        self.tick_clock();
+        if let Some((reply, beside)) = self.peer(&peer, &message, None)? {
+            self.peer(agency, &reply, beside)?;
+        }
+        Ok(true)
+    }
+
     /// Gives a server what another one sent; its answer may have a chunk beside it.
     fn peer(&mut self, at: &AgencyId, bytes: &[u8], chunk: Option<Vec<u8>>) -> Result<Option<Answer>, Error> {
         let host = self.hosts.get_mut(at).ok_or("no such agency")?;
+        if host.down {
+            return Ok(None);
+        }
         host.carried.from_peers += 1;
         host.count(bytes, chunk.as_ref());
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
@@ -133,7 +168,7 @@ impl<R: CryptoRng> World<R> {
         };
         let done = transition.commit(&mut host.store)?;
         let answer = done.value.map(|reply| {
-            let beside = reply.chunk.as_ref().and_then(|chunk| host.chunks.get(chunk).cloned());
+            let beside = reply.chunk.as_ref().and_then(|chunk| host.read(chunk));
             (reply.bytes, beside)
         });
         self.notify(at, done.outputs)?;
@@ -151,9 +186,15 @@ impl<R: CryptoRng> World<R> {
                 }
                 server::Output::DeviceReady(device) => wake.push(device),
                 server::Output::Fetch { peer, message } => {
-                    if let Some((reply, beside)) = self.peer(&peer, &message, None)? {
-                        self.peer(agency, &reply, beside)?;
-                    }
+                    host.fetches.push_back((peer, message));
+                }
+                server::Output::ForgetBlob { origin, blob } => {
+                    host.chunks.retain(|chunk, _| chunk.origin != origin || chunk.blob != blob);
+                }
+                server::Output::CheckChunk(name) => {
+                    let chunk = host.chunks.get(&name).cloned();
+                    let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
+                    host.engine.check_chunk(ctx, &name, chunk.as_deref())?.commit(&mut host.store)?;
                 }
                 server::Output::RoomReady(room) => {
                     wake.extend(Server::readers(&host.store, &room, None, 1_000)?);

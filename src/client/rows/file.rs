@@ -41,6 +41,60 @@ pub(in crate::client) struct FetchRow {
     /// It is history that another device hands over: it may come to the server only later.
     #[prost(bool, tag = "8")]
     pub(in crate::client) history: bool,
+    /// How often in a row another chunk came than the one that was asked for.
+    #[prost(uint32, tag = "9")]
+    pub(in crate::client) wrong: u32,
+    /// The next request says so.
+    #[prost(bool, tag = "10")]
+    pub(in crate::client) doubts: bool,
+    /// The server is fetching it: it is asked of all such files together.
+    #[prost(bool, tag = "11")]
+    pub(in crate::client) waits: bool,
+}
+
+/// What the server was asked of files that it is fetching.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct WaitingRow {
+    /// The request that is unanswered; empty if none is.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(in crate::client) awaited: Vec<u8>,
+    /// The app's requests of which it asks, in its order.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub(in crate::client) asked: Vec<Vec<u8>>,
+    /// When to ask again, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::client) due: u64,
+    /// How often in a row there was nothing new.
+    #[prost(uint32, tag = "4")]
+    pub(in crate::client) attempts: u32,
+    /// The row of the last fetch that was asked of; empty: from the first on.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(in crate::client) after: Vec<u8>,
+}
+
+/// A file that is to be taken back.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct ForgetRow {
+    /// The app's request; empty if a deletion brought it about.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(in crate::client) request: Vec<u8>,
+    /// The request that is unanswered.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(in crate::client) awaited: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    pub(in crate::client) due: u64,
+    #[prost(uint32, tag = "4")]
+    pub(in crate::client) attempts: u32,
+}
+
+/// A file that a message names.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct NamedRow {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(in crate::client) blob: Vec<u8>,
+    /// The own user's, at the own agency.
+    #[prost(bool, tag = "2")]
+    pub(in crate::client) own: bool,
 }
 
 /// A file on its way to the server that no message shares.
@@ -66,6 +120,12 @@ pub(in crate::client) struct UploadRow {
     /// When the file expires, in milliseconds.
     #[prost(uint64, tag = "8")]
     pub(in crate::client) until: u64,
+    /// The server is asked whether it has the chunk, which does not go beside.
+    #[prost(bool, tag = "9")]
+    pub(in crate::client) probes: bool,
+    /// How often it was announced anew, because the server did not know it any more.
+    #[prost(uint32, tag = "10")]
+    pub(in crate::client) anew: u32,
 }
 
 /// The history that another device hands over, until it is here.

@@ -9,7 +9,7 @@ mod work;
 use prost::Message;
 
 pub(super) use coming::{AskedRow, CompanionRow, InvitationRow, JoinRow, LinkedRow};
-pub(super) use file::{FetchRow, HistoryRow, InfoRow, UploadRow};
+pub(super) use file::{FetchRow, ForgetRow, HistoryRow, InfoRow, NamedRow, UploadRow, WaitingRow};
 pub(super) use room::{
     DepartedRow, ExpiringRow, JoinedRow, MessageRow, PendingRow, PublicRow, RoomRow, SweepRow,
 };
@@ -160,6 +160,12 @@ pub(super) struct AwaitedRow {
     /// The app's request that uploads a file; empty if none.
     #[prost(bytes = "vec", tag = "5")]
     pub(super) upload: Vec<u8>,
+    /// The file that is taken back; empty if none.
+    #[prost(bytes = "vec", tag = "6")]
+    pub(super) forget: Vec<u8>,
+    /// It asks of files that the server is fetching.
+    #[prost(bool, tag = "7")]
+    pub(super) waiting: bool,
     /// The device is coming into the room from outside.
     #[prost(bool, tag = "60")]
     pub(super) joins: bool,

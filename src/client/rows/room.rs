@@ -2,6 +2,8 @@
 
 use prost::Message;
 
+use super::file::NamedRow;
+
 /// A room.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::client) struct RoomRow {
@@ -124,6 +126,9 @@ pub(in crate::client) struct MessageRow {
     /// The app knows that it has to go.
     #[prost(bool, tag = "8")]
     pub(in crate::client) told: bool,
+    /// The files that it names.
+    #[prost(message, repeated, tag = "9")]
+    pub(in crate::client) files: Vec<NamedRow>,
 }
 
 /// The commit that the device has made and the log has not shown yet.

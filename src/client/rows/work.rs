@@ -190,4 +190,10 @@ pub(in crate::client) struct ShareWork {
     /// The server has the announcement.
     #[prost(bool, tag = "5")]
     pub(in crate::client) announced: bool,
+    /// The server is asked whether it has the chunk, which does not go beside.
+    #[prost(bool, tag = "6")]
+    pub(in crate::client) probes: bool,
+    /// How often it was announced anew, because the server did not know it any more.
+    #[prost(uint32, tag = "7")]
+    pub(in crate::client) anew: u32,
 }

@@ -4,13 +4,14 @@ use super::Phone;
 use crate::{
     attachment::{ChunkList, FileRef, Header, Sealer},
     client::{
-        Event, event_row, keys,
-        rows::{self, FetchRow},
+        Blame, Event, Remedy, event_row, keys,
+        rows::{self, FetchRow, WaitingRow},
     },
     code::Code,
     ids::{AgencyId, BlobId, RequestId},
+    limits,
     time::Timestamp,
-    wire::device::{BlobInfo, ReplyBody, ServerReply},
+    wire::device::{BlobInfo, BlobState, BlobStates, ReplyBody, ServerReply},
 };
 
 const REQUEST: RequestId = RequestId::from_bytes([7; 16]);
@@ -81,21 +82,34 @@ fn a_chunk_costs_the_same_however_long_the_file() {
     assert!(read[0] < 4_096, "{read:?}");
 }
 
+/// SPEC V-684
 #[test]
-fn a_chunk_of_another_place_or_content_ends_the_fetch() {
+fn a_chunk_of_another_place_or_content_is_doubted_and_then_ends_the_fetch() {
     let (file, header, list, first) = file(128);
     let mut changed = first.clone();
     changed[70] ^= 1;
     for (index, chunk) in [(0, &changed), (1, &first), (u64::MAX, &first)] {
         let mut phone = Phone::fetching(&file, &header, &list);
         assert!(phone.rows(&keys::fetch_info(&REQUEST)).len() > 1);
+        for _ in 1..limits::CHUNK_WRONG {
+            phone.reply(ReplyBody::BlobChunk(index), Some(chunk));
+            assert!(phone.fetch_row().unwrap().doubts);
+            assert_eq!(phone.told(), None);
+        }
         phone.reply(ReplyBody::BlobChunk(index), Some(chunk));
-        assert_eq!(
-            phone.told(),
-            Some(Event::Failed { request: REQUEST, code: Code::BadChunk, retry_at: None })
-        );
+        assert_eq!(phone.told(), Some(not_fetched(Code::BadChunk, Blame::OwnAgency, Remedy::TellOperators)));
         assert!(phone.rows(&keys::fetch_info(&REQUEST)).is_empty() && phone.fetch_row().is_none());
     }
+    // The right one in between, and all is well.
+    let mut phone = Phone::fetching(&file, &header, &list);
+    phone.reply(ReplyBody::BlobChunk(0), Some(&changed));
+    phone.reply(ReplyBody::BlobChunk(0), Some(&first));
+    let row = phone.fetch_row().unwrap();
+    assert_eq!((row.done, row.wrong, row.doubts), (1, 0, false));
+}
+
+fn not_fetched(code: Code, blame: Blame, remedy: Remedy) -> Event {
+    Event::NotFetched { request: REQUEST, code, blame, remedy, retry_at: None }
 }
 
 #[test]
@@ -114,19 +128,24 @@ fn the_list_is_put_together_again_for_who_opens_the_file() {
     }
 }
 
+/// SPEC V-685
 #[test]
 fn what_the_server_is_still_fetching_is_asked_for_ever_more_rarely() {
     let (file, header, list, _) = file(64);
     let mut phone = Phone::fetching(&file, &header, &list);
+    phone.reply(ReplyBody::Pending, None);
     let mut asked = 0;
     for _ in 0..3_600 {
-        let before = phone.fetch_row().unwrap().awaited;
         phone.now = phone.now.plus(core::time::Duration::from_secs(1));
-        phone.call(|call| call.remind_fetches(false));
-        if phone.fetch_row().unwrap().awaited != before {
-            phone.reply(ReplyBody::Pending, None);
+        phone.call(|call| call.remind_fetches(false).and_then(|()| call.remind_waiting(false)));
+        let row = phone.rows(&keys::waiting()).pop().unwrap().1;
+        let row: WaitingRow = rows::parse(&row, "waiting").unwrap();
+        if let Ok(request_id) = RequestId::from_slice(&row.awaited) {
+            let body = ReplyBody::BlobStates(BlobStates { states: vec![BlobState::default()] });
+            phone.call(|call| call.reply(ServerReply { request_id, body }, None));
             asked += 1;
         }
     }
     assert!((30..100).contains(&asked), "{asked}");
+    assert!(phone.fetch_row().unwrap().waits);
 }

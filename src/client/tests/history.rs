@@ -95,10 +95,33 @@ fn an_upload_goes_on_where_it_was_and_is_told_once() {
     phone.step(ReplyBody::Done);
     assert!(phone.upload_row().unwrap().announced);
     let sent = phone.call(|call| call.remind_uploads(true));
+    // Whether the chunk has arrived the server is asked first; only if not, it goes again, once.
+    assert!(matches!(sent.as_slice(), [Output::Send { chunk: None, .. }]));
+    let lacks = || failure(Code::BlobIncomplete, Timestamp::ZERO);
+    let sent = phone.step(lacks());
     assert!(matches!(sent.as_slice(), [Output::Send { chunk: Some(chunk), .. }] if chunk.index == 0));
+    assert!(phone.step(lacks()).is_empty());
     phone.step(ReplyBody::Done);
     assert_eq!(phone.told_events(), [Event::Done { request: REQUEST }]);
     assert_eq!(phone.upload_row(), None);
+}
+
+/// SPEC V-681
+#[test]
+fn an_upload_that_the_server_does_not_know_any_more_begins_again_and_not_for_ever() {
+    let mut phone = Phone::new(34);
+    phone.uploading();
+    for _ in 0..3 {
+        phone.step(ReplyBody::Done);
+        assert!(phone.upload_row().unwrap().announced);
+        phone.step(failure(Code::UploadAbandoned, Timestamp::ZERO));
+        assert!(!phone.upload_row().unwrap().announced);
+    }
+    phone.step(ReplyBody::Done);
+    phone.step(failure(Code::UploadAbandoned, Timestamp::ZERO));
+    assert_eq!(phone.upload_row(), None);
+    let failed = Event::Failed { request: REQUEST, code: Code::UploadAbandoned, retry_at: None };
+    assert_eq!(phone.told_events(), [failed]);
 }
 
 #[test]

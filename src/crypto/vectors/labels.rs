@@ -100,6 +100,7 @@ fn derivations() -> Vec<Value> {
         one(Label::FRAME_HASH, body),
         document(Label::ACK),
         document(Label::CHUNK_REQUEST),
+        document(Label::CHUNK_REPLY),
         one(Label::KEY_PACKAGE, b"an MLSMessage"),
         made(Label::QUESTION, Use::Hash, &[b"claim", b"a signed request"]),
         document(Label::DEVICE_REQUEST),

@@ -17,7 +17,7 @@ use crate::{
         Reason, Signed, Wire, decode_body,
         device::{Claim, DeviceRequest, RequestBody, ShownCapability},
         encode_body,
-        link::{ChunkRequest, LinkAck, LinkClaim, LinkFrame, LinkItem},
+        link::{ChunkReply, ChunkRequest, LinkAck, LinkClaim, LinkFrame, LinkItem},
         log::{Head, Refusal, SubmissionHeader, SubmissionKind},
     },
 };
@@ -78,6 +78,7 @@ fn open(vector: &Value) -> Result<Vec<u8>> {
         "LinkFrame" => open_as::<LinkFrame>(vector),
         "LinkAck" => open_as::<LinkAck>(vector),
         "ChunkRequest" => open_as::<ChunkRequest>(vector),
+        "ChunkReply" => open_as::<ChunkReply>(vector),
         other => panic!("{other}"),
     }
 }
@@ -132,6 +133,7 @@ fn envelopes(federation: &TestFederation, anna: &TestDevice) -> Vec<Value> {
         made("LinkFrame", frame(agency.descriptor(), anna), &agency.server),
         made("LinkAck", ack(agency.descriptor()), &agency.server),
         made("ChunkRequest", chunk_request(), &agency.server),
+        made("ChunkReply", chunk_reply(), &agency.server),
     ]
 }
 
@@ -256,6 +258,17 @@ fn ack(descriptor: Bytes) -> LinkAck {
         hash: Some(Hash::from_bytes([0x4f; 32])),
         at: now(),
         descriptor,
+    }
+}
+
+fn chunk_reply() -> ChunkReply {
+    ChunkReply {
+        from: agency("a.example"),
+        to: agency("b.example"),
+        blob: BlobId::from_bytes([0xb1; 16]),
+        index: 3,
+        asked_at: now(),
+        outcome: Ok([0xc4; 32]),
     }
 }
 

@@ -1,7 +1,5 @@
 //! Giving attachments to our devices: our own, and those of other agencies, which are
-//! fetched once for all of our devices, and only as they are asked for.
-
-use core::time::Duration;
+//! fetched once for all of our devices.
 
 use super::{
     super::{
@@ -9,149 +7,176 @@ use super::{
         call::Call,
         keys::BlobKeys,
         packages::NO_ROOM,
-        rows::{BlobRow, Pending},
+        rows::{BlobAskedRow, BlobRefusedRow, BlobRow, FetchingRow, Pending},
     },
-    Blob, capability, verifier,
+    Blob, capability, code, made, shown,
 };
 use crate::{
+    attachment::CapabilityHash,
     code::Code,
-    crypto::sign,
     error::{Error, Result, ensure},
-    ids::AgencyId,
+    ids::{AgencyId, BlobId, Device},
     limits,
-    store::corrupt,
     time::Timestamp,
     wire::{
-        device::{BlobGet, BlobOpen, ReplyBody, ShownCapability},
-        encode, encode_body,
+        device::{
+            BlobGet, BlobOpen, BlobState, BlobStates, BlobsWanted, Failure, ReplyBody, ShownCapability,
+        },
+        encode_body,
         fields::raw,
-        link::{ChunkReply, ChunkRequest, LinkBlobInfo, LinkItem, PeerMessage, SharedBlob},
+        link::{LinkBlobInfo, LinkItem, SharedBlob},
     },
 };
-
-/// Chunks that are fetched at one time, from the one asked for on.
-const WINDOW: u64 = 16;
-/// After how long a chunk is asked for again.
-const CHUNK_RETRY: Duration = Duration::from_secs(10);
-/// After how long an attachment is asked for again.
-const ASK_AGAIN: Duration = Duration::from_secs(600);
 
 impl Call<'_, '_> {
     /// How an attachment is made.
-    pub(in crate::server) fn blob_open(&mut self, open: BlobOpen) -> Result<ReplyBody> {
-        if let Some(blob) = self.blob(&open.origin, &open.blob)? {
-            blob.admit(&open.capability)?;
-            if open.origin == self.own.agency {
-                blob.complete()?;
-            }
-            return Ok(ReplyBody::BlobInfo(self.blob_info(&blob)?));
+    pub(in crate::server) fn blob_open(&mut self, device: &Device, open: &BlobOpen) -> Result<ReplyBody> {
+        match self.wanted_blob(device, (&open.origin, &open.blob), &open.capability)? {
+            None => Ok(ReplyBody::Pending),
+            Some(blob) if blob.origin == self.own.agency && !blob.is_whole() => Err(blob.lacks()),
+            Some(blob) => Ok(ReplyBody::BlobInfo(self.blob_info(&blob)?)),
         }
-        ensure(open.origin != self.own.agency, Code::UnknownBlob, "attachment")?;
-        let keys = BlobKeys::of(&open.origin, &open.blob);
-        let hash = capability(&open.capability).hash();
-        if let Some(code) = self.draft.get(&keys.refused(&hash))? {
-            let number = <[u8; 2]>::try_from(code.as_slice()).map_err(|_| corrupt("refusal"))?;
-            let code = Code::from_number(u16::from_be_bytes(number)).unwrap_or(Code::UnknownBlob);
-            let refused = Error::new(code, "the origin refuses");
-            // It is asked again by then.
-            let passes = code == Code::Quota;
-            return Err(if passes { refused.after(self.now().plus(ASK_AGAIN)) } else { refused });
-        }
-        if self.draft.get(&keys.asked())?.is_none() {
-            self.active(&open.origin)?;
-            self.draft.guard(keys.guard())?;
-            self.draft.put(keys.asked(), hash.as_bytes().to_vec());
-            self.drop_later(self.now().plus(ASK_AGAIN), &keys.asked());
-            let origin = open.origin.clone();
-            let item = encode_body(&LinkItem::BlobOpen(open));
-            let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
-            self.queue(&origin, order, unique, Pending::Item(item));
-        }
-        Ok(ReplyBody::Pending)
-    }
-
-    /// The origin's word on an attachment that was asked for (SPEC V-565).
-    pub(in crate::server) fn peer_blob_info(&mut self, from: &AgencyId, answer: LinkBlobInfo) -> Result<()> {
-        let keys = BlobKeys::of(from, &answer.blob);
-        let asked = self.draft.get(&keys.asked())?.ok_or(Error::new(Code::NotForUs, "attachment"))?;
-        self.draft.guard(keys.guard())?;
-        self.draft.delete(keys.asked());
-        match answer.outcome {
-            Ok(SharedBlob { info, expires_at }) => {
-                let chunks = verifier(&info)?.geometry().chunks();
-                let latest = self.now().plus(limits::BLOB_LIFETIME);
-                let row = BlobRow {
-                    capability_hash: raw(&asked),
-                    expires_at: expires_at.min(latest).as_millis(),
-                    uploader: None,
-                    chunks,
-                    present: 0,
-                };
-                self.put_blob(&keys, (from, &answer.blob), &row, encode_body(&info).to_vec());
-            }
-            Err(reason) => {
-                let refused = keys.refused_row(&asked);
-                self.draft.put(refused.clone(), reason.number().to_be_bytes().to_vec());
-                self.drop_later(self.now().plus(ASK_AGAIN), &refused);
-            }
-        }
-        Ok(())
     }
 
     /// A chunk of an attachment.
-    pub(in crate::server) fn blob_get(&mut self, get: &BlobGet) -> Result<ReplyBody> {
-        let blob = self.known_blob(&get.origin, &get.blob)?;
-        blob.admit(&get.capability)?;
+    pub(in crate::server) fn blob_get(&mut self, device: &Device, get: &BlobGet) -> Result<ReplyBody> {
+        let Some(mut blob) = self.wanted_blob(device, (&get.origin, &get.blob), &get.capability)? else {
+            return Ok(ReplyBody::Pending);
+        };
         ensure(get.index < blob.row.chunks, Code::BadField, "chunk index")?;
-        let own = get.origin == self.own.agency;
-        if !own {
-            self.fetch_ahead(&blob, get.index, &get.capability)?;
+        if get.wrong {
+            self.doubt(&blob, get.index)?;
         }
-        if self.draft.get(&blob.keys.chunk(get.index))?.is_some() {
+        if self.is_doubted(&blob, get.index)? {
+            return Ok(ReplyBody::Pending);
+        }
+        if self.has_chunk(&blob, get.index)? {
             self.beside = Some(blob.chunk(get.index));
             return Ok(ReplyBody::BlobChunk(get.index));
         }
-        ensure(!own, Code::BlobIncomplete, "chunk")?;
+        self.want_chunk(&mut blob, get.index, &get.capability)?;
         Ok(ReplyBody::Pending)
     }
 
-    /// Asks the origin for chunks that are not here: the one that is wanted and those after it.
-    fn fetch_ahead(&mut self, blob: &Blob, index: u64, shown: &ShownCapability) -> Result<()> {
-        if blob.row.present == blob.row.chunks {
-            return Ok(());
+    /// How far it is with several.
+    pub(in crate::server) fn blobs_wanted(
+        &mut self,
+        device: &Device,
+        wanted: &BlobsWanted,
+    ) -> Result<ReplyBody> {
+        let mut states = Vec::with_capacity(wanted.blobs.len());
+        for get in &wanted.blobs {
+            let state = self.attempt(|call| call.blob_state(device, get))?;
+            states.push(state.unwrap_or_else(|error| BlobState {
+                failure: Some(Failure::of(&error)),
+                ..BlobState::default()
+            }));
         }
-        let end = index.saturating_add(WINDOW).min(blob.row.chunks);
-        for index in index..end {
-            let fetching = blob.keys.fetching(index);
-            let asked = self.draft.get(&fetching)?.and_then(|at| at.try_into().ok()).map(u64::from_be_bytes);
-            let again = asked.map(|at| Timestamp::from_millis(at).plus(CHUNK_RETRY));
-            let wait = again.is_some_and(|again| self.now() < again);
-            if wait || self.draft.get(&blob.keys.chunk(index))?.is_some() {
-                continue;
-            }
-            self.draft.put(fetching, self.now().as_millis().to_be_bytes().to_vec());
-            let request = ChunkRequest {
-                from: self.own.agency.clone(),
-                to: blob.origin.clone(),
-                blob: blob.id,
-                capability: ShownCapability::from_bytes(zeroize::Zeroizing::new(*shown.expose())),
-                index,
-                at: self.now(),
+        Ok(ReplyBody::BlobStates(BlobStates { states }))
+    }
+
+    fn blob_state(&mut self, device: &Device, get: &BlobGet) -> Result<BlobState> {
+        let Some(mut blob) = self.wanted_blob(device, (&get.origin, &get.blob), &get.capability)? else {
+            return Ok(BlobState::default());
+        };
+        ensure(get.index < blob.row.chunks, Code::BadField, "chunk index")?;
+        let present = self.has_chunk(&blob, get.index)?;
+        let here = present && !self.is_doubted(&blob, get.index)?;
+        if !present {
+            self.want_chunk(&mut blob, get.index, &get.capability)?;
+        }
+        let silent_since = blob.row.fetching.as_ref().map_or(0, |fetching| fetching.silent_since);
+        Ok(BlobState {
+            here,
+            present: blob.row.present,
+            chunks: blob.row.chunks,
+            silent_since: Timestamp::from_millis(silent_since),
+            failure: None,
+        })
+    }
+
+    /// An attachment for who shows its capability. `None`: its origin is being asked.
+    fn wanted_blob(
+        &mut self,
+        device: &Device,
+        (origin, id): (&AgencyId, &BlobId),
+        shown: &ShownCapability,
+    ) -> Result<Option<Blob>> {
+        if let Some(blob) = self.blob(origin, id)? {
+            blob.admit(shown)?;
+            return Ok(Some(blob));
+        }
+        let keys = BlobKeys::of(origin, id);
+        ensure(self.draft.get(&keys.record())?.is_none(), Code::Expired, "attachment")?;
+        ensure(*origin != self.own.agency, Code::UnknownBlob, "attachment")?;
+        if let Some(refused) = self.read::<BlobRefusedRow>(&keys.refused(&capability(shown).hash()))? {
+            let error = Error::new(code(refused.code, Code::UnknownBlob), "the origin refuses");
+            return Err(error.after(Timestamp::from_millis(refused.retry_at)));
+        }
+        if self.draft.get(&keys.wanted())?.is_none() {
+            self.active(origin)?;
+            self.draft.guard(keys.guard())?;
+            let row = BlobAskedRow {
+                capability: raw(shown.expose()),
+                user: device.user.to_string(),
+                at: self.now().as_millis(),
             };
-            let request = sign(request, &[&self.own.key]).into_signed();
-            let message = encode(&PeerMessage::ChunkRequest(Box::new(request))).to_vec();
-            self.output(Output::Fetch { peer: blob.origin.clone(), message });
+            self.write(keys.wanted(), &row);
+            self.drop_later(self.now().plus(limits::BLOB_ASKED_AGAIN), &keys.wanted());
+            let capability = ShownCapability::from_bytes(zeroize::Zeroizing::new(*shown.expose()));
+            let open = BlobOpen { blob: *id, origin: origin.clone(), capability };
+            let item = encode_body(&LinkItem::BlobOpen(open));
+            let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
+            self.queue(origin, order, unique, Pending::Item(item));
         }
+        Ok(None)
+    }
+
+    /// The origin's word on an attachment that was asked for (SPEC V-565). From now on all of it
+    /// is fetched, whoever asks for which part (SPEC V-682).
+    pub(in crate::server) fn peer_blob_info(&mut self, from: &AgencyId, answer: LinkBlobInfo) -> Result<()> {
+        let keys = BlobKeys::of(from, &answer.blob);
+        let asked: Option<BlobAskedRow> = self.read(&keys.wanted())?;
+        let asked = asked.ok_or(Error::new(Code::NotForUs, "attachment"))?;
+        let hash = capability(&shown(&asked.capability)?).hash();
+        let taken = match answer.outcome {
+            Ok(shared) => self.attempt(|call| call.begin_to_fetch(from, answer.blob, &asked, shared))?,
+            Err(reason) => Err(Error::new(reason.code().unwrap_or(Code::UnknownBlob), "attachment")),
+        };
+        self.draft.guard(keys.guard())?;
+        self.draft.delete(keys.wanted());
+        let Err(error) = taken else { return Ok(()) };
+        let again = self.now().plus(limits::BLOB_ASKED_AGAIN);
+        let row = BlobRefusedRow { code: error.code().number().into(), retry_at: again.as_millis() };
+        self.write(keys.refused(&hash), &row);
+        self.drop_later(again, &keys.refused(&hash));
         Ok(())
     }
 
-    /// A chunk comes from its origin. The answer is not signed: the chunk speaks for itself.
-    pub(in crate::server) fn chunk_reply(&mut self, reply: &ChunkReply) -> Result<()> {
-        if reply.refused.is_some() || reply.from == self.own.agency {
-            return Ok(());
-        }
-        let blob = self.known_blob(&reply.from, &reply.blob)?;
-        self.draft.delete(blob.keys.fetching(reply.index));
-        self.take_chunk(blob, reply.index)
+    fn begin_to_fetch(
+        &mut self,
+        origin: &AgencyId,
+        id: BlobId,
+        asked: &BlobAskedRow,
+        SharedBlob { info, expires_at }: SharedBlob,
+    ) -> Result<()> {
+        ensure(self.now() < expires_at, Code::Expired, "attachment")?;
+        let latest = self.now().plus(limits::BLOB_LIFETIME);
+        let hash: CapabilityHash = capability(&shown(&asked.capability)?).hash();
+        let row = BlobRow {
+            capability_hash: raw(hash.as_bytes()),
+            expires_at: expires_at.min(latest).as_millis(),
+            user: asked.user.clone(),
+            at: self.now().as_millis(),
+            fetching: Some(FetchingRow { capability: asked.capability.clone(), ..FetchingRow::default() }),
+            ..made(&info)?
+        };
+        let keys = BlobKeys::of(origin, &id);
+        let mut blob = Blob { origin: origin.clone(), id, keys, row };
+        self.draft.guard(blob.keys.guard())?;
+        self.put_blob(&mut blob, &info)?;
+        self.fetch_on(&mut blob, false)?;
+        self.output(Output::Fetching);
+        Ok(())
     }
 }

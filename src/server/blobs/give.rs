@@ -4,7 +4,7 @@ use super::super::{Reply, answers::Question, call::Call};
 use crate::{
     attachment::ChunkRef,
     code::Code,
-    crypto::verify,
+    crypto::{sign, verify},
     error::{Result, ensure},
     ids::AgencyId,
     limits,
@@ -18,13 +18,19 @@ use crate::{
 };
 
 impl Call<'_, '_> {
-    /// Another agency asks how an attachment is made that was uploaded here.
+    /// Another agency asks how an attachment is made that was uploaded here. It is remembered
+    /// who has: it will be told when the attachment is taken back.
     pub(in crate::server) fn peer_blob_open(&mut self, from: &AgencyId, open: &BlobOpen) -> Result<()> {
         ensure(open.origin == self.own.agency, Code::NotForUs, "attachment")?;
         let found = self.attempt(|call| {
             let blob = call.known_blob(&open.origin, &open.blob)?;
             blob.admit(&open.capability)?;
-            blob.complete()?;
+            if !blob.is_whole() {
+                return Err(blob.lacks());
+            }
+            call.draft.put(blob.keys.given(from), Vec::new());
+            // Or taking it back at the same time would not know of it.
+            call.draft.guard(blob.keys.guard())?;
             let expires_at = Timestamp::from_millis(blob.row.expires_at);
             Ok(SharedBlob { info: call.blob_info(&blob)?, expires_at })
         })?;
@@ -40,7 +46,8 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Another agency asks for a chunk.
+    /// Another agency asks for a chunk. The answer is signed: what it refuses, it refuses for good
+    /// (SPEC V-565).
     pub(in crate::server) fn chunk_request(&mut self, request: Signed<ChunkRequest>) -> Result<Reply> {
         let claimed = request.claimed();
         ensure(claimed.to == self.own.agency, Code::NotForUs, "chunk request")?;
@@ -50,21 +57,29 @@ impl Call<'_, '_> {
         ensure(apart <= limits::CLOCK_SKEW, Code::BadStamp, "chunk request")?;
         let key = self.server_key(&claimed.from, &request, now)?;
         let request = verify(request, &key)?.into_inner();
-        let given = self.attempt(|call| call.chunk_for(&request))?;
-        let (chunk, refused) = match given {
-            Ok(chunk) => (Some(chunk), None),
-            Err(error) => (None, Some(error.code().into())),
+        let (chunk, outcome) = match self.attempt(|call| call.chunk_for(&request))? {
+            Ok((chunk, hash)) => (Some(chunk), Ok(hash)),
+            Err(error) => (None, Err(error.code().into())),
         };
-        let reply =
-            ChunkReply { from: self.own.agency.clone(), blob: request.blob, index: request.index, refused };
-        Ok(Reply { bytes: encode(&PeerMessage::ChunkReply(reply)).to_vec(), chunk })
+        let reply = ChunkReply {
+            from: self.own.agency.clone(),
+            to: request.from,
+            blob: request.blob,
+            index: request.index,
+            asked_at: request.at,
+            outcome,
+        };
+        let reply = sign(reply, &[&self.own.key]).into_signed();
+        Ok(Reply { bytes: encode(&PeerMessage::ChunkReply(Box::new(reply))).to_vec(), chunk })
     }
 
-    fn chunk_for(&self, request: &ChunkRequest) -> Result<ChunkRef> {
+    fn chunk_for(&self, request: &ChunkRequest) -> Result<(ChunkRef, [u8; 32])> {
         let blob = self.known_blob(&self.own.agency, &request.blob)?;
         blob.admit(&request.capability)?;
-        let present = self.draft.get(&blob.keys.chunk(request.index))?.is_some();
-        ensure(present, Code::BlobIncomplete, "chunk")?;
-        Ok(blob.chunk(request.index))
+        let hash = self.chunk_hash(&blob, request.index)?;
+        if !self.has_chunk(&blob, request.index)? {
+            return Err(blob.lacks());
+        }
+        Ok((blob.chunk(request.index), hash))
     }
 }

@@ -124,6 +124,7 @@ impl Call<'_, '_> {
             LinkItem::ClaimAnswer(answer) => self.peer_claim_answer(from, answer),
             LinkItem::BlobOpen(open) => self.peer_blob_open(from, &open),
             LinkItem::BlobInfo(info) => self.peer_blob_info(from, info),
+            LinkItem::BlobForgotten(forgotten) => self.peer_blob_forgotten(from, &forgotten.blob),
             LinkItem::Documents(documents) => self.peer_documents(from, &documents),
             LinkItem::Wanted(wanted) => self.peer_wanted(from, &wanted),
             LinkItem::GetEntrance(asked) => self.peer_get_entrance(from, asked),

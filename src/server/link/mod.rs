@@ -30,7 +30,7 @@ impl Call<'_, '_> {
             PeerMessage::Frame(frame) => Ok(self.frame(*frame)?.map(|bytes| Reply { bytes, chunk: None })),
             PeerMessage::Ack(ack) => self.acknowledged(*ack).map(|()| None),
             PeerMessage::ChunkRequest(request) => self.chunk_request(*request).map(Some),
-            PeerMessage::ChunkReply(reply) => self.chunk_reply(&reply).map(|()| None),
+            PeerMessage::ChunkReply(reply) => self.chunk_reply(*reply).map(|()| None),
             PeerMessage::Descriptor(descriptor) => {
                 self.directory.accept_descriptor(&mut self.draft, &descriptor).map(|_| None)
             }

@@ -31,6 +31,8 @@ pub(super) struct Site {
     pub(super) rng: ChaCha20Rng,
     /// What the last call gave out.
     pub(super) outputs: Vec<Output>,
+    /// Requests for chunks, of all calls.
+    pub(super) fetches: Vec<(AgencyId, Vec<u8>)>,
     keys: Vec<(AgencyId, VerifyKey)>,
 }
 
@@ -42,6 +44,11 @@ impl Site {
     ) -> Result<T> {
         let ctx = Ctx { now: self.now, store: &self.store, rng: &mut self.rng };
         let Done { value, outputs, .. } = f(&mut self.server, ctx)?.commit(&mut self.store).unwrap();
+        let fetches = outputs.iter().filter_map(|output| match output {
+            Output::Fetch { peer, message } => Some((peer.clone(), message.clone())),
+            _ => None,
+        });
+        self.fetches.extend(fetches);
         self.outputs = outputs;
         Ok(value)
     }
@@ -100,6 +107,7 @@ impl World {
                 now: now(),
                 rng: rng(agency.server.seed()[0]),
                 outputs: Vec::new(),
+                fetches: Vec::new(),
                 keys: keys.clone(),
             };
             let setup = setup(&federation, agency);
@@ -163,6 +171,21 @@ impl World {
                 break;
             }
         }
+    }
+
+    /// One server tells another something, over their link.
+    pub(super) fn tell(&mut self, from: &str, to: &str, item: crate::wire::link::LinkItem) {
+        let site = self.site(from);
+        site.call(|server, ctx| {
+            let mut call = crate::server::Call::begin(ctx, &mut server.cache)?;
+            let order = (call.now(), &crate::server::packages::NO_ROOM, 0);
+            let unique = call.random();
+            let item = crate::server::rows::Pending::Item(wire::encode_body(&item));
+            call.queue(&agency(to), order, unique, item);
+            call.finish(())
+        })
+        .unwrap();
+        self.settle();
     }
 
     /// Submits, and demands that it is taken or on its way.

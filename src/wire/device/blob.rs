@@ -67,6 +67,14 @@ pub(crate) struct BlobGet {
     pub(crate) capability: ShownCapability,
     /// From 0, below [`limits::CHUNKS`].
     pub(crate) index: u64,
+    /// What came last for it was another chunk.
+    pub(crate) wrong: bool,
+}
+
+/// Takes an attachment back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlobForget {
+    pub(crate) blob: BlobId,
 }
 
 impl ShownCapability {
@@ -205,6 +213,7 @@ impl Wire for BlobGet {
             origin: AgencyId::parse(&proto.origin)?,
             capability: ShownCapability::parse(&proto.capability)?,
             index: chunk_index(proto.index)?,
+            wrong: proto.wrong,
         })
     }
 
@@ -214,6 +223,21 @@ impl Wire for BlobGet {
             origin: self.origin.to_string(),
             capability: fields::raw(self.capability.expose()),
             index: self.index,
+            wrong: self.wrong,
         }
+    }
+}
+
+impl Wire for BlobForget {
+    type Proto = proto::BlobForget;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "blob forget";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        Ok(BlobForget { blob: BlobId::from_slice(&proto.blob)? })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::BlobForget { blob: fields::raw(self.blob.as_bytes()) }
     }
 }

@@ -1,6 +1,7 @@
 //! Between a device and its own agency's server. Attachment chunks travel beside these messages.
 
 mod blob;
+mod blob_state;
 mod claim;
 mod delivery;
 mod entrance;
@@ -11,7 +12,8 @@ mod reply;
 mod request;
 
 pub(in crate::wire) use blob::chunk_index;
-pub(crate) use blob::{BlobBegin, BlobGet, BlobInfo, BlobOpen, BlobPut, ShownCapability};
+pub(crate) use blob::{BlobBegin, BlobForget, BlobGet, BlobInfo, BlobOpen, BlobPut, ShownCapability};
+pub(crate) use blob_state::{BlobState, BlobStates, BlobsWanted};
 pub(crate) use claim::{Claim, ClaimAnswer, ClaimedUser, Keys};
 pub(in crate::wire) use delivery::room_items;
 pub(crate) use delivery::{Delivery, InboxBody, InboxItem, Invitation, RoomDelivery};

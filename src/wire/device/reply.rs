@@ -1,7 +1,7 @@
 //! What a server answers a device. Nothing in it needs to be believed: all that matters is
 //! signed by those whom it concerns.
 
-use super::{BlobInfo, Delivery, Directory, LinkLetter, blob};
+use super::{BlobInfo, BlobStates, Delivery, Directory, LinkLetter, blob};
 use crate::{
     code::Code,
     error::{Error, Result},
@@ -38,6 +38,7 @@ pub(crate) enum ReplyBody {
     BlobInfo(BlobInfo),
     /// The chunk of this index travels beside.
     BlobChunk(u64),
+    BlobStates(BlobStates),
     /// The attachment is being fetched from its origin, or the mailbox is empty; ask again.
     Pending,
     Letter(LinkLetter),
@@ -96,6 +97,7 @@ impl ReplyBody {
             Reply::Refusal(bytes) => ReplyBody::Refusal(Signed::decode(&bytes)?.into()),
             Reply::BlobInfo(proto) => ReplyBody::BlobInfo(BlobInfo::parse(proto)?),
             Reply::BlobChunk(proto) => ReplyBody::BlobChunk(blob::chunk_index(proto.index)?),
+            Reply::BlobStates(proto) => ReplyBody::BlobStates(BlobStates::parse(proto)?),
             Reply::Pending(proto::Pending {}) => ReplyBody::Pending,
             Reply::Directory(proto) => ReplyBody::Directory(Directory::parse(proto)?),
             Reply::LinkLetter(proto) => ReplyBody::Letter(LinkLetter::parse(proto)?),
@@ -114,6 +116,7 @@ impl ReplyBody {
             ReplyBody::Refusal(refusal) => Reply::Refusal(refusal.bytes().clone()),
             ReplyBody::BlobInfo(info) => Reply::BlobInfo(info.to_proto()),
             ReplyBody::BlobChunk(index) => Reply::BlobChunk(proto::BlobChunk { index: *index }),
+            ReplyBody::BlobStates(states) => Reply::BlobStates(states.to_proto()),
             ReplyBody::Pending => Reply::Pending(proto::Pending {}),
             ReplyBody::Directory(directory) => Reply::Directory(directory.to_proto()),
             ReplyBody::Letter(letter) => Reply::LinkLetter(letter.to_proto()),

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{BlobBegin, BlobGet, BlobOpen, BlobPut, Claim, GetEntrance, LinkGuest, LinkHost, LookUp, claim};
+use super::{
+    BlobBegin, BlobForget, BlobGet, BlobOpen, BlobPut, BlobsWanted, Claim, GetEntrance, LinkGuest, LinkHost,
+    LookUp, claim,
+};
 use crate::{
     code::Code,
     error::{Result, ensure},
@@ -44,6 +47,8 @@ pub(crate) enum RequestBody {
     BlobPut(BlobPut),
     BlobOpen(BlobOpen),
     BlobGet(BlobGet),
+    BlobForget(BlobForget),
+    BlobsWanted(BlobsWanted),
     LinkHost(LinkHost),
     GetEntrance(GetEntrance),
     LookUp(LookUp),
@@ -189,6 +194,8 @@ impl RequestBody {
             Request::BlobPut(proto) => RequestBody::BlobPut(BlobPut::parse(proto)?),
             Request::BlobOpen(proto) => RequestBody::BlobOpen(BlobOpen::parse(proto)?),
             Request::BlobGet(proto) => RequestBody::BlobGet(BlobGet::parse(proto)?),
+            Request::BlobForget(proto) => RequestBody::BlobForget(BlobForget::parse(proto)?),
+            Request::BlobsWanted(proto) => RequestBody::BlobsWanted(BlobsWanted::parse(proto)?),
             Request::LinkHost(proto) => RequestBody::LinkHost(LinkHost::parse(proto)?),
             Request::GetEntrance(proto) => RequestBody::GetEntrance(GetEntrance::parse(proto)?),
             Request::LookUp(proto) => RequestBody::LookUp(LookUp::parse(proto)?),
@@ -207,6 +214,8 @@ impl RequestBody {
             RequestBody::BlobPut(body) => Request::BlobPut(body.to_proto()),
             RequestBody::BlobOpen(body) => Request::BlobOpen(body.to_proto()),
             RequestBody::BlobGet(body) => Request::BlobGet(body.to_proto()),
+            RequestBody::BlobForget(body) => Request::BlobForget(body.to_proto()),
+            RequestBody::BlobsWanted(body) => Request::BlobsWanted(body.to_proto()),
             RequestBody::LinkHost(body) => Request::LinkHost(body.to_proto()),
             RequestBody::GetEntrance(body) => Request::GetEntrance(body.to_proto()),
             RequestBody::LookUp(body) => Request::LookUp(body.to_proto()),

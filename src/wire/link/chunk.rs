@@ -1,7 +1,8 @@
 //! One chunk of an attachment, asked of its origin.
 
 use crate::{
-    error::Result,
+    code::Code,
+    error::{Error, Result, fault},
     ids::{AgencyId, BlobId},
     limits,
     time::Timestamp,
@@ -34,11 +35,15 @@ pub(crate) struct ChunkRequest {
 pub(crate) struct ChunkReply {
     /// The origin.
     pub(crate) from: AgencyId,
+    /// The agency that has asked. Not the same as `from`.
+    pub(crate) to: AgencyId,
     pub(crate) blob: BlobId,
     /// From 0, below [`limits::CHUNKS`].
     pub(crate) index: u64,
-    /// Why not; `None` if the chunk travels beside.
-    pub(crate) refused: Option<Reason>,
+    /// When the request was signed that it answers.
+    pub(crate) asked_at: Timestamp,
+    /// The hash of the chunk, which travels beside; or why not.
+    pub(crate) outcome: core::result::Result<[u8; 32], Reason>,
 }
 
 impl Wire for ChunkRequest {
@@ -76,20 +81,32 @@ impl Wire for ChunkReply {
     const NAME: &'static str = "chunk reply";
 
     fn parse(proto: Self::Proto) -> Result<Self> {
+        let (from, to) = ends(&proto.from, &proto.to)?;
+        let outcome = match (Reason::parse_optional(proto.code)?, proto.hash.as_ref()) {
+            (None, hash) => Ok(hash.try_into().map_err(|_| Error::new(Code::BadField, "chunk hash"))?),
+            (Some(reason), []) => Err(reason),
+            (Some(_), _) => return fault(Code::BadField, "chunk hash in spite of an error code"),
+        };
         Ok(ChunkReply {
-            from: AgencyId::parse(&proto.from)?,
+            from,
+            to,
             blob: BlobId::from_slice(&proto.blob)?,
             index: chunk_index(proto.index)?,
-            refused: Reason::parse_optional(proto.code)?,
+            asked_at: Timestamp::from_millis(proto.asked_at),
+            outcome,
         })
     }
 
     fn to_proto(&self) -> Self::Proto {
+        let hash = self.outcome.map(|hash| fields::raw(&hash)).unwrap_or_default();
         proto::ChunkReply {
             from: self.from.to_string(),
+            to: self.to.to_string(),
             blob: fields::raw(self.blob.as_bytes()),
             index: self.index,
-            code: self.refused.map_or(0, |r| r.number().into()),
+            asked_at: self.asked_at.as_millis(),
+            hash,
+            code: self.outcome.err().map_or(0, |reason| reason.number().into()),
         }
     }
 }

@@ -18,8 +18,8 @@ pub(crate) enum PeerMessage {
     Frame(Box<Signed<LinkFrame>>),
     Ack(Box<Signed<LinkAck>>),
     ChunkRequest(Box<Signed<ChunkRequest>>),
-    /// Not signed: the chunk travels beside and is checked against its hash.
-    ChunkReply(ChunkReply),
+    /// The chunk travels beside and is checked against its hash.
+    ChunkReply(Box<Signed<ChunkReply>>),
     /// The sender's newest descriptor, by itself.
     Descriptor(Bytes),
 }
@@ -74,7 +74,7 @@ impl Wire for PeerMessage {
             Message::Frame(bytes) => PeerMessage::Frame(Signed::decode(&bytes)?.into()),
             Message::Ack(bytes) => PeerMessage::Ack(Signed::decode(&bytes)?.into()),
             Message::ChunkRequest(bytes) => PeerMessage::ChunkRequest(Signed::decode(&bytes)?.into()),
-            Message::ChunkReply(proto) => PeerMessage::ChunkReply(ChunkReply::parse(proto)?),
+            Message::ChunkReply(bytes) => PeerMessage::ChunkReply(Signed::decode(&bytes)?.into()),
             Message::Descriptor(bytes) => {
                 ensure(bytes.len() <= limits::DESCRIPTOR, Code::TooLong, "agency descriptor")?;
                 PeerMessage::Descriptor(bytes)
@@ -88,7 +88,7 @@ impl Wire for PeerMessage {
             PeerMessage::Frame(frame) => Message::Frame(frame.bytes().clone()),
             PeerMessage::Ack(ack) => Message::Ack(ack.bytes().clone()),
             PeerMessage::ChunkRequest(request) => Message::ChunkRequest(request.bytes().clone()),
-            PeerMessage::ChunkReply(reply) => Message::ChunkReply(reply.to_proto()),
+            PeerMessage::ChunkReply(reply) => Message::ChunkReply(reply.bytes().clone()),
             PeerMessage::Descriptor(bytes) => Message::Descriptor(bytes.clone()),
         };
         proto::PeerMessage { message: Some(message) }

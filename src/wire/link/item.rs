@@ -36,6 +36,8 @@ pub(crate) enum LinkItem {
     /// To the origin: an attachment's header and chunk hashes are wanted.
     BlobOpen(BlobOpen),
     BlobInfo(LinkBlobInfo),
+    /// From the origin: it was taken back.
+    BlobForgotten(BlobForgotten),
     /// Documents that the receiver may lack.
     Documents(Documents),
     Wanted(Wanted),
@@ -157,6 +159,12 @@ pub(crate) struct LinkEntrance {
     pub(crate) entrance: Entrance,
 }
 
+/// An attachment of the sender was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlobForgotten {
+    pub(crate) blob: BlobId,
+}
+
 /// An attachment at its origin, or why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LinkBlobInfo {
@@ -188,6 +196,7 @@ impl Wire for LinkItem {
             Item::ClaimAnswer(proto) => LinkItem::ClaimAnswer(LinkClaimAnswer::parse(proto)?),
             Item::BlobOpen(proto) => LinkItem::BlobOpen(BlobOpen::parse(proto)?),
             Item::BlobInfo(proto) => LinkItem::BlobInfo(LinkBlobInfo::parse(proto)?),
+            Item::BlobForgotten(proto) => LinkItem::BlobForgotten(BlobForgotten::parse(proto)?),
             Item::Documents(proto) => LinkItem::Documents(Documents::parse(proto)?),
             Item::Wanted(proto) => LinkItem::Wanted(Wanted::parse(proto)?),
             Item::GetEntrance(proto) => LinkItem::GetEntrance(LinkGetEntrance::parse(proto)?),
@@ -208,6 +217,7 @@ impl Wire for LinkItem {
             LinkItem::ClaimAnswer(item) => Item::ClaimAnswer(item.to_proto()),
             LinkItem::BlobOpen(item) => Item::BlobOpen(item.to_proto()),
             LinkItem::BlobInfo(item) => Item::BlobInfo(item.to_proto()),
+            LinkItem::BlobForgotten(item) => Item::BlobForgotten(item.to_proto()),
             LinkItem::Documents(item) => Item::Documents(item.to_proto()),
             LinkItem::Wanted(item) => Item::Wanted(item.to_proto()),
             LinkItem::GetEntrance(item) => Item::GetEntrance(item.to_proto()),
@@ -423,6 +433,20 @@ impl Wire for LinkLookUp {
             look_up_id: fields::raw(self.look_up_id.as_bytes()),
             look_up: Some(self.look_up.to_proto()),
         }
+    }
+}
+
+impl Wire for BlobForgotten {
+    type Proto = proto::BlobForgotten;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "blob forgotten";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        Ok(BlobForgotten { blob: BlobId::from_slice(&proto.blob)? })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::BlobForgotten { blob: fields::raw(self.blob.as_bytes()) }
     }
 }
 

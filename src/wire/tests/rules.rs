@@ -255,7 +255,20 @@ fn requests() {
         origin: "a.de".into(),
         capability: vec![1; 32].into(),
         index: 65_536,
+        wrong: false,
     };
+    let wanted = |indices: &[u64]| {
+        let get = |index: &u64| proto::BlobGet { index: *index, ..blob_get.clone() };
+        Some(Request::BlobsWanted(proto::BlobsWanted { blobs: indices.iter().map(get).collect() }))
+    };
+    request()
+        .refused("nothing wanted", BadField, |p| p.request = wanted(&[]))
+        .refused("65 wanted", TooLong, |p| p.request = wanted(&[0; 65]))
+        .refused("wanted past the last chunk", BadField, |p| p.request = wanted(&[65_536]))
+        .refused("one wanted twice", BadField, |p| p.request = wanted(&[0, 1]))
+        .refused("nothing to forget", BadName, |p| {
+            p.request = Some(Request::BlobForget(proto::BlobForget::default()));
+        });
     let material = proto::GetMaterial { room: vec![1; 16].into(), seq: 0 };
     request()
         .refused("put past the last chunk", BadField, |p| p.request = Some(Request::BlobPut(blob_put)))
@@ -339,12 +352,23 @@ fn deliveries() {
         .refused("given in spite of a code", BadField, |p| p.code = 401)
         .refused("code past 16 bits", BadField, |p| p.code = 65_536);
     let failure = |code| proto::server_reply::Reply::Failure(proto::Failure { code, retry_at: 0 });
+    let states = |count| {
+        let states = vec![proto::BlobState::default(); count];
+        proto::server_reply::Reply::BlobStates(proto::BlobStates { states })
+    };
     let chunk = proto::server_reply::Reply::BlobChunk(proto::BlobChunk { index: 65_536 });
     Changed::of(values::server_reply())
         .refused("nothing", BadField, |p| p.reply = None)
         .refused("failure without a code", BadField, |p| p.reply = Some(failure(0)))
         .refused("failure past 16 bits", BadField, |p| p.reply = Some(failure(65_536)))
-        .refused("chunk past the last", BadField, |p| p.reply = Some(chunk));
+        .refused("chunk past the last", BadField, |p| p.reply = Some(chunk))
+        .refused("no states", BadField, |p| p.reply = Some(states(0)))
+        .refused("65 states", TooLong, |p| p.reply = Some(states(65)));
+    Changed::of(values::blob_state())
+        .refused("past the last", BadField, |p| (p.present, p.chunks) = (2, 1))
+        .refused("more than there can be", BadField, |p| p.chunks = 65_537)
+        .refused("advice without a failure", BadField, |p| (p.code, p.retry_at) = (0, 1))
+        .refused("code past 16 bits", BadField, |p| p.code = 65_536);
 }
 
 #[test]
@@ -366,15 +390,15 @@ fn frames() {
         .refused("hash of no frame", BadField, |p| p.number = 0)
         .refused("no hash", BadField, |p| p.hash.clear());
     Changed::of(values::peer_message()).refused("nothing", BadField, |p| p.message = None);
-    let reply = proto::ChunkReply { from: "a.de".into(), blob: vec![1; 16].into(), index: 65_536, code: 0 };
-    let late = proto::ChunkReply { index: 0, code: 65_536, ..reply.clone() };
-    Changed::of(values::peer_message())
-        .refused("chunk past the last", BadField, |p| {
-            p.message = Some(proto::peer_message::Message::ChunkReply(reply));
-        })
-        .refused("code past 16 bits", BadField, |p| {
-            p.message = Some(proto::peer_message::Message::ChunkReply(late));
-        });
+    Changed::of(values::chunk_reply().prop_filter("given", |r| r.outcome.is_ok()))
+        .refused("from itself", BadField, |p| p.to = p.from.clone())
+        .refused("no attachment", BadName, |p| p.blob.clear())
+        .refused("chunk past the last", BadField, |p| p.index = 65_536)
+        .refused("no hash", BadField, |p| p.hash.clear())
+        .refused("given in spite of a code", BadField, |p| p.code = 620)
+        .refused("code past 16 bits", BadField, |p| p.code = 65_536);
+    let none = Some(proto::link_item::Item::BlobForgotten(proto::BlobForgotten::default()));
+    Changed::of(values::link_item()).refused("no attachment", BadName, |p| p.item = none);
 }
 
 #[test]

@@ -218,6 +218,30 @@ pub(crate) fn blob_open() -> BoxedStrategy<BlobOpen> {
         .boxed()
 }
 
+pub(crate) fn blob_get() -> BoxedStrategy<BlobGet> {
+    (blob_open(), 0..65_536_u64, any::<bool>())
+        .prop_map(|(BlobOpen { blob, origin, capability }, index, wrong)| BlobGet {
+            blob,
+            origin,
+            capability,
+            index,
+            wrong,
+        })
+        .boxed()
+}
+
+pub(crate) fn blob_state() -> BoxedStrategy<BlobState> {
+    (any::<bool>(), 0..=65_536_u64, 0..=65_536_u64, time(), option::of(failure()))
+        .prop_map(|(here, one, other, silent_since, failure)| BlobState {
+            here,
+            present: one.min(other),
+            chunks: one.max(other),
+            silent_since,
+            failure,
+        })
+        .boxed()
+}
+
 fn failure() -> BoxedStrategy<Failure> {
     (reason(), time()).prop_map(|(reason, retry_at)| Failure { reason, retry_at }).boxed()
 }
@@ -371,10 +395,14 @@ fn request_body() -> BoxedStrategy<RequestBody> {
         (blob(), blob_info(), hash(), time()).prop_map(|(blob, info, capability_hash, expires_at)| {
             RequestBody::BlobBegin(BlobBegin { blob, info, capability_hash, expires_at })
         }),
-        (blob(), index.clone()).prop_map(|(blob, index)| RequestBody::BlobPut(BlobPut { blob, index })),
+        (blob(), index).prop_map(|(blob, index)| RequestBody::BlobPut(BlobPut { blob, index })),
         blob_open().prop_map(RequestBody::BlobOpen),
-        (blob_open(), index).prop_map(|(BlobOpen { blob, origin, capability }, index)| {
-            RequestBody::BlobGet(BlobGet { blob, origin, capability, index })
+        blob_get().prop_map(RequestBody::BlobGet),
+        blob().prop_map(|blob| RequestBody::BlobForget(BlobForget { blob })),
+        vec(blob_get(), 1..4).prop_map(|mut blobs| {
+            blobs.sort_by_key(|get| (get.origin.clone(), get.blob));
+            blobs.dedup_by_key(|get| (get.origin.clone(), get.blob));
+            RequestBody::BlobsWanted(BlobsWanted { blobs })
         }),
         (any::<[u8; 16]>(), option::of(bytes()))
             .prop_map(|(mailbox, reply)| RequestBody::LinkHost(LinkHost { mailbox, reply })),
@@ -470,6 +498,7 @@ pub(crate) fn server_reply() -> BoxedStrategy<ServerReply> {
         signed(refusal()).prop_map(|r| ReplyBody::Refusal(r.into())),
         blob_info().prop_map(ReplyBody::BlobInfo),
         (0..65_536_u64).prop_map(ReplyBody::BlobChunk),
+        vec(blob_state(), 1..4).prop_map(|states| ReplyBody::BlobStates(BlobStates { states })),
         Just(ReplyBody::Pending),
         bytes().prop_map(|letter| ReplyBody::Letter(LinkLetter(letter))),
     ];
@@ -522,6 +551,7 @@ pub(crate) fn link_item() -> BoxedStrategy<LinkItem> {
             .prop_map(|(device, answer)| LinkItem::ClaimAnswer(LinkClaimAnswer { device, answer })),
         blob_open().prop_map(LinkItem::BlobOpen),
         link_blob_info().prop_map(LinkItem::BlobInfo),
+        blob().prop_map(|blob| LinkItem::BlobForgotten(BlobForgotten { blob })),
         [(); 3]
             .map(|()| vec(bytes(), 0..3))
             .prop_map(|[trust_lists, descriptors, revocations]| Documents {
@@ -589,14 +619,26 @@ pub(crate) fn chunk_request() -> BoxedStrategy<ChunkRequest> {
         .boxed()
 }
 
+pub(crate) fn chunk_reply() -> BoxedStrategy<ChunkReply> {
+    let outcome = prop_oneof![any::<[u8; 32]>().prop_map(Ok), reason().prop_map(Err)];
+    (ends(), blob(), 0..65_536_u64, time(), outcome)
+        .prop_map(|((from, to), blob, index, asked_at, outcome)| ChunkReply {
+            from,
+            to,
+            blob,
+            index,
+            asked_at,
+            outcome,
+        })
+        .boxed()
+}
+
 pub(crate) fn peer_message() -> BoxedStrategy<PeerMessage> {
-    let reply = (agency(), blob(), 0..65_536_u64, option::of(reason()))
-        .prop_map(|(from, blob, index, refused)| ChunkReply { from, blob, index, refused });
     prop_oneof![
         signed(link_frame()).prop_map(|f| PeerMessage::Frame(f.into())),
         signed(link_ack()).prop_map(|a| PeerMessage::Ack(a.into())),
         signed(chunk_request()).prop_map(|r| PeerMessage::ChunkRequest(r.into())),
-        reply.prop_map(PeerMessage::ChunkReply),
+        signed(chunk_reply()).prop_map(|r| PeerMessage::ChunkReply(r.into())),
         proptest::collection::vec(any::<u8>(), 1..64).prop_map(|d| PeerMessage::Descriptor(d.into())),
     ]
     .boxed()

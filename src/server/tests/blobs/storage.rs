@@ -1,0 +1,133 @@
+//! How much is kept of attachments.
+
+use super::*;
+use crate::{
+    identity::fixture::DAY,
+    server::{Allowance, Storage},
+};
+
+fn uploaded(site: &mut Site, user: &crate::ids::UserId) -> (u64, u64) {
+    let ctx = Ctx { now: site.now, store: &site.store, rng: &mut site.rng };
+    let Allowance { blobs, bytes } = site.server.uploaded(ctx, user).unwrap();
+    (blobs, bytes)
+}
+
+fn fetched(site: &mut Site, origin: &str) -> (u64, u64) {
+    let ctx = Ctx { now: site.now, store: &site.store, rng: &mut site.rng };
+    let Allowance { blobs, bytes } = site.server.fetched(ctx, &agency(origin)).unwrap();
+    (blobs, bytes)
+}
+
+fn set(site: &mut Site, change: impl FnOnce(&mut Storage)) {
+    let mut storage = Storage::default();
+    change(&mut storage);
+    site.call(|server, ctx| server.set_storage(ctx, &storage)).unwrap();
+    let ctx = Ctx { now: site.now, store: &site.store, rng: &mut site.rng };
+    assert_eq!(site.server.storage(ctx), Ok(storage));
+}
+
+fn refused(body: &ReplyBody) -> (Code, Timestamp) {
+    let ReplyBody::Failure(failure) = body else { panic!("not refused: {body:?}") };
+    (failure.reason.code().unwrap(), failure.retry_at)
+}
+
+/// SPEC V-690, V-691
+#[test]
+fn a_user_uploads_no_more_than_is_allowed_and_more_when_something_goes() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut tablet = world.further(&anna);
+    let mut arne = world.person("arne@a.example");
+    let photo = |size, days: u32| {
+        let mut photo = Photo::new(size, "a.example");
+        photo.file.expires_at = now().plus(days * DAY);
+        photo
+    };
+    let (early, late, more) = (photo(1_000, 2), photo(2_000, 3), photo(3_000, 4));
+    let site = world.site("a.example");
+    set(site, |storage| storage.uploads = Allowance { blobs: 2, bytes: 10_000 });
+    // All of a user's devices together; what is announced counts, whether it is there or not.
+    let begin = |photo: &Photo| RequestBody::BlobBegin(photo.begin());
+    for (dev, photo) in [(&mut anna, &early), (&mut tablet, &late)] {
+        for _ in 0..2 {
+            assert_eq!(ask(dev, site, begin(photo)).0, ReplyBody::Done);
+        }
+    }
+    let sealed = [&early, &late].map(|photo| photo.bytes.len() as u64).iter().sum();
+    assert_eq!(uploaded(site, &anna.id.user), (2, sealed));
+    assert_eq!(refused(&ask(&mut anna, site, begin(&more)).0), (Code::Quota, early.file.expires_at));
+    assert_eq!(ask(&mut arne, site, begin(&more)).0, ReplyBody::Done);
+    // What could never be there is told without a time.
+    let huge = photo(20_000, 4);
+    assert_eq!(refused(&ask(&mut anna, site, begin(&huge)).0), (Code::Quota, Timestamp::ZERO));
+
+    // At the time that was told there is room.
+    site.now = early.file.expires_at;
+    site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    let third = photo(4_000, 4);
+    assert_eq!(ask(&mut anna, site, begin(&third)).0, ReplyBody::Done);
+    assert_eq!(uploaded(site, &anna.id.user).0, 2);
+    // Bytes count as attachments do.
+    set(site, |storage| storage.uploads = Allowance { blobs: 99, bytes: 7_000 });
+    let fourth = photo(1_500, 4);
+    assert_eq!(refused(&ask(&mut anna, site, begin(&fourth)).0), (Code::Quota, late.file.expires_at));
+    let small = photo(100, 4);
+    assert_eq!(ask(&mut anna, site, begin(&small)).0, ReplyBody::Done);
+
+    // When all has gone nothing is counted, whatever way it went.
+    let forget = |photo: &Photo| RequestBody::BlobForget(wire::device::BlobForget { blob: photo.file.blob });
+    assert_eq!(ask(&mut tablet, site, forget(&small)).0, ReplyBody::Done);
+    site.now = now().plus(5 * DAY);
+    site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    assert_eq!(uploaded(site, &anna.id.user), (0, 0));
+    assert_eq!(uploaded(site, &arne.id.user), (0, 0));
+}
+
+/// SPEC V-690, V-692
+#[test]
+fn of_other_agencies_no_more_is_kept_than_is_allowed() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut clara = world.person("clara@c.example");
+    let mut bert = world.person("bert@b.example");
+    let mut bea = world.person("bea@b.example");
+    let mut chunks = Chunks::new();
+    let photos = [1_000, 2_000, 3_000].map(|size| Photo::new(size, "a.example"));
+    for photo in &photos {
+        upload(&mut anna, world.site("a.example"), &mut chunks, photo);
+    }
+    let foreign = Photo::new(4_000, "c.example");
+    upload(&mut clara, world.site("c.example"), &mut chunks, &foreign);
+    set(world.site("b.example"), |storage| {
+        storage.of_agency = Allowance { blobs: 2, bytes: 100_000 };
+        storage.fetched = Allowance { blobs: 2, bytes: 100_000 };
+    });
+    let [one, two, three] = &photos;
+    let try_to = |world: &mut World, dev: &mut Dev, photo: &Photo| {
+        ask(dev, world.site("b.example"), photo.open());
+        world.settle();
+        ask(dev, world.site("b.example"), photo.open()).0
+    };
+    download(&mut world, &mut bert, &mut chunks, one);
+    // Who comes after the first is not charged.
+    download(&mut world, &mut bea, &mut chunks, one);
+    download(&mut world, &mut bert, &mut chunks, two);
+    assert_eq!(fetched(world.site("b.example"), "a.example").0, 2);
+    // No more of this agency, also for who has asked for nothing yet; no more for this user.
+    let full = try_to(&mut world, &mut bea, three);
+    assert_eq!(refused(&full).0, Code::Quota);
+    assert!(refused(&full).1 > now());
+    assert_eq!(refused(&try_to(&mut world, &mut bert, &foreign)).0, Code::Quota);
+    // What another may have, the refusal of one does not take away for good.
+    for site in &mut world.sites {
+        site.now = now().plus(core::time::Duration::from_secs(700));
+        site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    }
+    download(&mut world, &mut bea, &mut chunks, &foreign);
+    assert_eq!(fetched(world.site("b.example"), "c.example").0, 1);
+    let forget = RequestBody::BlobForget(wire::device::BlobForget { blob: one.file.blob });
+    ask(&mut anna, world.site("a.example"), forget);
+    world.settle();
+    assert_eq!(fetched(world.site("b.example"), "a.example").0, 1);
+    download(&mut world, &mut bert, &mut chunks, three);
+}
