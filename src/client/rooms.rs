@@ -126,6 +126,7 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::all_blocked(),
         keys::all_joining(),
         keys::fetches(),
+        keys::forgets(),
         keys::uploads(),
         keys::companions(),
         keys::events(),

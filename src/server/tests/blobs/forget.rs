@@ -28,7 +28,7 @@ fn rows(world: &mut World, at: &str) -> usize {
     rows.iter().sum()
 }
 
-/// SPEC V-686, V-687
+/// SPEC V-686, V-687, V-689
 #[test]
 fn what_is_taken_back_is_gone_everywhere() {
     let mut world = World::new();
@@ -155,7 +155,7 @@ fn an_upload_that_does_not_go_on_is_given_up_and_may_begin_again() {
     let parts = photo.chunks().len();
     let site = world.site("a.example");
     assert_eq!(ask(&mut anna, site, RequestBody::BlobBegin(photo.begin())).0, ReplyBody::Done);
-    let mut day = |site: &mut Site, days: u32| {
+    let day = |site: &mut Site, days: u32| {
         site.now = now().plus(days * DAY);
         site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
     };

@@ -79,10 +79,13 @@ impl Photo {
         RequestBody::BlobOpen(BlobOpen { blob: self.file.blob, origin, capability: self.shown() })
     }
 
+    fn want(&self, index: u64) -> BlobGet {
+        let (blob, origin, capability) = (self.file.blob, self.file.origin.clone(), self.shown());
+        BlobGet { blob, origin, capability, index, wrong: false }
+    }
+
     fn get(&self, index: u64) -> RequestBody {
-        let origin = self.file.origin.clone();
-        let (blob, capability) = (self.file.blob, self.shown());
-        RequestBody::BlobGet(BlobGet { blob, origin, capability, index, wrong: false })
+        RequestBody::BlobGet(self.want(index))
     }
 }
 

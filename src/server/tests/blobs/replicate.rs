@@ -39,8 +39,8 @@ fn under_way(world: &mut World) -> Vec<Fetching> {
 }
 
 fn state(dev: &mut Dev, site: &mut Site, photo: &Photo, index: u64) -> BlobState {
-    let RequestBody::BlobGet(get) = photo.get(index) else { unreachable!() };
-    let (body, _) = ask(dev, site, RequestBody::BlobsWanted(BlobsWanted { blobs: vec![get] }));
+    let wanted = BlobsWanted { blobs: vec![photo.want(index)] };
+    let (body, _) = ask(dev, site, RequestBody::BlobsWanted(wanted));
     let ReplyBody::BlobStates(mut states) = body else { panic!("{body:?}") };
     states.states.pop().unwrap()
 }
@@ -191,8 +191,7 @@ fn an_origin_that_contradicts_itself_is_not_asked_again_soon() {
 }
 
 fn doubting(photo: &Photo, index: u64) -> RequestBody {
-    let RequestBody::BlobGet(get) = photo.get(index) else { unreachable!() };
-    RequestBody::BlobGet(BlobGet { wrong: true, ..get })
+    RequestBody::BlobGet(BlobGet { wrong: true, ..photo.want(index) })
 }
 
 fn check(site: &mut Site, name: &ChunkRef, chunk: Option<&[u8]>) {
@@ -252,12 +251,7 @@ fn a_device_is_told_of_many_at_one_time() {
     let (mut world, _, mut bert, mut chunks, photo) = begun(200_000);
     let own = Photo::new(9, "b.example");
     let never = Photo::new(10, "a.example");
-    let RequestBody::BlobGet(get) = photo.get(0) else { unreachable!() };
-    let mut blobs = vec![get];
-    for photo in [&own, &never] {
-        let RequestBody::BlobGet(get) = photo.get(0) else { unreachable!() };
-        blobs.push(get);
-    }
+    let mut blobs = vec![photo.want(0), own.want(0), never.want(0)];
     blobs.sort_by_key(|get| (get.origin.clone(), get.blob));
     let names: Vec<_> = blobs.iter().map(|get| get.blob).collect();
     let mut ask_all = |world: &mut World| {
