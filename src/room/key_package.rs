@@ -119,7 +119,7 @@ fn fresh_until(package: &KeyPackage) -> Result<Timestamp> {
 /// V-419: stacks do not agree on GREASE extensions. openmls 0.9.2 refuses to add a leaf that
 /// has one (openmls issue 2156), so that whoever offers it would spoil the invitation of
 /// others; once it no longer does, old and new members would not take the same commits.
-fn without_grease<'a>(mut extensions: impl Iterator<Item = &'a Extension>) -> Result<()> {
+pub(super) fn without_grease<'a>(mut extensions: impl Iterator<Item = &'a Extension>) -> Result<()> {
     let grease = extensions.any(|extension| is_grease_value(extension.extension_type().into()));
     ensure(!grease, Code::BadCommit, "GREASE extension")
 }

@@ -243,13 +243,16 @@ impl Roll {
 
     /// What is removed is live, and nothing is more than its bound (V-252, V-258).
     fn check_bounds(&self, entry: &ChainEntry) -> Result<()> {
-        if let Op::RemoveDevice { device } = &entry.op {
-            let live = self.live(entry.at).any(|entered| entered.key.id == *device);
-            ensure(live, Code::BrokenChain, "removes no device of the user")?;
-            return ensure((entry.n as usize) < limits::CHAIN_LINKS, Code::TooLong, "user chain");
-        }
-        let last = limits::CHAIN_LINKS.saturating_sub(limits::DEVICES_PER_USER);
-        ensure((entry.n as usize) < last, Code::TooLong, "user chain")?;
+        let end = match &entry.op {
+            Op::RemoveDevice { device } => {
+                let live = self.live(entry.at).any(|entered| entered.key.id == *device);
+                ensure(live, Code::BrokenChain, "removes no device of the user")?;
+                limits::CHAIN_LINKS
+            }
+            // The last places are for removals.
+            _ => limits::CHAIN_LINKS.saturating_sub(limits::DEVICES_PER_USER),
+        };
+        ensure((entry.n as usize) < end, Code::TooLong, "user chain")?;
         let full = entry.op.device().is_some() && self.live(entry.at).count() >= limits::DEVICES_PER_USER;
         ensure(!full, Code::TooLong, "devices of a user")
     }

@@ -168,6 +168,7 @@ mod tests {
         for bad in ["A", "MZ", "MZX", "M1", "MZXW6===", "MZXW6Y", "ä"] {
             assert_eq!(from_base32(bad).unwrap_err().code(), Code::Malformed, "{bad}");
         }
+        assert_eq!(from_base32(&"A".repeat(1_024)).unwrap().len(), 640);
         assert_eq!(from_base32(&"A".repeat(1_025)).unwrap_err().code(), Code::TooLong);
     }
 

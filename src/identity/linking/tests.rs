@@ -4,7 +4,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
-    Asking, Candidate, HandedHistory, Handover, LinkCode, LinkReply, LinkRequest, Newcomer, Sponsor,
+    Asking, Candidate, HandedHistory, Handover, LinkCode, LinkDigits, LinkReply, LinkRequest, Newcomer,
+    Sponsor,
     code::{base32, from_base32},
 };
 use crate::{
@@ -413,4 +414,11 @@ fn digits_tell_two_sessions_apart() {
     let (request, _) = desk.ask(&anna);
     let candidate = anna.receive(&request, later(SOON)).unwrap();
     assert_ne!(candidate.digits(), tablet.digits());
+}
+
+/// Each group is five bytes, big-endian, modulo 100,000.
+#[test]
+fn digits_are_those_of_their_bytes() {
+    let digits = LinkDigits([0, 0, 0, 1, 2, 1, 0, 0, 0, 0, 0, 1, 0x86, 0xa1, 7, 255, 255, 255, 255, 255]);
+    assert_eq!(digits.to_string(), "00258 67296 00263 27775");
 }

@@ -9,7 +9,7 @@ use crate::{
     ids::{AgencyId, Device, DeviceId, Hash, RoomId, UserId},
     limits,
     room::{
-        Leaf, Policy, Right, Role, RoomKind, RoomState, Roster,
+        JoinRule, Leaf, Listing, Policy, Right, Role, RoomKind, RoomState, Roster,
         authority::{Proposed, judge},
         member::Plan,
     },
@@ -69,6 +69,10 @@ const ACTS: &[Act] = &[
         w.governing(who, |s| s.policy.moderate = Role::Member.into())
     }),
     ("change the retention", needs(&[Govern]), |w, who| w.governing(who, |s| s.retention = 1)),
+    ("let anybody join", needs(&[Govern]), |w, who| w.governing(who, |s| s.join = JoinRule::Anybody)),
+    ("list the room", needs(&[Govern]), |w, who| {
+        w.governing(who, |s| s.listing = Some(Listing::new("Streife", "").unwrap()))
+    }),
     ("set an end", needs(&[Govern]), |w, who| w.governing(who, |s| s.ends_at = Timestamp::from_millis(1))),
     ("make a member an admin", Some((&[Grant], Role::Admin)), |w, who| {
         let bert = w.user("bert");

@@ -301,3 +301,21 @@ fn a_removed_device_that_renews_its_leaf() {
     let commit = path(&mut world, "bert2", room::credential(&certificate, &key));
     world.refused(&commit, Code::RemovedDevice);
 }
+
+/// How much of a user's chain everybody has who is there.
+#[test]
+fn what_leaves_show_of_a_chain() {
+    let mut world = World::of(Policy::default(), &["bert", "bert2"]);
+    let roster = world.room("anna", |room, _| room.roster()).unwrap();
+    let [bert, bert2, anna] = ["bert", "bert2", "anna"].map(|who| world.id(who));
+    let claims = |who: &str| read_certificate(world.side(who).device.certificate()).unwrap();
+    let (identity, other) = (claims("bert").identity, claims("anna").identity);
+    let [first, second] = ["bert", "bert2"].map(|who| claims(who).chain_n + 1);
+    assert!(first < second);
+    assert_eq!(roster.chain_links(&bert.user, &identity), second);
+    assert_eq!(roster.chain_links(&bert.user, &other), 0);
+    assert_eq!(roster.chain_links_beside(&bert2, &identity), first);
+    assert_eq!(roster.chain_links_beside(&bert, &identity), second);
+    assert_eq!(roster.chain_links_beside(&bert, &other), 0);
+    assert_eq!(roster.chain_links_beside(&anna, &other), 0);
+}

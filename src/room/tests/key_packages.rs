@@ -257,3 +257,15 @@ fn a_credential_that_is_no_certificate() {
     let bytes = made(&mut world, Made { credential: basic, capabilities, ..Made::default() });
     assert_eq!(refused(&world, &bytes), Code::BadCommit);
 }
+
+/// V-419
+#[test]
+fn grease_is_no_extension() {
+    let of = |kinds: &[u16]| {
+        let unknown = |kind: &u16| Extension::Unknown(*kind, UnknownExtension(Vec::new()));
+        let extensions: Vec<_> = kinds.iter().map(unknown).collect();
+        room::key_package::without_grease(extensions.iter()).map_err(|error| error.code())
+    };
+    assert_eq!(of(&[0xf0b2, 0xf123]), Ok(()));
+    assert_eq!(of(&[0xf0b2, 0x5a5a]), Err(Code::BadCommit));
+}

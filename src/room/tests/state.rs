@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use openmls::prelude::OpenMlsProvider as _;
 use proptest::{
     collection::{btree_map, btree_set, vec},
     prelude::*,
 };
 use prost::Message;
 
-use super::World;
+use super::{World, world::ROOM};
 use crate::{
     code::Code,
     identity::UserKind,
@@ -59,6 +60,36 @@ fn refused(change: impl FnOnce(&mut proto::RoomState)) -> Code {
 fn a_good_one_reads_back() {
     assert_eq!(changed(|_| {}), Ok(state()));
     assert_eq!(RoomState::decode(&state().encode()).unwrap(), state());
+}
+
+/// Whoever founds a room runs it, but for a direct one, in which both do.
+#[test]
+fn what_a_founder_is() {
+    let founder = UserId::parse("anna@a.example").unwrap();
+    for kind in [RoomKind::Direct, RoomKind::Group, RoomKind::Operation, RoomKind::Topic] {
+        let room = (RoomId::from_bytes([1; 16]), kind);
+        let state = RoomState::begin(room, &founder, Policy::of(kind), Hash::from_bytes([0; 32]));
+        let role = if kind == RoomKind::Direct { None } else { Some(&Role::Admin) };
+        assert_eq!(state.roles.get(&founder), role, "{kind:?}");
+    }
+}
+
+/// SPEC "Exporters"
+#[test]
+fn private_states_are_under_what_the_epoch_exports() {
+    let mut world = World::of(Policy::default(), &["bert"]);
+    let mut exported = |who: &str, room: RoomId| {
+        world.raw(who, |group, mls| {
+            let crypto = mls.provider.crypto();
+            let label = "verbund 1 export private state";
+            let plain = group.export_secret(crypto, label, room.as_bytes(), 32).unwrap();
+            let secret = PrivateStateSecret::export(group, crypto, &room).unwrap();
+            assert_eq!(secret.as_bytes().as_slice(), plain);
+            plain
+        })
+    };
+    assert_eq!(exported("anna", ROOM), exported("bert", ROOM));
+    assert_ne!(exported("anna", ROOM), exported("anna", RoomId::from_bytes([1; 16])));
 }
 
 /// A right over users, by its number in the policy.

@@ -5,14 +5,14 @@ use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
 use prost::Message;
 
-use super::World;
+use super::{World, world::ROOM};
 use crate::{
     code::Code,
     crypto::{self, VerifyKey},
     error::Result,
     ids::{DeviceId, Hash, RoomId, SubmissionId},
     limits,
-    room::{Policy, submission},
+    room::{self, Policy, submission},
     wire::{
         self, Signed, VERSION, Wire, encode_body,
         log::{Evidence, Submission, SubmissionHeader, SubmissionKind},
@@ -201,6 +201,19 @@ fn headers_with_one_fault() {
     refused(header(&create, &|h| h.welcome_hash = bytes(32)), Code::BadField);
     refused(header(&commit, &|h| h.welcome_hash = bytes(31)), Code::BadName);
     refused(header(&commit, &|h| h.group_info_hash = bytes(33)), Code::BadName);
+}
+
+/// SPEC V-405: what is of one kind is of no other.
+#[test]
+fn messages_of_another_kind() {
+    let (_, made) = made();
+    let kinds = made.each_ref().map(|submission| submission.header.claimed().kind);
+    for of in &made[1..] {
+        for kind in kinds {
+            let read = room::framing::epoch_of(&of.mls, &ROOM, kind);
+            assert_eq!(read.is_ok(), kind == of.header.claimed().kind, "{kind:?}");
+        }
+    }
 }
 
 proptest! {

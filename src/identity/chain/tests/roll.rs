@@ -267,6 +267,16 @@ fn other_recovery_keys_of_a_desk() {
     refused(desk.clone().accept(ChainLink::parse(proto).unwrap(), &mut keys), Code::BadSignature);
 }
 
+/// An endorsement names the owner whose key vouches for the device.
+#[test]
+fn recovered_by_either_owner() {
+    for (key, owner) in OWNERS.into_iter().zip(["a", "b"]) {
+        let chain = grown(desk(UserKind::Role), &[(adding(2), key)]);
+        let by = Endorser::Recovery { owner: owner.into() };
+        assert_eq!(chain.endorsement(&device(2).id).unwrap().by, by);
+    }
+}
+
 /// V-243, V-250, V-258: keys fit the kind, and are new or stay with their owners.
 #[test]
 fn recovery_keys_that_cannot_be() {

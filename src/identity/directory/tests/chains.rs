@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     identity::{
         ChainFork, Enrolment, NewDevice, RecoveryKey, SigningKey, UserChain, UserKind,
-        fixture::{key, now, rng, user},
+        fixture::{DAY, key, now, rng, user},
     },
     ids::Hash,
     store::Ctx,
@@ -133,14 +133,23 @@ fn two_histories_are_evidence() {
     assert!(!taken.news);
     assert_eq!((fork.user(), fork.n()), (phone.verified.user(), 1));
     assert_eq!(ChainFork::from_bytes(&fork.to_bytes()).as_ref(), Ok(fork));
-    let verify = |number: usize, by: &TestFederation| {
-        let list = crate::identity::TrustList::first(&by.trust_list(), &by.anchor).unwrap();
-        let agency = &by.agencies[number];
-        let descriptor = crate::identity::Descriptor::verify(&agency.descriptor(), list.agency(&agency.id)?)?;
-        fork.verify(&[descriptor])
+    let list = crate::identity::TrustList::first(&federation.trust_list(), &federation.anchor).unwrap();
+    let described = |number: usize, change: &dyn Fn(&mut crate::identity::AgencyDescriptor)| {
+        let agency = &federation.agencies[number];
+        let mut descriptor = agency.describe(1, now().minus(DAY));
+        change(&mut descriptor);
+        let bytes = Bytes::from(descriptor.sign(&agency.root).unwrap());
+        crate::identity::Descriptor::verify(&bytes, list.agency(&agency.id).unwrap()).unwrap()
     };
-    assert_eq!(verify(0, &federation), Ok(()));
-    refused(verify(1, &federation), Code::MissingEvidence);
+    let own = described(0, &|_| {});
+    let silent =
+        described(0, &|descriptor| descriptor.keys.retain(|key| key.purpose != KeyPurpose::Certificate));
+    let ended = described(0, &|descriptor| descriptor.keys[0].not_after = now());
+    assert_eq!(fork.verify(std::slice::from_ref(&own)), Ok(()));
+    refused(fork.verify(&[described(1, &|_| {})]), Code::MissingEvidence);
+    // The first descriptor that lists the key decides.
+    assert_eq!(fork.verify(&[silent.clone(), own]), Ok(()));
+    refused(fork.verify(&[ended, silent]), Code::Expired);
     // One of the two with another countersignature.
     let links = [tablet.chain()[1].clone(), rival.chain()[1].clone()];
     let forged = |change: &dyn Fn(&mut crate::wire::proto::ChainLink)| {

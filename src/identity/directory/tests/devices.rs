@@ -286,7 +286,13 @@ fn enrolment_after_the_roots_changed() {
         let mut store = MemoryStore::default();
         apply(&mut store, |d| Directory.install(d, anchor)).unwrap();
         apply(&mut store, |d| Directory.accept_enrolment(d, &bytes)).unwrap();
+        // Again: most of the lists are older than the one that is known by now.
+        apply(&mut store, |d| Directory.accept_enrolment(d, &bytes)).unwrap();
         assert_eq!(read(&store, |d| Directory.trust_version(d)).unwrap(), 4);
+        let mut forged = anna.enrolment.clone();
+        forged.trust_lists.push(signed(&rotated(&federation, 5), &[4]));
+        let forged = forged.to_bytes().into();
+        refused(apply(&mut store, |d| Directory.accept_enrolment(d, &forged)), Code::BelowThreshold);
         for version in first..=4 {
             assert!(read(&store, |d| Directory.trust_list(d, version)).is_ok());
         }

@@ -5,7 +5,7 @@ use crate::{
     crypto,
     identity::{
         Agency, AgencyDescriptor, AgencyStatus, KeyPurpose, Roster,
-        fixture::{DAY, agency, now, roots, signed, user},
+        fixture::{DAY, agency, key, now, roots, signed, user},
     },
     store::{Preloaded, Store},
 };
@@ -16,6 +16,9 @@ fn an_anchor_is_of_one_federation() {
     let mut store = MemoryStore::default();
     refused(read(&store, |d| Directory.federation(d)), Code::NotReady);
     apply(&mut store, |d| Directory.install(d, &federation.anchor)).unwrap();
+    let anchor = read(&store, |d| Directory.federation(d)).unwrap();
+    assert_eq!((anchor.threshold(), anchor.roots()[1].holder()), (2, "holder 02"));
+    assert_eq!(anchor.roots()[1].key(), key(2).verify_key().as_bytes());
     let newer = Federation::new("police.example", roots(&[4, 5]), 2).unwrap();
     apply(&mut store, |d| Directory.install(d, &newer)).unwrap();
     assert_eq!(read(&store, |d| Directory.federation(d)).unwrap(), newer);
@@ -192,6 +195,12 @@ fn versions_and_suites_that_are_not_spoken() {
     refused(version(&store, now().plus(DAY)), Code::UnknownVersion);
     refused(suite(&store, 3, now().plus(DAY)), Code::UnknownSuite);
     assert_eq!(suite(&store, 2, now().plus(DAY)), Ok(()));
+    // What cannot be read is not absent.
+    let broken = store.rows().map(|(key, value)| {
+        let descriptor = key.starts_with(&rows::descriptor_prefix(&a.id));
+        (key.to_vec(), if descriptor { vec![1] } else { value.to_vec() })
+    });
+    refused(version(&broken.collect(), now()), Code::StoreCorrupt);
     // Without any nobody can say.
     assert_eq!(version(&store, now().plus(90 * DAY)), Ok(()));
     refused(suite(&store, 3, now().plus(90 * DAY)), Code::MissingEvidence);
@@ -237,6 +246,42 @@ fn a_list_does_not_reach_back() {
     // Before the first list there is nothing to rest on.
     let (id, before) = (b.server.verify_key().id(), now().minus(11 * DAY));
     refused(read(&store, |d| Directory.server_key(d, &b.id, &id, before)).map(drop), Code::TrustExpired);
+}
+
+/// SPEC V-232: the newest list that was issued by a time, wherever those begin that are here.
+#[test]
+fn the_list_of_a_time() {
+    let federation = TestFederation::new();
+    let mut store = MemoryStore::default();
+    apply(&mut store, |d| Directory.install(d, &federation.anchor)).unwrap();
+    for version in 4..9_u32 {
+        let mut roster = federation.roster(version.into());
+        roster.issued_at = now().plus(version * DAY);
+        let list = signed(&roster, &[1, 2]);
+        assert!(apply(&mut store, |d| Directory.accept_trust_list(d, &list)).unwrap());
+    }
+    let at = |store: &MemoryStore, days: u32| {
+        read(store, |d| Directory.list_at(d, now().plus(days * DAY))).map(|list| list.version())
+    };
+    for (days, version) in [(0, 4), (3, 4), (4, 4), (5, 5), (6, 6), (7, 7), (8, 8), (9, 8)] {
+        assert_eq!(at(&store, days), Ok(version), "day {days}");
+    }
+    // What cannot be read is not absent.
+    let broken = store
+        .rows()
+        .map(|(key, value)| (key.to_vec(), if key == rows::list(4) { vec![1] } else { value.to_vec() }));
+    refused(at(&broken.collect(), 0), Code::StoreCorrupt);
+}
+
+#[test]
+fn lists_that_a_stamp_names() {
+    let federation = TestFederation::new();
+    let store = federation.store();
+    let has = |version, lists: &[(&str, u64)]| {
+        read(&store, |d| Directory.has_lists(d, &stamp(now(), version, lists))).unwrap()
+    };
+    assert!(has(0, &[]) && has(1, &[]) && has(1, &[("a.example", 0)]));
+    assert!(!has(2, &[]) && !has(1, &[("a.example", 1)]));
 }
 
 /// V-225, V-226
@@ -375,8 +420,30 @@ fn one_prefix_loads_everything() {
     };
     refused(look(&preloaded), Code::NotLoaded);
     let prefix = Directory.touches();
+    assert!(!prefix.is_empty() && store.rows().all(|(key, _)| key.starts_with(&prefix)));
     preloaded.load(prefix.clone(), store.scan(&prefix, None, usize::MAX).unwrap());
     assert!(look(&preloaded).is_ok());
+}
+
+/// Who watches these rows learns when an answer may be another one.
+#[test]
+fn rows_that_change_with_what_they_stand_for() {
+    let federation = TestFederation::new();
+    let before = federation.store();
+    let mut after = before.clone();
+    let mut roster = federation.roster(2);
+    let b = &federation.agencies[1];
+    roster.agencies[1] = Agency::new(b.id.clone(), AgencyStatus::Suspended, &b.root.verify_key());
+    let list = signed(&roster, &[1, 2]);
+    assert!(apply(&mut after, |d| Directory.accept_trust_list(d, &list)).unwrap());
+    for key in [Directory.trust_row(), Directory.agency_row(&b.id)] {
+        assert_ne!(before.get(&key).unwrap(), after.get(&key).unwrap());
+    }
+    let standing = Directory.standing_rows(&user("bert@b.example"));
+    assert!(
+        standing.contains(&Directory.agency_row(&b.id)) && standing.contains(&Directory.revocations_rows())
+    );
+    assert_eq!(b.describe(1, now()).keys[0].key(), b.certificate.verify_key().as_bytes());
 }
 
 /// A row that cannot be read is a failure of the store, never an absence.
