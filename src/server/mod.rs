@@ -173,9 +173,9 @@ impl Server {
     /// Says whose server this is. Called again, it changes the key and keeps everything else.
     ///
     /// # Errors
-    /// [`Code::UnknownKey`](crate::code::Code::UnknownKey) and the like unless the descriptor
+    /// [`Code::UnknownKey`] and the like unless the descriptor
     /// names the key for servers, now; those of the documents;
-    /// [`Code::BadArgument`](crate::code::Code::BadArgument) for another agency than before.
+    /// [`Code::BadArgument`] for another agency than before.
     pub fn setup(&mut self, ctx: Ctx<'_>, setup: &Setup) -> Result<Transition<(), Output>> {
         setup::set_up(ctx, setup)
     }
@@ -195,7 +195,7 @@ impl Server {
     /// told with the next frame. Wanted at the latest when the one before says.
     ///
     /// # Errors
-    /// [`Code::NotForUs`](crate::code::Code::NotForUs) for another agency's; those of the list
+    /// [`Code::NotForUs`] for another agency's; those of the list
     /// (SPEC V-290 to V-296).
     pub fn revocations(&mut self, ctx: Ctx<'_>, bytes: &[u8]) -> Result<Transition<(), Output>> {
         let mut call = Call::begin(ctx, &mut self.cache)?;
@@ -229,8 +229,8 @@ impl Server {
     /// are given nothing from then on; the user's others are told.
     ///
     /// # Errors
-    /// [`Code::NotForUs`](crate::code::Code::NotForUs) for another agency's user;
-    /// [`Code::Equivocation`](crate::code::Code::Equivocation) for a link in the place of a known one;
+    /// [`Code::NotForUs`] for another agency's user;
+    /// [`Code::Equivocation`] for a link in the place of a known one;
     /// those of the links (SPEC V-241 to V-258).
     pub fn user_chain(&mut self, ctx: Ctx<'_>, links: &[Bytes]) -> Result<Transition<(), Output>> {
         let mut call = Call::begin(ctx, &mut self.cache)?;
@@ -251,9 +251,9 @@ impl Server {
     /// what it said before.
     ///
     /// # Errors
-    /// [`Code::BadArgument`](crate::code::Code::BadArgument) for another agency's user, for what is
+    /// [`Code::BadArgument`] for another agency's user, for what is
     /// too long, for another kind than the user's chain has;
-    /// [`Code::Quota`](crate::code::Code::Quota) past [`crate::limits::DIRECTORY_ENTRIES`].
+    /// [`Code::Quota`] past [`crate::limits::DIRECTORY_ENTRIES`].
     pub fn set_entry(&mut self, ctx: Ctx<'_>, entry: &Entry) -> Result<Transition<(), Output>> {
         let mut call = Call::begin(ctx, &mut self.cache)?;
         call.set_entry(entry)?;
