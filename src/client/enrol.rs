@@ -9,6 +9,7 @@ use super::{
     Client, Event, Output,
     call::Call,
     chains, keys,
+    outbox::id16,
     rows::{self, AccountRow, AwaitedRow},
 };
 use crate::{
@@ -92,6 +93,10 @@ impl Client {
         ensure(ours, Code::CertificateMismatch, "enrolment of another device")?;
         call.check_linked(&enrolled)?;
         let certificate = Enrolment::from_bytes(enrolment)?.certificate().to_vec();
+        if !call.account.row.enrol.is_empty() {
+            // In the place of one that the server has not answered.
+            call.no_longer_awaited(&id16(&call.account.row.enrol)?);
+        }
         let id = call.random_id();
         let due = call.retry_at(0).as_millis();
         call.change_account(|row| {

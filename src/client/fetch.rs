@@ -76,6 +76,8 @@ impl Call<'_, '_> {
     /// The fetch to which an answer belongs: what it asked for is not awaited any more.
     fn fetching(&mut self, awaited: &AwaitedRow) -> Result<Option<(RequestId, FetchRow)>> {
         let request = RequestId::from_slice(&awaited.fetch)?;
+        // Another engine may have asked anew meanwhile: that question would stay for ever.
+        self.draft.expect_unchanged(keys::fetch(&request))?;
         let Some(mut row) = self.fetch_row(&request)? else { return Ok(None) };
         if !row.awaited.is_empty() {
             self.no_longer_awaited(&id16(&row.awaited)?);
@@ -231,6 +233,7 @@ impl Call<'_, '_> {
 
     /// The app does not need a fetched file any more.
     pub(super) fn forget_fetch(&mut self, request: &RequestId) -> Result<()> {
+        self.draft.expect_unchanged(keys::fetch(request))?;
         if let Some(row) = self.fetch_row(request)? {
             self.draft.delete(keys::fetch_of(&file(&row)?.blob, request));
             if !row.awaited.is_empty() {
@@ -255,6 +258,7 @@ impl Call<'_, '_> {
                 continue;
             }
             let request = RequestId::from_slice(key.get(prefix.len()..).ok_or(corrupt("attachment key"))?)?;
+            self.draft.expect_unchanged(key)?;
             if !row.awaited.is_empty() {
                 self.no_longer_awaited(&id16(&row.awaited)?);
                 row.attempts = row.attempts.saturating_add(1);

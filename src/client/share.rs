@@ -163,6 +163,8 @@ impl Call<'_, '_> {
 
     /// The server has taken a step: the next one, or the message once all chunks are there.
     pub(super) fn share_answered(&mut self, room: &RoomId, mut item: Item) -> Result<()> {
+        // Another engine may have been answered the same: its next question would stay for ever.
+        self.draft.expect_unchanged(keys::outbox_item(room, item.number))?;
         self.no_longer_awaited(&id16(&item.row.awaited)?);
         let request = item.request()?;
         let Some(Work::Share(share)) = &mut item.row.work else { return Ok(()) };

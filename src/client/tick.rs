@@ -119,7 +119,8 @@ impl Call<'_, '_> {
             let row: RoomRow = rows::parse(&row, "room")?;
             let resend = row.pending.as_ref().is_some_and(|pending| self.due(all, pending.due));
             let leaving = row.commit_due > 0 && row.pending.is_none() && self.due(false, row.commit_due);
-            if row.commit_due > 0 && row.pending.is_none() {
+            // Once it is due, what it waits for besides says when to call: the log, or another commit.
+            if row.commit_due > 0 && row.pending.is_none() && !leaving {
                 self.wake(Timestamp::from_millis(row.commit_due));
             }
             let tells = row.tell_due > 0 && self.due(false, row.tell_due);

@@ -60,6 +60,8 @@ impl Call<'_, '_> {
 
     fn uploading(&mut self, awaited: &AwaitedRow) -> Result<Option<(RequestId, UploadRow)>> {
         let request = RequestId::from_slice(&awaited.upload)?;
+        // Another engine may have asked anew meanwhile: that question would stay for ever.
+        self.draft.expect_unchanged(keys::upload(&request))?;
         let row: Option<UploadRow> = rows::read(&self.draft, &keys::upload(&request), "upload")?;
         let Some(row) = row else { return Ok(None) };
         self.no_longer_awaited(&id16(&row.awaited)?);

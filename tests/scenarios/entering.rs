@@ -487,3 +487,61 @@ fn a_hub_says_that_a_device_came_in_which_did_not_ask() {
     net.settle();
     assert_eq!(net.view(tablet, room), None, "its server knows of no place");
 }
+
+/// A room at Nord with Anna, a second device of hers, and Ben; the second device is lost, and nobody
+/// who is there has heard that yet.
+fn with_a_lost_device(seed: u8) -> (Net, RoomId, usize) {
+    let mut net = officers(seed);
+    let lost = net.enrol_further(ANNA);
+    net.revocable(NORD);
+    let room = net.room(ANNA, &[BEN_ID]);
+    net.agree(room, &[ANNA, BEN, lost]);
+    (net, room, lost)
+}
+
+fn lose(net: &mut Net, lost: usize) {
+    let device = net.phones[lost].device.clone();
+    net.revoke(NORD, Some((device.user, Some(device.id))));
+}
+
+/// Whoever is due goes with the next commit, and keeps nobody from coming in before that.
+///
+/// SPEC V-453, V-489
+#[test]
+fn a_lost_device_in_the_room_keeps_nobody_out() {
+    let (mut net, room, lost) = with_a_lost_device(197);
+    net.phones[ANNA].online = false;
+    lose(&mut net, lost);
+    let request = rejoin(&mut net, BEN, room);
+    net.settle();
+    assert_eq!(net.failure(BEN, request), None);
+    assert!(net.is_done(BEN, request));
+    assert_eq!(net.count(BEN, |e| matches!(e, Event::Rejoined { .. })), 1);
+    // It knows at once who is due, and takes them out.
+    net.wait();
+    let gone = &net.phones[lost].device;
+    let out = |e: &Event| matches!(e, Event::MembersChanged { devices_removed, .. } if devices_removed.contains(gone));
+    assert_eq!(net.count(BEN, out), 1);
+    net.phones[ANNA].online = true;
+    net.resume(ANNA);
+    net.wait();
+    converse(&mut net, room, &[ANNA, BEN]);
+}
+
+/// SPEC V-453
+#[test]
+fn a_lost_device_in_the_room_keeps_nobody_out_who_is_invited() {
+    let (mut net, room, lost) = with_a_lost_device(198);
+    let emil = net.enrol("emil@police.nord.example");
+    let users = vec![user("emil@police.nord.example")];
+    net.command(ANNA, |request| Command::Invite { request, room, users }).unwrap();
+    // She has Emil's key package, and her commit is made. Then the list comes to the hub, before it.
+    assert!(net.carry(ANNA));
+    lose(&mut net, lost);
+    net.settle();
+    assert_eq!(net.count(emil, |e| matches!(e, Event::InvitationFailed { .. })), 0);
+    assert_eq!(net.count(emil, |e| matches!(e, Event::Joined { .. })), 1);
+    net.wait();
+    converse(&mut net, room, &[ANNA, BEN, emil]);
+    assert!(net.view(lost, room).is_none_or(|view| view.seq < net.view(ANNA, room).unwrap().seq));
+}
