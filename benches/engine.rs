@@ -5,11 +5,11 @@
 //! `-- 2 100` only these sizes of room, and `-- --test` is a quick pass.
 
 #[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code)] // shared with the example, which uses all of it
+#[allow(dead_code, reason = "shared with the example, which uses all of it")]
 mod federation;
 mod raw;
 #[path = "../examples/three_agencies/world/mod.rs"]
-#[allow(dead_code)] // as above
+#[allow(dead_code, reason = "as above")]
 mod world;
 
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@
 //! between them go nothing but bytes. In the end it lists what it has checked; if anything
 //! differs, it says so and its exit code is 1.
 
-#[allow(dead_code)] // tests, which share it, use the rest
+#[allow(dead_code, reason = "tests, which share it, use the rest")]
 mod federation;
 mod scenes;
 mod show;

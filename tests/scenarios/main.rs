@@ -1,11 +1,11 @@
 //! Scenarios through the public API: several agencies' servers and several devices, each with
 //! a store of its own, and nothing but bytes between them.
 
-#[allow(dead_code)] // shared with the example, which uses all of it
+#[allow(dead_code, reason = "shared with the example, which uses all of it")]
 #[path = "../../examples/three_agencies/federation.rs"]
 mod federation;
 mod support;
-#[allow(dead_code)] // as above
+#[allow(dead_code, reason = "as above")]
 #[path = "../../examples/three_agencies/world/mod.rs"]
 mod world;
 

@@ -169,7 +169,7 @@ impl UserChain {
 
     /// How many links it has; at least one.
     #[must_use]
-    #[allow(clippy::len_without_is_empty)] // it never is
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         self.links.len()
     }

@@ -6,14 +6,14 @@
 #![cfg(test)]
 
 mod device;
-#[allow(dead_code)] // the example's host does more than is needed here
+#[allow(dead_code, reason = "the example's host does more than is needed here")]
 #[path = "../../../examples/three_agencies/federation.rs"]
 mod federation;
 mod mls;
 mod sign;
 mod trust;
 mod wire;
-#[allow(dead_code)] // as above
+#[allow(dead_code, reason = "as above")]
 #[path = "../../../examples/three_agencies/world/mod.rs"]
 mod world;
 

@@ -1,20 +1,30 @@
 //! Events as rows.
 
+mod agency;
+mod device;
+mod found;
+mod message;
+
 use bytes::Bytes;
 use prost::Message;
 
+use agency::{KeyRow, change, change_number};
+pub(super) use device::DeviceRow;
+use device::{EndorsementRow, JOINED, LEFT, REMOVED, UserRow};
+use found::{FoundRoomRow, FoundRow};
+use message::{AppliedRow, BLAMES, REMEDIES, code, number_of, numbered};
+
 use super::{
-    Applied, Blame, By, Event, Found, FoundRoom, Marking, Remedy,
+    Applied, Event, Marking,
     change_row::{ChangedRow, ReasonRow},
     rows,
 };
 use crate::{
-    code::Code,
     content::Content,
     error::Result,
-    identity::{AgencyChange, ChainFork, Endorsement, Endorser, KeyPurpose, UserKind},
-    ids::{AgencyId, Device, DeviceId, Hash, KeyId, MessageId, RequestId, RoomId, UserId},
-    room::{Changed, DeviceChange, Listing, kind_number, room_kind},
+    identity::{ChainFork, KeyPurpose},
+    ids::{AgencyId, Device, Hash, KeyId, MessageId, RequestId, RoomId, UserId},
+    room::{Changed, DeviceChange, kind_number, room_kind},
     store::corrupt,
     time::Timestamp,
     wire,
@@ -101,227 +111,6 @@ struct EventRow {
     #[prost(uint32, tag = "95")]
     remedy: u32,
 }
-
-/// By what authority a device speaks for its user.
-#[derive(Clone, PartialEq, Message)]
-struct EndorsementRow {
-    #[prost(message, optional, tag = "1")]
-    device: Option<DeviceRow>,
-    /// Who vouches for it: [`FOUNDER`] and those after it.
-    #[prost(uint32, tag = "2")]
-    by: u32,
-    /// Of the endorsing device, or of the identity of before.
-    #[prost(bytes = "vec", tag = "3")]
-    id: Vec<u8>,
-    #[prost(string, tag = "4")]
-    owner: String,
-    #[prost(uint64, tag = "5")]
-    at: u64,
-    #[prost(uint64, optional, tag = "6")]
-    until: Option<u64>,
-    #[prost(uint64, optional, tag = "7")]
-    removed_at: Option<u64>,
-}
-
-const FOUNDER: u32 = 1;
-const RESET: u32 = 2;
-const DEVICE: u32 = 3;
-const RECOVERY: u32 = 4;
-
-impl EndorsementRow {
-    fn of((user, endorsement): &(UserId, Endorsement)) -> Self {
-        let mut row = EndorsementRow {
-            device: Some((&Device { user: user.clone(), id: endorsement.device }).into()),
-            at: endorsement.at.as_millis(),
-            until: endorsement.until.map(Timestamp::as_millis),
-            removed_at: endorsement.removed_at.map(Timestamp::as_millis),
-            ..Default::default()
-        };
-        match &endorsement.by {
-            Endorser::Founder => row.by = FOUNDER,
-            Endorser::Reset { replaced } => (row.by, row.id) = (RESET, replaced.as_bytes().to_vec()),
-            Endorser::Device(id) => (row.by, row.id) = (DEVICE, id.as_bytes().to_vec()),
-            Endorser::Recovery { owner } => (row.by, row.owner) = (RECOVERY, owner.clone()),
-        }
-        row
-    }
-
-    fn read(&self) -> Result<(UserId, Endorsement)> {
-        let device: Device = self.device.as_ref().ok_or(corrupt("event")).and_then(Device::try_from)?;
-        let by = match self.by {
-            FOUNDER => Endorser::Founder,
-            RESET => Endorser::Reset { replaced: Hash::from_slice(&self.id)? },
-            DEVICE => Endorser::Device(DeviceId::from_slice(&self.id)?),
-            RECOVERY => Endorser::Recovery { owner: self.owner.clone() },
-            _ => return Err(corrupt("event endorser")),
-        };
-        let endorsement = Endorsement {
-            device: device.id,
-            by,
-            at: Timestamp::from_millis(self.at),
-            until: self.until.map(Timestamp::from_millis),
-            removed_at: self.removed_at.map(Timestamp::from_millis),
-        };
-        Ok((device.user, endorsement))
-    }
-}
-
-/// A room that shows itself.
-#[derive(Clone, PartialEq, Message)]
-struct FoundRoomRow {
-    #[prost(bytes = "vec", tag = "1")]
-    room: Vec<u8>,
-    #[prost(int32, tag = "2")]
-    kind: i32,
-    #[prost(string, tag = "3")]
-    name: String,
-    #[prost(string, tag = "4")]
-    summary: String,
-    /// Milliseconds; absent: it does not end.
-    #[prost(uint64, optional, tag = "5")]
-    ends_at: Option<u64>,
-}
-
-impl FoundRoomRow {
-    fn of(found: &FoundRoom) -> Self {
-        FoundRoomRow {
-            room: found.room.as_bytes().to_vec(),
-            kind: kind_number(found.kind),
-            name: found.listing.name.clone(),
-            summary: found.listing.summary.clone(),
-            ends_at: found.ends_at.map(Timestamp::as_millis),
-        }
-    }
-
-    fn read(&self, hub: &AgencyId) -> Result<FoundRoom> {
-        Ok(FoundRoom {
-            room: RoomId::from_slice(&self.room)?,
-            hub: hub.clone(),
-            kind: room_kind(self.kind)?,
-            listing: Listing::new(self.name.clone(), self.summary.clone())?,
-            ends_at: self.ends_at.map(Timestamp::from_millis),
-        })
-    }
-}
-
-/// A user whom a directory shows.
-#[derive(Clone, PartialEq, Message)]
-struct FoundRow {
-    #[prost(string, tag = "1")]
-    user: String,
-    #[prost(int32, tag = "2")]
-    kind: i32,
-    #[prost(string, tag = "3")]
-    name: String,
-    #[prost(string, tag = "4")]
-    unit: String,
-}
-
-impl FoundRow {
-    fn of(found: &Found) -> Self {
-        let Found { user, kind, name, unit } = found.clone();
-        FoundRow { user: user.to_string(), kind: kind.number(), name, unit }
-    }
-
-    fn read(&self) -> Result<Found> {
-        let (user, kind) = (UserId::parse(&self.user)?, UserKind::parse(self.kind)?);
-        Ok(Found { user, kind, name: self.name.clone(), unit: self.unit.clone() })
-    }
-}
-
-/// An agency's key.
-#[derive(Clone, PartialEq, Message)]
-struct KeyRow {
-    #[prost(uint32, tag = "1")]
-    purpose: u32,
-    #[prost(bytes = "vec", tag = "2")]
-    id: Vec<u8>,
-    /// Or dropped.
-    #[prost(bool, tag = "3")]
-    added: bool,
-}
-
-impl KeyRow {
-    const PURPOSES: [(KeyPurpose, u32); 3] =
-        [(KeyPurpose::Certificate, 1), (KeyPurpose::Revocation, 2), (KeyPurpose::Server, 3)];
-
-    fn of(purpose: KeyPurpose, id: &KeyId, added: bool) -> Self {
-        let number = Self::PURPOSES.iter().find(|(known, _)| *known == purpose);
-        KeyRow { purpose: number.map_or(0, |(_, number)| *number), id: id.as_bytes().to_vec(), added }
-    }
-
-    fn read(&self) -> Result<(KeyPurpose, KeyId)> {
-        let purpose = Self::PURPOSES.iter().find(|(_, number)| *number == self.purpose);
-        let (purpose, _) = purpose.ok_or(corrupt("event key"))?;
-        Ok((*purpose, KeyId::from_slice(&self.id)?))
-    }
-}
-
-const JOINED_FEDERATION: u32 = 1;
-const GONE: u32 = 2;
-const SUSPENDED: u32 = 3;
-const REINSTATED: u32 = 4;
-const ROOT_HANDED_OVER: u32 = 5;
-const ROOT_REPLACED: u32 = 6;
-
-fn change_number(change: AgencyChange) -> u32 {
-    match change {
-        AgencyChange::Joined => JOINED_FEDERATION,
-        AgencyChange::Gone => GONE,
-        AgencyChange::Suspended => SUSPENDED,
-        AgencyChange::Reinstated => REINSTATED,
-        AgencyChange::RootReplaced { handed_over: true } => ROOT_HANDED_OVER,
-        AgencyChange::RootReplaced { handed_over: false } => ROOT_REPLACED,
-    }
-}
-
-fn change(number: u32) -> Result<AgencyChange> {
-    Ok(match number {
-        JOINED_FEDERATION => AgencyChange::Joined,
-        GONE => AgencyChange::Gone,
-        SUSPENDED => AgencyChange::Suspended,
-        REINSTATED => AgencyChange::Reinstated,
-        ROOT_HANDED_OVER => AgencyChange::RootReplaced { handed_over: true },
-        ROOT_REPLACED => AgencyChange::RootReplaced { handed_over: false },
-        _ => return Err(corrupt("event change")),
-    })
-}
-
-/// What a message does to one that it names.
-#[derive(Clone, PartialEq, Message)]
-struct AppliedRow {
-    #[prost(bytes = "vec", tag = "1")]
-    target: Vec<u8>,
-    /// By what right it applies: [`AUTHOR`], [`MODERATOR`], [`ANYBODY`]; or the error code for
-    /// which it does not.
-    #[prost(uint32, tag = "2")]
-    outcome: u32,
-}
-
-const AUTHOR: u32 = 1;
-const MODERATOR: u32 = 2;
-const ANYBODY: u32 = 3;
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct DeviceRow {
-    #[prost(string, tag = "1")]
-    user: String,
-    #[prost(bytes = "vec", tag = "2")]
-    id: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct UserRow {
-    #[prost(string, tag = "1")]
-    user: String,
-    /// What is said of the user: [`JOINED`], [`LEFT`], [`REMOVED`], or an error code.
-    #[prost(uint32, tag = "2")]
-    what: u32,
-}
-
-const JOINED: u32 = 1;
-const LEFT: u32 = 2;
-const REMOVED: u32 = 3;
 
 /// The row of an event.
 pub(super) fn encode(event: &Event) -> Vec<u8> {
@@ -684,65 +473,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
     })
 }
 
-const BLAMES: [(Blame, u32); 5] =
-    [(Blame::Nobody, 1), (Blame::Sender, 2), (Blame::Origin, 3), (Blame::OwnAgency, 4), (Blame::Unclear, 5)];
-const REMEDIES: [(Remedy, u32); 4] =
-    [(Remedy::Nothing, 1), (Remedy::Later, 2), (Remedy::AskSender, 3), (Remedy::TellOperators, 4)];
-
-fn number_of<T: PartialEq>(table: &[(T, u32)], value: &T) -> u32 {
-    table.iter().find(|(known, _)| known == value).map_or(0, |(_, number)| *number)
-}
-
-fn numbered<T: Copy>(table: &[(T, u32)], number: u32) -> Result<T> {
-    table.iter().find(|(_, known)| *known == number).map(|(value, _)| *value).ok_or(corrupt("event"))
-}
-
 /// The room of which an event tells.
 pub(super) fn room(bytes: &[u8]) -> Result<Option<RoomId>> {
     let row: EventRow = rows::parse(bytes, "event")?;
     (!row.room.is_empty()).then(|| RoomId::from_slice(&row.room)).transpose()
-}
-
-fn code(number: u32) -> Result<Code> {
-    u16::try_from(number).ok().and_then(Code::from_number).ok_or(corrupt("event code"))
-}
-
-impl From<&Applied> for AppliedRow {
-    fn from(applied: &Applied) -> Self {
-        let outcome = match applied.outcome {
-            Ok(By::Author) => AUTHOR,
-            Ok(By::Moderator) => MODERATOR,
-            Ok(By::Anybody) => ANYBODY,
-            Err(code) => code.number().into(),
-        };
-        AppliedRow { target: applied.target.as_bytes().to_vec(), outcome }
-    }
-}
-
-impl TryFrom<&AppliedRow> for Applied {
-    type Error = crate::error::Error;
-
-    fn try_from(row: &AppliedRow) -> Result<Self> {
-        let outcome = match row.outcome {
-            AUTHOR => Ok(By::Author),
-            MODERATOR => Ok(By::Moderator),
-            ANYBODY => Ok(By::Anybody),
-            number => Err(code(number)?),
-        };
-        Ok(Applied { target: MessageId::from_slice(&row.target)?, outcome })
-    }
-}
-
-impl From<&Device> for DeviceRow {
-    fn from(device: &Device) -> Self {
-        DeviceRow { user: device.user.to_string(), id: device.id.as_bytes().to_vec() }
-    }
-}
-
-impl TryFrom<&DeviceRow> for Device {
-    type Error = crate::error::Error;
-
-    fn try_from(row: &DeviceRow) -> Result<Self> {
-        Ok(Device { user: UserId::parse(&row.user)?, id: DeviceId::from_slice(&row.id)? })
-    }
 }

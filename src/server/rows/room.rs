@@ -1,0 +1,151 @@
+//! What is kept of rooms.
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::identity::{UserKind, VerifiedDevice};
+
+/// Where a room's log stands.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct TailRow {
+    #[prost(uint64, tag = "1")]
+    pub(in crate::server) term: u64,
+    #[prost(uint64, tag = "2")]
+    pub(in crate::server) seq: u64,
+    /// The hash of the last entry.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(in crate::server) hash: Bytes,
+    /// The encoded stamp of the last entry.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(in crate::server) stamp: Bytes,
+    /// At the hub: the MLS epoch.
+    #[prost(uint64, tag = "5")]
+    pub(in crate::server) epoch: u64,
+}
+
+/// What kind of place a room is, and who takes part.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct RoomRow {
+    /// The agency whose server is the hub.
+    #[prost(string, tag = "1")]
+    pub(in crate::server) hub: String,
+    /// Own devices in the room.
+    #[prost(uint64, tag = "2")]
+    pub(in crate::server) present: u64,
+    /// At the hub: the encoded room state.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(in crate::server) state: Bytes,
+    /// At the hub: the other agencies with devices in the room, ordered.
+    #[prost(message, repeated, tag = "4")]
+    pub(in crate::server) others: Vec<AgencyCount>,
+}
+
+/// How many devices of an agency are in a room.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct AgencyCount {
+    #[prost(string, tag = "1")]
+    pub(in crate::server) agency: String,
+    #[prost(uint64, tag = "2")]
+    pub(in crate::server) devices: u64,
+}
+
+/// What a device may read of a room's log.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct SpanRow {
+    /// In order; at most [`SpanRow::KEPT`]. Only the last can be open.
+    #[prost(message, repeated, tag = "1")]
+    pub(in crate::server) spans: Vec<Span>,
+    /// The entry whose invitation the device has not made use of yet; 0: none.
+    #[prost(uint64, tag = "2")]
+    pub(in crate::server) joining: u64,
+}
+
+/// A stay in a room.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(in crate::server) struct Span {
+    /// The entry that added the device, which it was given with the invitation; 0 for the founder.
+    #[prost(uint64, tag = "1")]
+    pub(in crate::server) from: u64,
+    /// The entry that removed it, the last that it may read; 0: it is still there.
+    #[prost(uint64, tag = "2")]
+    pub(in crate::server) until: u64,
+}
+
+impl SpanRow {
+    /// Stays that are remembered: so often may a device come and go before it reads.
+    const KEPT: usize = 8;
+
+    /// Begins a stay.
+    pub(in crate::server) fn open(&mut self, from: u64) {
+        self.spans.push(Span { from, until: 0 });
+        let surplus = self.spans.len().saturating_sub(Self::KEPT);
+        self.spans.drain(..surplus);
+    }
+
+    /// Ends the stay that is open; says whether there was one.
+    pub(in crate::server) fn close(&mut self, until: u64) -> bool {
+        match self.spans.last_mut() {
+            Some(span) if span.is_open() => {
+                span.until = until;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(in crate::server) fn is_open(&self) -> bool {
+        self.spans.last().is_some_and(Span::is_open)
+    }
+
+    /// The last entry that may be read by a device that has processed `cursor`;
+    /// `None` if there is nothing for it after that.
+    pub(in crate::server) fn readable_after(&self, cursor: u64) -> Option<u64> {
+        let span = self.spans.iter().find(|s| s.from <= cursor && (s.is_open() || cursor < s.until))?;
+        Some(if span.is_open() { u64::MAX } else { span.until })
+    }
+}
+
+impl Span {
+    fn is_open(&self) -> bool {
+        self.until == 0
+    }
+}
+
+/// What became of a submission.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct FateRow {
+    /// The entry that it became; 0 if it was refused.
+    #[prost(uint64, tag = "1")]
+    pub(in crate::server) seq: u64,
+    /// The signed refusal.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(in crate::server) refusal: Bytes,
+}
+
+/// A device with a leaf in a room that is ordered here.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct MemberRow {
+    /// Its public key, 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(in crate::server) key: Bytes,
+    /// The serial of its certificate.
+    #[prost(uint64, tag = "2")]
+    pub(in crate::server) serial: u64,
+    /// Until when that is valid, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::server) not_after: u64,
+    /// It is an archive's.
+    #[prost(bool, tag = "4")]
+    pub(in crate::server) archive: bool,
+}
+
+impl MemberRow {
+    pub(in crate::server) fn of(device: &VerifiedDevice) -> Self {
+        MemberRow {
+            key: Bytes::copy_from_slice(device.key().as_bytes()),
+            serial: device.serial(),
+            not_after: device.validity().1.as_millis(),
+            archive: device.kind() == UserKind::Archive,
+        }
+    }
+}
