@@ -7,17 +7,17 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use verbund::{
     Policy, Role, RoomKind,
-    attachment::{ChunkRef, FileRef, Sealed, Sealer},
+    attachment::{ChunkRef, FileRef, Sealed},
     client::{Blame, Command, Event, Remedy},
     code::Code,
     content::{Attachment, Content, Delete},
-    ids::{AgencyId, BlobId, MessageId, RequestId, RoomId, UserId},
+    ids::{AgencyId, MessageId, RequestId, RoomId, UserId},
     limits,
     store::Ctx,
 };
 
 use crate::{
-    support::{BEGIN, NORD, SUED, WEST},
+    support::{BEGIN, NORD, SUED, WEST, files::sealed},
     world,
 };
 
@@ -64,24 +64,6 @@ fn plain(size: usize) -> Vec<u8> {
     (0..size).map(|n| u8::try_from(n % 251).unwrap()).collect()
 }
 
-/// A file of a phone's, sealed into its chunk store.
-fn sealed(world: &mut World, phone: usize, bytes: &[u8]) -> (Sealed, FileRef) {
-    let origin = world.phones[phone].device.user.agency().clone();
-    let blob = BlobId::random(&mut world.rng);
-    let mut sealer = Sealer::new(bytes.len() as u64, &mut world.rng).unwrap();
-    let (mut rest, mut index) = (bytes, 0);
-    while let Some(len) = sealer.next_len() {
-        let (chunk, after) = rest.split_at(len);
-        let mut chunk = chunk.to_vec();
-        sealer.seal_next(&mut chunk).unwrap();
-        world.phones[phone].chunks.insert(ChunkRef { origin: origin.clone(), blob, index }, chunk);
-        (rest, index) = (after, index + 1);
-    }
-    let sealed = sealer.finish().unwrap();
-    let file = sealed.file_ref(blob, origin, world.now.plus(DAY * 30));
-    (sealed, file)
-}
-
 /// Begins to share a file; the message's id.
 fn share(world: &mut World, phone: usize, room: RoomId, (sealed, file): &(Sealed, FileRef)) -> MessageId {
     let attachment = Attachment::new(file.clone(), "image/png").unwrap();
@@ -100,7 +82,7 @@ fn share(world: &mut World, phone: usize, room: RoomId, (sealed, file): &(Sealed
 fn shared(seed: u8) -> (World, RoomId, FileRef, MessageId) {
     let mut world = officers(seed);
     let room = room(&mut world);
-    let file = sealed(&mut world, ANNA, &plain(SIZE));
+    let file = sealed(&mut world, ANNA, &plain(SIZE), DAY * 30);
     let message = share(&mut world, ANNA, room, &file);
     world.settle().unwrap();
     (world, room, file.1, message)
@@ -318,7 +300,7 @@ fn wrong_bytes_of_the_origin_are_told_as_such() {
 fn an_upload_that_ended_is_told_as_such() {
     let mut world = officers(218);
     let room = room(&mut world);
-    let file = sealed(&mut world, ANNA, &plain(SIZE));
+    let file = sealed(&mut world, ANNA, &plain(SIZE), DAY * 30);
     share(&mut world, ANNA, room, &file);
     world.budget = 4;
     world.settle().unwrap();
@@ -353,14 +335,15 @@ fn an_upload_that_ended_is_told_as_such() {
 /// is carried twice but the one that was under way.
 #[test]
 fn engines_that_die_at_any_step_go_on_where_they_were() {
-    let chunks =
-        usize::try_from(sealed(&mut officers(219), ANNA, &plain(SIZE)).1.geometry().unwrap().chunks());
+    let chunks = usize::try_from(
+        sealed(&mut officers(219), ANNA, &plain(SIZE), DAY * 30).1.geometry().unwrap().chunks(),
+    );
     let chunks = chunks.unwrap();
     let nord = agency(NORD);
     for step in (0..26).step_by(2) {
         let mut world = officers(219);
         let room = room(&mut world);
-        let file = sealed(&mut world, ANNA, &plain(SIZE));
+        let file = sealed(&mut world, ANNA, &plain(SIZE), DAY * 30);
         share(&mut world, ANNA, room, &file);
         let before = [NORD, SUED].map(|name| world.hosts[&agency(name)].carried.chunks);
         world.budget = step;

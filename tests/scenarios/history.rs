@@ -7,19 +7,19 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use verbund::{
     Policy, Role, RoomKind,
-    attachment::{ChunkRef, FileRef, Sealed, Sealer},
+    attachment::ChunkRef,
     client::{By, Client, Command, Confirmation, Event, History, Imported, Linked},
     code::Code,
     content::{Content, Delete, Reaction, Text},
     error::Result,
     identity::Newcomer,
-    ids::{AgencyId, BlobId, MessageId, RequestId, RoomId, UserId},
+    ids::{AgencyId, MessageId, RequestId, RoomId, UserId},
     limits,
     store::{Ctx, MemoryStore},
 };
 
 use crate::{
-    support::{BEGIN, NORD, SUED},
+    support::{BEGIN, NORD, SUED, files::sealed},
     world::{self, Phone},
 };
 
@@ -87,26 +87,8 @@ fn link(
     Ok((tablet, said))
 }
 
-/// What Anna's app has kept, in a form of its own, sealed into her chunk store.
-fn sealed(world: &mut World, bytes: &[u8]) -> (Sealed, FileRef) {
-    let origin = AgencyId::parse(NORD).unwrap();
-    let blob = BlobId::random(&mut world.rng);
-    let mut sealer = Sealer::new(bytes.len() as u64, &mut world.rng).unwrap();
-    let (mut rest, mut index) = (bytes, 0);
-    while let Some(len) = sealer.next_len() {
-        let (chunk, after) = rest.split_at(len);
-        let mut chunk = chunk.to_vec();
-        sealer.seal_next(&mut chunk).unwrap();
-        world.phones[ANNA].chunks.insert(ChunkRef { origin: origin.clone(), blob, index }, chunk);
-        (rest, index) = (after, index + 1);
-    }
-    let sealed = sealer.finish().unwrap();
-    let file = sealed.file_ref(blob, origin, world.now.plus(DAY));
-    (sealed, file)
-}
-
 fn history(world: &mut World, bytes: &[u8], rooms: &[RoomId]) -> History {
-    let (sealed, file) = sealed(world, bytes);
+    let (sealed, file) = sealed(world, ANNA, bytes, DAY);
     History {
         request: RequestId::random(&mut world.rng),
         file,
@@ -378,7 +360,7 @@ fn history_that_is_not_handed_over() {
     );
     assert_eq!(changed(|w, h| h.file.expires_at = w.now), Code::BadArgument);
     assert_eq!(changed(|_, h| h.file.origin = AgencyId::parse(SUED).unwrap()), Code::BadArgument);
-    assert_eq!(changed(|w, h| h.list = sealed(w, b"other").0.list().clone()), Code::BadRoot);
+    assert_eq!(changed(|w, h| h.list = sealed(w, ANNA, b"other", DAY).0.list().clone()), Code::BadRoot);
     // A refusal has changed nothing: nobody is waited for, nothing is uploaded.
     let before = world.phones[ANNA].store.len();
     let refused = link(&mut world, true, |world| with(history(world, b"h", &[other])));

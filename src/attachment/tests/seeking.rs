@@ -1,9 +1,6 @@
 //! Any part of a sealed file, of whatever size.
 
-use std::{
-    cell::RefCell,
-    io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom},
-};
+use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
 
 use proptest::prelude::*;
 
@@ -112,51 +109,16 @@ fn a_bad_chunk_is_refused_for_good_and_a_source_that_fails_is_asked_again() {
     assert_eq!(ten, content[..10]);
 }
 
-/// A file that is 7 all over and too large to be, of which these chunks alone can be fetched.
-struct Sparse {
-    said: FileRef,
-    header: Header,
-    list: ChunkList,
-    chunks: Vec<(u64, Vec<u8>)>,
-    fetched: RefCell<Vec<u64>>,
-}
-
 impl Sparse {
-    fn new(size: u64, indexes: &[u64]) -> Self {
-        let geometry = Geometry::of_file(size).unwrap();
-        let (header, payload) = begin(&key(1), geometry, [2; 16]);
-        let mut list = vec![[0; 32]; usize(geometry.chunks())];
-        let mut chunks = Vec::new();
-        for &index in indexes {
-            let mut chunk = vec![7; geometry.share(size, index)];
-            chunk.resize(geometry.padded_share(index), 0);
-            let last = geometry.is_last(index);
-            payload.seal_in_place(&Nonce::stream(index, last), &[], &mut chunk).unwrap();
-            list[usize(index)] = chunk_hash(header.suite(), index, last, &chunk);
-            chunks.push((index, chunk));
-        }
-        let list = ChunkList::parse(list.as_flattened()).unwrap();
-        let said = FileRef {
-            root: list.root(&header, geometry.padded_size()),
-            size,
-            padded_size: geometry.padded_size(),
-            key: key(1),
-            ..seal(b"", 0).said
-        };
-        Sparse { said, header, list, chunks, fetched: RefCell::default() }
-    }
-
     fn reader(&self) -> SeekReader<&Self> {
-        SeekReader::new(Opener::new(&self.said, &self.header, self.list.clone()).unwrap(), self)
+        SeekReader::new(self.opener(), self)
     }
 }
 
 impl ChunkSource for &Sparse {
     fn read_chunk(&mut self, index: u64, sealed: &mut [u8]) -> io::Result<()> {
         self.fetched.borrow_mut().push(index);
-        let (_, chunk) =
-            self.chunks.iter().find(|(there, _)| *there == index).expect("a chunk that is not touched");
-        sealed.copy_from_slice(chunk);
+        sealed.copy_from_slice(self.chunk(index));
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Files of one suite, whole and in parts.
 
+use std::cell::RefCell;
+
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 pub(super) use zeroize::Zeroizing;
@@ -143,4 +145,49 @@ pub(super) fn relist(
         padded_size,
     };
     File { said, header: header.to_bytes().to_vec(), list: list.concat(), chunks }.with_own_root()
+}
+
+/// A file that is 7 all over and too large to be, of which these chunks alone can be fetched.
+pub(super) struct Sparse {
+    said: FileRef,
+    header: Header,
+    list: ChunkList,
+    chunks: Vec<(u64, Vec<u8>)>,
+    /// Which were fetched.
+    pub(super) fetched: RefCell<Vec<u64>>,
+}
+
+impl Sparse {
+    pub(super) fn new(size: u64, indexes: &[u64]) -> Self {
+        let geometry = Geometry::of_file(size).unwrap();
+        let (header, payload) = begin(&key(1), geometry, [2; 16]);
+        let mut list = vec![[0; 32]; usize(geometry.chunks())];
+        let mut chunks = Vec::new();
+        for &index in indexes {
+            let mut chunk = vec![7; geometry.share(size, index)];
+            chunk.resize(geometry.padded_share(index), 0);
+            let last = geometry.is_last(index);
+            payload.seal_in_place(&Nonce::stream(index, last), &[], &mut chunk).unwrap();
+            list[usize(index)] = chunk_hash(header.suite(), index, last, &chunk);
+            chunks.push((index, chunk));
+        }
+        let list = ChunkList::parse(list.as_flattened()).unwrap();
+        let said = FileRef {
+            root: list.root(&header, geometry.padded_size()),
+            size,
+            padded_size: geometry.padded_size(),
+            key: key(1),
+            ..seal(b"", 0).said
+        };
+        Sparse { said, header, list, chunks, fetched: RefCell::default() }
+    }
+
+    pub(super) fn opener(&self) -> Opener {
+        Opener::new(&self.said, &self.header, self.list.clone()).unwrap()
+    }
+
+    pub(super) fn chunk(&self, index: u64) -> &[u8] {
+        let chunk = self.chunks.iter().find(|(there, _)| *there == index);
+        &chunk.expect("a chunk that is not touched").1
+    }
 }

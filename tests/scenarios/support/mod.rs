@@ -2,6 +2,7 @@
 //! Everything comes from one seed, so a run can be repeated byte by byte.
 
 mod carrier;
+pub mod files;
 pub mod forge;
 mod operators;
 mod people;

@@ -83,12 +83,7 @@ fn what_is_taken_back_is_gone_everywhere() {
 /// SPEC V-687: nobody but the origin takes something back.
 #[test]
 fn another_agency_takes_nothing_back() {
-    let mut world = World::new();
-    let mut anna = world.person("anna@a.example");
-    let mut bert = world.person("bert@b.example");
-    let mut chunks = Chunks::new();
-    let photo = Photo::new(1_000, "a.example");
-    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    let (mut world, [_anna, mut bert], mut chunks, photo) = uploaded(1_000);
     download(&mut world, &mut bert, &mut chunks, &photo);
     let forgotten = || LinkItem::BlobForgotten(BlobForgotten { blob: photo.file.blob });
     world.tell("c.example", "b.example", forgotten());
@@ -99,12 +94,7 @@ fn another_agency_takes_nothing_back() {
 
 #[test]
 fn operators_take_back_whatever_lies_at_their_server() {
-    let mut world = World::new();
-    let mut anna = world.person("anna@a.example");
-    let mut bert = world.person("bert@b.example");
-    let mut chunks = Chunks::new();
-    let photo = Photo::new(1_000, "a.example");
-    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    let (mut world, [_anna, mut bert], mut chunks, photo) = uploaded(1_000);
     download(&mut world, &mut bert, &mut chunks, &photo);
     let forget = |site: &mut Site| site.call(|server, ctx| server.forget(ctx, &photo.file.blob)).unwrap();
     assert!(!forget(world.site("b.example")), "another agency's");
@@ -117,12 +107,7 @@ fn operators_take_back_whatever_lies_at_their_server() {
 /// A chunk that is under way when its attachment is taken back comes to nothing.
 #[test]
 fn what_is_taken_back_while_it_is_fetched_stays_away() {
-    let mut world = World::new();
-    let mut anna = world.person("anna@a.example");
-    let mut bert = world.person("bert@b.example");
-    let mut chunks = Chunks::new();
-    let photo = Photo::new(200_000, "a.example");
-    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    let (mut world, [mut anna, mut bert], mut chunks, photo) = uploaded(200_000);
     assert_eq!(ask(&mut bert, world.site("b.example"), photo.open()).0, ReplyBody::Pending);
     world.settle();
     let fetches = std::mem::take(&mut world.site("b.example").fetches);

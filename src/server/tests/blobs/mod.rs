@@ -192,6 +192,16 @@ fn download(world: &mut World, dev: &mut Dev, chunks: &mut Chunks, photo: &Photo
     open_all(&photo.file, &Header::parse(&info.header).unwrap(), list, &bytes).unwrap()
 }
 
+/// A photo of so many bytes of anna's, which her server has; bert is another agency's.
+fn uploaded(size: usize) -> (World, [Dev; 2], Chunks, Photo) {
+    let mut world = World::new();
+    let [mut anna, bert] = ["anna@a.example", "bert@b.example"].map(|user| world.person(user));
+    let mut chunks = Chunks::new();
+    let photo = Photo::new(size, "a.example");
+    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    (world, [anna, bert], chunks, photo)
+}
+
 #[test]
 fn a_photo_crosses_borders_once_for_each_agency() {
     let mut world = World::new();
@@ -309,12 +319,7 @@ fn an_origin_may_refuse_and_may_be_asked_again() {
 
 #[test]
 fn chunks_between_agencies_are_signed_for_and_checked() {
-    let mut world = World::new();
-    let mut anna = world.person("anna@a.example");
-    let mut bert = world.person("bert@b.example");
-    let mut chunks = Chunks::new();
-    let photo = Photo::new(100_000, "a.example");
-    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    let (mut world, [_anna, mut bert], mut chunks, photo) = uploaded(100_000);
     assert_eq!(ask(&mut bert, world.site("b.example"), photo.open()).0, ReplyBody::Pending);
     world.settle();
     assert_eq!(ask(&mut bert, world.site("b.example"), photo.get(0)).0, ReplyBody::Pending);
@@ -372,12 +377,7 @@ fn chunks_between_agencies_are_signed_for_and_checked() {
 
 #[test]
 fn what_has_expired_is_forgotten_everywhere() {
-    let mut world = World::new();
-    let mut anna = world.person("anna@a.example");
-    let mut bert = world.person("bert@b.example");
-    let mut chunks = Chunks::new();
-    let photo = Photo::new(100_000, "a.example");
-    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    let (mut world, [mut anna, mut bert], mut chunks, photo) = uploaded(100_000);
     download(&mut world, &mut bert, &mut chunks, &photo);
     for (dev, at) in [(&mut anna, "a.example"), (&mut bert, "b.example")] {
         let site = world.site(at);

@@ -23,12 +23,7 @@ fn pass(site: &mut Site, by: Duration) {
 
 /// An attachment of which server b knows how it is made, and nothing more.
 fn begun(size: usize) -> (World, Dev, Dev, Chunks, Photo) {
-    let mut world = World::new();
-    let mut anna = world.person("anna@a.example");
-    let mut bert = world.person("bert@b.example");
-    let mut chunks = Chunks::new();
-    let photo = Photo::new(size, "a.example");
-    upload(&mut anna, world.site("a.example"), &mut chunks, &photo);
+    let (mut world, [anna, mut bert], chunks, photo) = uploaded(size);
     assert_eq!(ask(&mut bert, world.site("b.example"), photo.open()).0, ReplyBody::Pending);
     world.settle();
     (world, anna, bert, chunks, photo)
