@@ -251,6 +251,10 @@ impl Call<'_, '_> {
         for (key, row) in self.all_rows(&prefix)? {
             let mut row: FetchRow = rows::parse(&row, "attachment")?;
             if row.due == u64::MAX {
+                // Another engine may just have found nothing that waited.
+                if row.waits {
+                    self.wait_for_server()?;
+                }
                 continue;
             }
             if !self.due(all, row.due) {

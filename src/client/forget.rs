@@ -31,10 +31,15 @@ impl Call<'_, '_> {
         let receipt = ReceiptRow { at: self.now().as_millis(), ..ReceiptRow::default() };
         rows::write(&mut self.draft, keys::receipt(request), &receipt);
         self.erase_fetches(&file.blob)?;
-        self.ask_forget(
-            &file.blob,
-            ForgetRow { request: request.as_bytes().to_vec(), ..ForgetRow::default() },
-        )?;
+        self.draft.expect_unchanged(keys::forget(&file.blob))?;
+        let earlier: Option<ForgetRow> = rows::read(&self.draft, &keys::forget(&file.blob), "taking back")?;
+        if let Some(earlier) = earlier {
+            // One answer tells one request; what a deletion has begun is told by the app's.
+            ensure(earlier.request.is_empty(), Code::BadArgument, "the file is being taken back")?;
+            self.no_longer_awaited(&id16(&earlier.awaited)?);
+        }
+        let row = ForgetRow { request: request.as_bytes().to_vec(), ..ForgetRow::default() };
+        self.ask_forget(&file.blob, row)?;
         Ok(Receipt::default())
     }
 
@@ -52,6 +57,8 @@ impl Call<'_, '_> {
     /// The server has done it, or says why not.
     pub(super) fn forget_answered(&mut self, awaited: &AwaitedRow, refused: Option<&Error>) -> Result<()> {
         let blob = BlobId::from_slice(&awaited.forget)?;
+        // Another engine may have asked anew meanwhile: that question would stay for ever.
+        self.draft.expect_unchanged(keys::forget(&blob))?;
         let row: Option<ForgetRow> = rows::read(&self.draft, &keys::forget(&blob), "taking back")?;
         let Some(mut row) = row else { return Ok(()) };
         if let Some(retry_at) = refused.and_then(Error::retry_at) {

@@ -350,6 +350,8 @@ impl Call<'_, '_> {
             return Ok(()); // asked again when it is due
         }
         let room = RoomId::from_slice(&awaited.room)?;
+        // Another engine may have settled it: it would come back.
+        self.draft.expect_unchanged(keys::outbox_item(&room, awaited.item))?;
         let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
         if matches!(item.work()?, Work::Share(_)) && self.share_goes_on(&room, &mut item, code)? {
             return Ok(());

@@ -136,6 +136,8 @@ impl Call<'_, '_> {
         let (mut told, mut news) = (Vec::new(), false);
         for (request, state) in row.asked.iter().zip(states) {
             let request = RequestId::from_slice(request)?;
+            // Another engine may have given it up: it would come back, with its key.
+            self.draft.expect_unchanged(keys::fetch(&request))?;
             let Some(fetching) = self.fetch_row(&request)?.filter(|fetching| fetching.waits) else {
                 continue;
             };

@@ -7,10 +7,9 @@ use super::{
     answers::Question,
     call::Call,
     keys::{self, DeviceKeys},
-    packages::NO_ROOM,
     quota::Quota,
     records::Grounds,
-    rows::{self, ClaimRow, Pending},
+    rows::{self, ClaimRow},
 };
 use crate::{
     code::{Code, Kind},
@@ -94,8 +93,8 @@ impl Call<'_, '_> {
         } else {
             row.awaited = agency.to_string();
             let item = LinkItem::Claim(LinkClaim::new(request, certificate)?);
-            let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
-            self.queue(&agency, order, unique, Pending::Item(encode_body(&item)));
+            let unique = self.random();
+            self.queue_until(&agency, unique, &item, asked.until());
         }
         self.write(key, &row);
         Ok(ReplyBody::Done)

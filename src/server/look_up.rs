@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result, ensure},
     ids::{AgencyId, Device, RequestId},
     limits,
+    time::Timestamp,
     wire::{
         Signed,
         device::{Directory, DirectoryAnswer, Failure, InboxBody, LookUp, Page, Query, ReplyBody},
@@ -70,13 +71,17 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// Queues what is of no use to anybody when the look-up is given up: for an agency that cannot
-    /// be reached, no more of it waits than is asked in that time.
-    fn queue_for_a_while(&mut self, to: &AgencyId, unique: [u8; 16], item: &LinkItem) {
+    /// Queues what is of no use to anybody after a time: for an agency that cannot be reached, no more of
+    /// it waits than is asked in that time.
+    pub(super) fn queue_until(&mut self, to: &AgencyId, unique: [u8; 16], item: &LinkItem, until: Timestamp) {
         let now = self.now();
         self.queue(to, (now, &NO_ROOM, 0), unique, Pending::Item(encode_body(item)));
         let row = keys::LinkKeys::with(to).pending_at(now, &NO_ROOM, 0, &unique);
-        self.drop_later(now.plus(limits::LOOK_UP_KEPT), &row);
+        self.drop_later(until, &row);
+    }
+
+    fn queue_for_a_while(&mut self, to: &AgencyId, unique: [u8; 16], item: &LinkItem) {
+        self.queue_until(to, unique, item, self.now().plus(limits::LOOK_UP_KEPT));
     }
 
     /// The answer for one of our devices: once, from whom was asked (SPEC V-595).

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Output,
-    call::Call,
+    call::{Call, fails_the_call},
     keys::{self, DeviceKeys},
     records::Grounds,
     rows::{self, DeviceRow, DeviceState, PackageRow},
@@ -94,8 +94,13 @@ impl Call<'_, '_> {
         for (key, row) in self.draft.scan(&prefix, None, limits::DEVICES_PER_USER)? {
             let row: DeviceRow = rows::read(row)?;
             let device = Device { user: user.clone(), id: keys::device_id(&key)? };
-            if device == *asking || self.check_current(&device, &row).is_err() {
+            if device == *asking {
                 continue;
+            }
+            match self.check_current(&device, &row) {
+                Err(error) if fails_the_call(&error) => return Err(error),
+                Err(_) => continue,
+                Ok(()) => {}
             }
             // A device that reads no records is passed over.
             let given = self.attempt(|call| match call.take_package(&device)? {

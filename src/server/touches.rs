@@ -143,6 +143,7 @@ fn claim_rows(prefixes: &mut Vec<Key>, request: &DeviceRequest) {
     prefixes.extend([keys::quota_by_user(&device.user), keys::quota_of_agency(device.user.agency())]);
     for user in &claim.users {
         prefixes.extend([keys::quota_of_user(&device.user, user), keys::devices_of(user), keys::entry(user)]);
+        prefixes.extend(Directory.standing_rows(user));
     }
 }
 

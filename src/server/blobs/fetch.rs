@@ -6,8 +6,7 @@ use super::{
         Output,
         call::Call,
         keys::BlobKeys,
-        packages::NO_ROOM,
-        rows::{BlobAskedRow, BlobRefusedRow, BlobRow, FetchingRow, Pending},
+        rows::{BlobAskedRow, BlobRefusedRow, BlobRow, FetchingRow},
     },
     Blob, capability, code, made, shown,
 };
@@ -22,7 +21,6 @@ use crate::{
         device::{
             BlobGet, BlobOpen, BlobState, BlobStates, BlobsWanted, Failure, ReplyBody, ShownCapability,
         },
-        encode_body,
         fields::raw,
         link::{LinkBlobInfo, LinkItem, SharedBlob},
     },
@@ -122,12 +120,12 @@ impl Call<'_, '_> {
                 at: self.now().as_millis(),
             };
             self.write(keys.wanted(), &row);
-            self.drop_later(self.now().plus(limits::BLOB_ASKED_AGAIN), &keys.wanted());
+            let until = self.now().plus(limits::BLOB_ASKED_AGAIN);
+            self.drop_later(until, &keys.wanted());
             let capability = ShownCapability::from_bytes(zeroize::Zeroizing::new(*shown.expose()));
             let open = BlobOpen { blob: *id, origin: origin.clone(), capability };
-            let item = encode_body(&LinkItem::BlobOpen(open));
-            let (unique, order) = (self.random(), (self.now(), &NO_ROOM, 0));
-            self.queue(origin, order, unique, Pending::Item(item));
+            let unique = self.random();
+            self.queue_until(origin, unique, &LinkItem::BlobOpen(open), until);
         }
         Ok(None)
     }

@@ -126,12 +126,15 @@ impl Call<'_, '_> {
         verify_chunk(suite, geometry(&blob.row)?, (index, &hash), bytes)
     }
 
-    /// Takes a chunk that is the one: the host has to keep it before this is applied. Whoever
-    /// calls writes the record.
+    /// Takes a chunk that is the one: the host has to keep it before this is applied. It is asked for no
+    /// more, and counted once. Whoever calls writes the record.
     fn take_chunk(&mut self, blob: &mut Blob, index: u64) -> Result<()> {
         self.draft.guard(blob.keys.guard())?;
-        self.draft.put(blob.keys.chunk(index), Vec::new());
-        blob.row.present = blob.row.present.saturating_add(1);
+        self.draft.delete(blob.keys.asked(index));
+        if !self.has_chunk(blob, index)? {
+            self.draft.put(blob.keys.chunk(index), Vec::new());
+            blob.row.present = blob.row.present.saturating_add(1);
+        }
         blob.row.lost &= !blob.is_whole();
         self.keep = Some(blob.chunk(index));
         Ok(())

@@ -39,6 +39,9 @@ impl Call<'_, '_> {
         let origin = self.own.agency.clone();
         let known = self.blob(&origin, &begin.blob)?;
         let keys = BlobKeys::of(&origin, &begin.blob);
+        // One that has expired stands there until its storage is given back.
+        let free = known.is_some() || self.draft.get(&keys.record())?.is_none();
+        ensure(free, Code::Expired, "attachment of this name")?;
         let mut blob = Blob { origin, id: begin.blob, keys, row };
         if let Some(known) = known {
             let same_name = known.row.uploader == blob.row.uploader
@@ -84,7 +87,8 @@ impl Call<'_, '_> {
     pub(in crate::server) fn give_up(&mut self, id: &BlobId) -> Result<()> {
         let origin = self.own.agency.clone();
         let Some(blob) = self.blob(&origin, id)? else { return Ok(()) };
-        if blob.row.gone > 0 || blob.is_whole() {
+        // What was whole is no upload any more, though a chunk of it was lost since.
+        if blob.row.gone > 0 || blob.is_whole() || blob.row.lost {
             return Ok(());
         }
         if self.now() < given_up_at(&blob) {

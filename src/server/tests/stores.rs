@@ -20,7 +20,7 @@ use crate::{
     time::Timestamp,
     wire::{
         Signed,
-        device::{Claim, ReplyBody, RequestBody},
+        device::{Claim, ClaimedUser, ReplyBody, RequestBody},
         link::LinkItem,
         log::Refusal,
     },
@@ -235,6 +235,36 @@ fn an_asynchronous_host_loads_in_few_rounds() {
     assert!(few < 10, "{few}");
     world.sync(&mut bert);
     assert_eq!(bert.read.len(), 40);
+}
+
+/// A claim looks at more users than the one who makes it: their devices stand or do not by what is
+/// loaded, and not for want of it.
+#[test]
+fn an_asynchronous_host_gives_the_key_packages_that_there_are() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let [carl, bert] = ["carl@a.example", "bert@b.example"].map(|user| world.person(user));
+    let mut server = Server::new();
+    let claim = Claim { users: vec![carl.id.user.clone()], at: now() };
+    let claim = anna.request(RequestBody::Claim(claim));
+    let site = world.site("a.example");
+    let (_, transition) =
+        rounds(&site.store, Server::touches_device(&claim), |ctx| server.device(ctx, &claim));
+    transition.commit(&mut site.store).unwrap();
+    world.sync(&mut anna);
+    assert!(matches!(&anna.claimed()[..], [ClaimedUser { keys: Ok(_), .. }]));
+
+    anna.claim(world.site("a.example"), &[&bert.id.user]);
+    let b = agency("b.example");
+    let site = world.site("a.example");
+    let (_, transition) = rounds(&site.store, Server::touches_pump(&b), |ctx| server.pump(ctx, &b));
+    let frame = transition.commit(&mut site.store).unwrap().value.unwrap();
+    let site = world.site("b.example");
+    let (_, transition) = rounds(&site.store, Server::touches_peer(&frame), |ctx| server.peer(ctx, &frame));
+    transition.commit(&mut site.store).unwrap();
+    world.settle();
+    world.sync(&mut anna);
+    assert!(matches!(&anna.claimed()[..], [ClaimedUser { keys: Ok(_), .. }]));
 }
 
 #[test]

@@ -225,6 +225,14 @@ fn a_chunk_that_a_device_doubts_is_looked_at_and_fetched_anew_if_it_is_wrong() {
         assert!(matches!(ask(&mut bert, world.site("b.example"), photo.get(1)).0, ReplyBody::BlobChunk(1)));
     }
 
+    // Found again while its origin is asked, it counts once, whatever comes then.
+    let site = world.site("b.example");
+    check(site, &name, None);
+    assert_eq!(ask(&mut bert, site, photo.get(1)).0, ReplyBody::Pending);
+    check(site, &name, Some(&good));
+    carry(&mut world, "b.example", &mut chunks).unwrap();
+    assert_eq!(state(&mut bert, world.site("b.example"), &photo, 1).present, 2);
+
     // At the origin nobody has it but who has uploaded it.
     let site = world.site("a.example");
     assert_eq!(ask(&mut anna, site, doubting(&photo, 1)).0, ReplyBody::Pending);

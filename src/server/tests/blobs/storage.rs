@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     identity::fixture::DAY,
+    limits,
     server::{Allowance, Storage},
 };
 
@@ -81,6 +82,46 @@ fn a_user_uploads_no_more_than_is_allowed_and_more_when_something_goes() {
     site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
     assert_eq!(uploaded(site, &anna.id.user), (0, 0));
     assert_eq!(uploaded(site, &arne.id.user), (0, 0));
+}
+
+/// What has expired stands until its storage is given back: nobody takes its name over before, and with it
+/// what it counts for.
+#[test]
+fn a_name_is_free_when_its_storage_is() {
+    let mut world = World::new();
+    let mut bert = world.person("bert@a.example");
+    let mut anna = world.person("anna@a.example");
+    let mut photo = Photo::new(1_000, "a.example");
+    photo.file.expires_at = now().plus(DAY);
+    let site = world.site("a.example");
+    assert_eq!(ask(&mut bert, site, RequestBody::BlobBegin(photo.begin())).0, ReplyBody::Done);
+    site.now = now().plus(DAY);
+    photo.file.expires_at = now().plus(2 * DAY);
+    let begin = RequestBody::BlobBegin(photo.begin());
+    assert_eq!(code(&ask(&mut anna, site, begin.clone()).0), Code::Expired);
+    site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    assert_eq!(uploaded(site, &bert.id.user), (0, 0));
+    assert_eq!(ask(&mut anna, site, begin).0, ReplyBody::Done);
+    assert_eq!(uploaded(site, &anna.id.user).0, 1);
+}
+
+/// SPEC V-681: a chunk that was lost makes no upload of what was whole.
+#[test]
+fn what_was_whole_is_not_given_up() {
+    let mut world = World::new();
+    let (mut anna, mut chunks) = (world.person("anna@a.example"), Chunks::new());
+    let mut photo = Photo::new(100_000, "a.example");
+    photo.file.expires_at = now().plus(30 * DAY);
+    let site = world.site("a.example");
+    upload(&mut anna, site, &mut chunks, &photo);
+    let name = ChunkRef { origin: agency("a.example"), blob: photo.file.blob, index: 1 };
+    site.call(|server, ctx| server.check_chunk(ctx, &name, None)).unwrap();
+    site.now = now().plus(limits::UPLOAD_KEPT).plus(DAY);
+    site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    assert_eq!(code(&ask(&mut anna, site, photo.get(1)).0), Code::ChunkLost);
+    let good = photo.chunks()[1].to_vec();
+    assert_eq!(bring(&mut anna, site, &mut chunks, photo.put(1), &good), ReplyBody::Done);
+    assert!(matches!(ask(&mut anna, site, photo.get(1)).0, ReplyBody::BlobChunk(1)));
 }
 
 /// SPEC V-690, V-692
