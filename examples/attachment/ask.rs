@@ -3,6 +3,7 @@
 use std::{ffi::OsString, str::FromStr};
 
 use verbund::attachment::{Root, Suite};
+use zeroize::Zeroizing;
 
 use crate::{place::Place, trouble::Trouble};
 
@@ -69,7 +70,8 @@ impl Ask {
             (Some("inspect"), [sealed]) => Ok(Ask::Inspect { sealed: Place::new(sealed) }),
             (Some("verify"), [sealed]) => Ok(Ask::Verify { sealed: Place::new(sealed), root: None }),
             (Some("verify"), [sealed, root]) => {
-                let bytes = root.to_str().and_then(unhex).and_then(|bytes| bytes.try_into().ok());
+                let bytes = root.to_str().and_then(|root| unhex(root.as_bytes()));
+                let bytes = bytes.and_then(|bytes| bytes.as_slice().try_into().ok());
                 let root = bytes.map(Root::from_bytes);
                 let root = root.ok_or(Trouble::usage("ROOT has 64 hexadecimal digits".into()))?;
                 Ok(Ask::Verify { sealed: Place::new(sealed), root: Some(root) })
@@ -85,11 +87,27 @@ fn number<N: FromStr>(name: &str, word: Option<OsString>) -> Result<N, Trouble> 
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // Never grown, so that of a key nothing is left behind where it lay before.
+    let mut text = String::with_capacity(2 * bytes.len() + 1);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
-pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).ok()).collect()
+/// Out of lower-case digits. What is read may be a key, and is wiped.
+pub fn unhex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let digit = |digit: &u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_chunks::<2>();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(pairs.len()));
+    for [high, low] in pairs {
+        bytes.push(digit(high)? << 4 | digit(low)?);
+    }
+    rest.is_empty().then_some(bytes)
 }

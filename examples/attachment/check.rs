@@ -53,8 +53,10 @@ pub fn verify(sealed: &Place, root: Option<Root>) -> Result<(), Trouble> {
         verifier.verify_chunk(index, &chunk).map_err(|error| Trouble::from(error).at(sealed))?;
         bar.chunks(index + 1, geometry.chunks());
     }
-    if source.read(&mut [0]).map_err(|error| Trouble::from(error).at(sealed))? > 0 {
-        return refused(Code::BadGeometry, "sealed file ends too late");
+    match source.read_exact(&mut [0]) {
+        Ok(()) => return refused(Code::BadGeometry, "sealed file ends too late"),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+        Err(error) => return Err(Trouble::from(error).at(sealed)),
     }
     let meant =
         if root.is_some() { "as meant" } else { "whose word it is, only the root in a message tells" };

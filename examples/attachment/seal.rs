@@ -15,10 +15,11 @@ use verbund::{
     ids::{AgencyId, BlobId},
     time::Timestamp,
 };
+use zeroize::Zeroizing;
 
 use crate::{
     ask::hex,
-    place::{Bar, Place},
+    place::{Bar, NewFile, Place},
     trouble::Trouble,
 };
 
@@ -39,16 +40,16 @@ pub fn seal(
     let size = size.ok_or(Trouble::usage("--size is needed: the length of a pipe is not known".into()))?;
     let sealer = Sealer::with_suite(suite, size, &mut rng)?;
 
-    let made = match (sealed.create(false)?, file) {
+    let (made, target) = match (sealed.create(false)?, file) {
         (Some(mut target), file) => {
             let mut bytes = file.map_or_else(|| source.read(), |file| Ok(Box::new(file) as Box<dyn Read>))?;
             let made =
                 into_file(sealer, &mut bytes, &mut target.file).map_err(|trouble| trouble.at(source))?;
-            target.keep();
-            made
+            (made, Some(target))
         }
         (None, Some(mut file)) => {
-            into_pipe(sealer, &mut file, &mut io::stdout().lock()).map_err(|trouble| trouble.at(source))?
+            let made = into_pipe(sealer, &mut file, &mut io::stdout().lock());
+            (made.map_err(|trouble| trouble.at(source))?, None)
         }
         (None, None) => {
             return Err(Trouble::usage("from a pipe into a pipe it would have to be kept in between".into()));
@@ -56,9 +57,12 @@ pub fn seal(
     };
 
     let file = described(&made, &mut rng)?;
-    let line = hex(&file.to_bytes()) + "\n";
-    key_file.file.write_all(line.as_bytes()).map_err(|error| Trouble::from(error).at(key))?;
+    let line = Zeroizing::new(hex(&file.to_bytes()) + "\n");
+    let written = key_file.file.write_all(line.as_bytes()).and_then(|()| key_file.file.sync_all());
+    written.map_err(|error| Trouble::from(error).at(key))?;
+    // A sealed file without its key is worth nothing.
     key_file.keep();
+    target.into_iter().for_each(NewFile::keep);
     eprintln!(
         "sealed {} bytes in {} chunks, root {}",
         file.size,
@@ -105,7 +109,7 @@ fn described(sealed: &Sealed, rng: &mut ChaCha20Rng) -> Result<FileRef, Trouble>
 }
 
 fn generator() -> Result<ChaCha20Rng, Trouble> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|_| io::Error::other("no random source"))?;
-    Ok(ChaCha20Rng::from_seed(seed))
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).map_err(|_| io::Error::other("no random source"))?;
+    Ok(ChaCha20Rng::from_seed(*seed))
 }

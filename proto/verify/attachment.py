@@ -35,19 +35,19 @@ def seal(source: Path, sealed: Path, key: Path, suite: int) -> None:
 
 def open_whole(sealed: Path, key: Path, target: Path) -> None:
     """Chunk by chunk; what is not whole does not stay."""
-    reference = key_file.read(key.read_text())
+    reference = key_file.read(key.read_bytes().decode("latin-1"))
     with open(sealed, "rb") as source, open(target, "xb") as plain:
         try:
             for chunk in Beginning.read(source.read).opener(reference).stream(source.read):
                 plain.write(chunk)
-        except Refusal:
+        except BaseException:
             target.unlink()
             raise
 
 
 def cat(sealed: Path, key: Path, first: int, count: int) -> None:
     """Reads and opens only the chunks that hold these bytes."""
-    reference = key_file.read(key.read_text())
+    reference = key_file.read(key.read_bytes().decode("latin-1"))
     with open(sealed, "rb") as source:
         opener = Beginning.read(source.read).opener(reference)
         begin = length_of_beginning(opener.geometry)
@@ -60,11 +60,11 @@ def cat(sealed: Path, key: Path, first: int, count: int) -> None:
             sys.stdout.buffer.write(part)
 
 
-def verify(sealed: Path, root: "str | None") -> None:
+def verify(sealed: Path, root: "bytes | None") -> None:
     """As a server does, without a key."""
     with open(sealed, "rb") as source:
         padded, header, chunk_list = Beginning.read(source.read)
-        intake = Intake(header, chunk_list, padded, bytes.fromhex(root) if root else None)
+        intake = Intake(header, chunk_list, padded, root)
         intake.stream(source.read)
 
 
@@ -75,7 +75,7 @@ def main() -> int:
     add(commands, "seal", seal, source=Path, sealed=Path, key=Path).add_argument("--suite", type=int, default=1)
     add(commands, "open", open_whole, sealed=Path, key=Path, target=Path)
     add(commands, "cat", cat, sealed=Path, key=Path, first=int, count=int)
-    add(commands, "verify", verify, sealed=Path).add_argument("root", nargs="?")
+    add(commands, "verify", verify, sealed=Path).add_argument("root", type=bytes.fromhex, nargs="?")
     arguments = vars(parser.parse_args())
     try:
         arguments.pop("run")(**arguments)

@@ -13,7 +13,7 @@ use crate::error::Result;
 pub(super) fn window(geometry: Geometry) -> usize {
     #[cfg(feature = "parallel")]
     {
-        let chunk = geometry.sealed_chunk_size(0);
+        let chunk = 1_usize << geometry.chunk_log2();
         let worth = rayon::current_num_threads().saturating_mul((1_usize << 20).div_ceil(chunk));
         worth.min(crate::limits::CHUNK_WINDOW / chunk).max(1)
     }

@@ -1,6 +1,6 @@
 //! Opening a sealed file.
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{ChunkList, FileRef, Geometry, Header, Verifier, batch};
 use crate::{
@@ -126,13 +126,13 @@ pub fn open_all(file: &FileRef, header: &Header, list: ChunkList, sealed: &[u8])
     ensure(sealed.len() as u64 == geometry.sealed_size(), Code::BadGeometry, "sealed length")?;
 
     // No longer than what is already in memory.
-    let mut plain = Vec::with_capacity(sealed.len());
-    let mut chunk = Vec::with_capacity(geometry.sealed_chunk_size(0));
+    let mut plain = Zeroizing::new(Vec::with_capacity(sealed.len()));
+    let mut chunk = Zeroizing::new(Vec::with_capacity(geometry.sealed_chunk_size(0)));
     for (index, bytes) in (0..).zip(sealed.chunks(geometry.sealed_chunk_size(0))) {
         chunk.clear();
         chunk.extend_from_slice(bytes);
         opener.open_chunk(index, &mut chunk)?;
         plain.extend_from_slice(&chunk);
     }
-    Ok(plain)
+    Ok(core::mem::take(&mut *plain))
 }

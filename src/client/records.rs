@@ -32,12 +32,13 @@ pub struct Claimed {
     pub package: Hash,
 }
 
-/// What tells a claim from others: user and device that made it, and its id. Two devices may give two
-/// claims one id, and their servers are not to blame for it.
-type Claim = (String, Vec<u8>, Vec<u8>);
+/// What tells a claim from others: user and device that made it, its id and its time. Two devices may
+/// give two claims one id, and one device may give it again when the first is forgotten (V-586); their
+/// servers are not to blame for it.
+type Claim = (String, Vec<u8>, Vec<u8>, u64);
 
 fn claim_of(row: &RecordRow) -> Claim {
-    (row.user.clone(), row.device.clone(), row.claim.clone())
+    (row.user.clone(), row.device.clone(), row.claim.clone(), row.claimed_at)
 }
 
 impl Call<'_, '_> {
@@ -96,6 +97,7 @@ impl Call<'_, '_> {
             user: request.device.user.to_string(),
             device: request.device.id.as_bytes().to_vec(),
             at: record.at.as_millis(),
+            claimed_at: claim.at.as_millis(),
         };
         ensure(!known.contains(&claim_of(&row)), Code::BadRecord, "given twice")?;
         Ok(row)

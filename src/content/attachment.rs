@@ -3,7 +3,8 @@
 use core::fmt;
 
 use bytes::Bytes;
-use zeroize::Zeroizing;
+use prost::Message as _;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{id_bytes, optional_id, strings};
 use crate::{
@@ -239,7 +240,10 @@ impl FileRef {
     /// has it can open the file.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(wire::encode_body(self).into())
+        let mut proto = self.to_proto();
+        let bytes = Zeroizing::new(proto.encode_to_vec());
+        wipe(core::mem::take(&mut proto.key));
+        bytes
     }
 
     /// Out of such a record.
@@ -249,7 +253,17 @@ impl FileRef {
     /// - [`Code::BadName`], [`Code::BadField`] if a field is not what it should be
     /// - [`Code::UnknownSuite`] if there is no such suite
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        wire::decode_body(&Bytes::copy_from_slice(bytes))
+        let copied = Bytes::copy_from_slice(bytes);
+        let file = wire::decode_body(&copied);
+        wipe(copied);
+        file
+    }
+}
+
+/// Wipes what nobody else holds any more.
+fn wipe(secret: Bytes) {
+    if let Ok(mut secret) = secret.try_into_mut() {
+        secret.zeroize();
     }
 }
 

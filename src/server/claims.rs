@@ -46,7 +46,8 @@ impl Claimed {
         let DeviceRequest { device, request_id, body, .. } = request.claimed().clone();
         let RequestBody::Claim(claim) = body else { return Err(Error::new(Code::Bug, "not a claim")) };
         let (request, certificate) = (request.bytes().clone(), certificate.clone());
-        Ok(Claimed { claim, grounds: Grounds { device, id: request_id, request, certificate } })
+        let grounds = Grounds { device, id: request_id, at: claim.at, request, certificate };
+        Ok(Claimed { claim, grounds })
     }
 
     fn question(&self) -> Question<'_> {

@@ -23,6 +23,8 @@ use crate::{
 pub(super) struct Grounds {
     pub(super) device: Device,
     pub(super) id: RequestId,
+    /// The time in the claim.
+    pub(super) at: Timestamp,
     /// As its device has signed it.
     pub(super) request: Bytes,
     /// That device's certificate.
@@ -51,11 +53,12 @@ impl Call<'_, '_> {
             package: Bytes::copy_from_slice(package.as_bytes()),
             by: Some(DeviceName::of(&grounds.device)),
             claim: Bytes::copy_from_slice(grounds.id.as_bytes()),
+            claimed_at: grounds.at.as_millis(),
         };
         self.write(keys.record(state.record_last), &row);
         self.write(keys.state(), &state);
 
-        let shared = keys::Recorded::of(&grounds.device, &grounds.id);
+        let shared = keys::Recorded::of(&grounds.device, &grounds.id, grounds.at);
         let uses = self.number(&shared.uses())?;
         self.draft.expect_unchanged(shared.uses())?;
         if uses == 0 {
@@ -82,7 +85,7 @@ impl Call<'_, '_> {
             let of = keys.records_of(by.user.agency());
             let theirs = self.number(&of)?.saturating_sub(1);
             self.set_number(of, theirs);
-            let shared = keys::Recorded::of(&by, &row.claim()?);
+            let shared = row.shared()?;
             let uses = self.number(&shared.uses())?.saturating_sub(1);
             self.draft.expect_unchanged(shared.uses())?;
             self.set_number(shared.uses(), uses);
@@ -107,7 +110,7 @@ impl Call<'_, '_> {
         let mut records = Vec::new();
         for number in state.record_done.saturating_add(1)..=state.record_last {
             let row: RecordRow = self.read(&keys.record(number))?.ok_or(corrupt("record is missing"))?;
-            let shared = keys::Recorded::of(&row.by()?, &row.claim()?);
+            let shared = row.shared()?;
             let part = |key: crate::store::Key| {
                 self.draft.get(&key)?.map(Bytes::from).ok_or(corrupt("recorded claim"))
             };
@@ -148,8 +151,10 @@ impl RecordRow {
         self.by.as_ref().ok_or(corrupt("record"))?.device()
     }
 
-    fn claim(&self) -> Result<RequestId> {
-        RequestId::from_slice(&self.claim).map_err(unreadable)
+    /// Where its claim lies.
+    fn shared(&self) -> Result<keys::Recorded> {
+        let claim = RequestId::from_slice(&self.claim).map_err(unreadable)?;
+        Ok(keys::Recorded::of(&self.by()?, &claim, Timestamp::from_millis(self.claimed_at)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
+use zeroize::Zeroizing;
 
 use super::{
     VERSION,
@@ -73,7 +74,9 @@ pub(super) fn canonical<M: Message + Default + Shaped>(
     count(&M::SHAPE, bytes)?;
     let message = M::decode(bytes.clone()).map_err(|_| Error::new(Code::Malformed, name))?;
     let same_length = message.encoded_len() == bytes.len();
-    ensure(same_length && message.encode_to_vec() == *bytes, Code::NotCanonical, name)?;
+    // It may hold a key.
+    let again = Zeroizing::new(message.encode_to_vec());
+    ensure(same_length && *again == *bytes, Code::NotCanonical, name)?;
     Ok(message)
 }
 

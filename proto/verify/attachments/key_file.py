@@ -23,7 +23,7 @@ def write(reference: Reference, blob: bytes, origin: str, expires_at: int) -> st
 
 def read(line: str) -> Reference:
     """What the line says, as far as opening needs it (V-101, V-103, V-112, V-113, V-119, V-602)."""
-    text = line.rstrip("\n")
+    text = line.removesuffix("\n")
     require(re.fullmatch("([0-9a-f]{2})*", text) is not None, 102, "V-112", "a key file is not hexadecimal")
     data = bytes.fromhex(text)
     values = {number: b"" if kind == BYTES else 0 for number, kind in KINDS.items()}

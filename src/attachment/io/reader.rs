@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io::{self, BufRead, Read};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Progress, buffers, fill, has_ended};
 use crate::{
@@ -85,6 +85,9 @@ impl<R: Read, P: Progress> OpenReader<R, P> {
         self.broken = 0;
         let (mut read, mut outcome) = (0, Ok(()));
         for (chunk, index) in self.window.iter_mut().zip(self.next..geometry.chunks()) {
+            if self.filled == 0 {
+                chunk.zeroize(); // the source is shown nothing of the chunk before
+            }
             chunk.resize(geometry.sealed_chunk_size(index), 0);
             outcome = fill(&mut self.source, chunk, &mut self.filled).and_then(|()| {
                 let whole = self.filled == chunk.len();

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::ChunkSource;
 use crate::{attachment::Opener, error::Error};
@@ -50,6 +50,8 @@ impl<S: ChunkSource> SeekReader<S> {
             return Ok(());
         }
         self.held = None;
+        // The source is shown nothing of the chunk before.
+        self.chunk.zeroize();
         self.chunk.resize(self.opener.geometry().sealed_chunk_size(index), 0);
         self.source.read_chunk(index, &mut self.chunk)?;
         self.opener.open_chunk(index, &mut self.chunk)?;

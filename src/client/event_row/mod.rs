@@ -78,7 +78,7 @@ struct EventRow {
     messages: Vec<Vec<u8>>,
     #[prost(string, repeated, tag = "50")]
     names: Vec<String>,
-    /// Of an agency: [`JOINED_FEDERATION`] and those after it.
+    /// Of an agency: [`agency::JOINED_FEDERATION`] and those after it.
     #[prost(uint32, tag = "51")]
     change: u32,
     #[prost(message, repeated, tag = "52")]

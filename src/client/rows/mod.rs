@@ -141,6 +141,9 @@ pub(super) struct RecordRow {
     /// When, in milliseconds.
     #[prost(uint64, tag = "5")]
     pub(super) at: u64,
+    /// The time in the claim, in milliseconds.
+    #[prost(uint64, tag = "6")]
+    pub(super) claimed_at: u64,
 }
 
 /// What an id on the wire belongs to.

@@ -149,6 +149,20 @@ fn two_claims_with_one_id_are_two_claims() {
     assert!(stage.told().is_empty());
 }
 
+/// SPEC V-590: nor does one that gives an id again when a server has forgotten the first.
+#[test]
+fn two_claims_with_one_id_at_two_times_are_two_claims() {
+    let mut stage = Stage::new(64);
+    let first = stage.record(1);
+    let later = stage.changed(2, |request| {
+        request.request_id = RequestId::from_bytes([1; 16]);
+        let RequestBody::Claim(claim) = &mut request.body else { panic!() };
+        claim.at = claim.at.plus(core::time::Duration::from_secs(60));
+    });
+    assert_eq!(stage.take(vec![first, later]), 2);
+    assert!(stage.told().is_empty());
+}
+
 /// A bad document that is brought again and again is told of once a day.
 #[test]
 fn a_bad_document_is_not_told_without_end() {

@@ -5,6 +5,7 @@ use crate::{
     error::Result,
     ids::{AgencyId, Device, DeviceId, Hash, RequestId, RoomId, UserId},
     store::{Key, KeyBuilder, corrupt},
+    time::Timestamp,
 };
 
 /// All enrolled devices of a user.
@@ -121,8 +122,9 @@ impl DeviceKeys {
 pub(in crate::server) struct Recorded(KeyBuilder);
 
 impl Recorded {
-    pub(in crate::server) fn of(device: &Device, claim: &RequestId) -> Self {
-        Recorded(with_device(KeyBuilder::table("record/"), device).fixed(claim.as_bytes()))
+    pub(in crate::server) fn of(device: &Device, claim: &RequestId, at: Timestamp) -> Self {
+        let claim = with_device(KeyBuilder::table("record/"), device).fixed(claim.as_bytes());
+        Recorded(claim.number(at.as_millis()))
     }
 
     /// In how many records.

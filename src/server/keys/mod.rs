@@ -8,7 +8,7 @@
 //! link/     peer, table, ...                 what goes to and comes from one agency
 //! claim/    agency, device, claim            answers given to other agencies
 //! quota/    table, who                       how much somebody may still ask
-//! record/   device, claim, part              claims that records of claims rest on
+//! record/   device, claim, time, part        claims that records of claims rest on
 //! dir/      table, ...                       the agency's directory
 //! ask/      look-up                          look-ups that other agencies are to answer
 //! blob/     origin, blob, table, ...         attachments

@@ -85,6 +85,9 @@ pub(in crate::server) struct RecordRow {
     /// Which: 16 bytes.
     #[prost(bytes = "bytes", tag = "4")]
     pub(in crate::server) claim: Bytes,
+    /// The time in it, in milliseconds.
+    #[prost(uint64, tag = "5")]
+    pub(in crate::server) claimed_at: u64,
 }
 
 /// A look-up of one of our devices that another agency has not answered.
