@@ -147,6 +147,7 @@ codes! {
     UploadAbandoned = 621, Refused, "its upload was given up before it was whole";
     BadOrigin = 622, Peer, "its origin gives other bytes than it has announced";
     ChunkLost = 623, Refused, "the server has lost a part of it";
+    SealAnew = 624, Misuse, "the file has to be sealed anew for these readers";
 
     // 7xx: content
     BadContent = 701, Peer, "content is not well-formed";

@@ -53,6 +53,7 @@ mod header;
 pub mod io;
 mod key;
 mod opener;
+mod resealer;
 mod sealer;
 mod verifier;
 
@@ -67,6 +68,7 @@ pub use geometry::Geometry;
 pub use header::{Header, Suite};
 pub use key::FileKey;
 pub use opener::{Opener, open_all};
+pub use resealer::Resealer;
 pub use sealer::{Sealed, Sealer, seal_all};
 pub use verifier::Verifier;
 pub(crate) use verifier::verify_chunk;

@@ -129,6 +129,13 @@ impl Sealer {
         self.size
     }
 
+    /// Which chunk is next, none once all chunks are sealed.
+    #[must_use]
+    pub fn next_index(&self) -> Option<u64> {
+        let next = self.done.len() as u64;
+        (next < self.geometry.chunks()).then_some(next)
+    }
+
     /// How many bytes of the file the next chunk takes, none once all chunks are sealed. It is
     /// `Some(0)` for the one chunk of an empty file, and for chunks that are padding throughout.
     #[must_use]

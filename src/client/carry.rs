@@ -89,6 +89,9 @@ impl Call<'_, '_> {
             Command::Share { request, room, attachment, lifetime, header, list } => {
                 self.share(request, room, (attachment, lifetime), (&header, &list))
             }
+            Command::Forward { request, from, room, attachment, lifetime } => {
+                self.forward(request, (from, room), attachment, lifetime)
+            }
             Command::Fetch { request, file } => self.fetch(request, &file),
             Command::Forget { request, file } => self.take_back(&request, &file),
             Command::LookUp { request, query } => self.look_up(request, query),

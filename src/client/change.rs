@@ -127,7 +127,7 @@ impl Call<'_, '_> {
 
     fn drive_changes(&mut self, session: &mut Session<'_>) -> Result<()> {
         for item in self.items(&session.id)? {
-            if matches!(item.work()?, Work::Message(_) | Work::Create(_) | Work::Share(_)) {
+            if matches!(item.work()?, Work::Create(_)) || item.work()?.message().is_some() {
                 continue;
             }
             if matches!(item.work()?, Work::Leave(_)) {
@@ -198,7 +198,7 @@ impl Call<'_, '_> {
                     return Ok(Prepared::Done);
                 }
             }
-            Work::Leave(_) | Work::Message(_) | Work::Create(_) | Work::Share(_) => {
+            Work::Leave(_) | Work::Message(_) | Work::Create(_) | Work::Share(_) | Work::Forward(_) => {
                 return Ok(Prepared::Wait);
             }
         }

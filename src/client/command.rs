@@ -211,6 +211,24 @@ pub enum Command {
         /// The hashes of its chunks, which lie in the host's chunk store.
         list: ChunkList,
     },
+    /// Send a message that shares a file which servers have already, out of another room or the same: nothing
+    /// is uploaded again. That is so among people of one agency and under one label; elsewhere it is
+    /// refused at once with [`Code::SealAnew`](crate::code::Code::SealAnew), and the file has to be sealed
+    /// anew ([`Resealer`](crate::attachment::Resealer)) and shared. The message goes once the own server says
+    /// that it can give the file; if it cannot, [`crate::client::Event::Failed`] says why. The file stays its
+    /// uploader's: it goes when it expires, or when they take it back.
+    Forward {
+        /// The request.
+        request: RequestId,
+        /// The room whose members have it, under whose label it is.
+        from: RoomId,
+        /// The room.
+        room: RoomId,
+        /// The message. Its file is as in the message that shared it.
+        attachment: Attachment,
+        /// As in [`Command::Send`].
+        lifetime: Option<Duration>,
+    },
     /// Fetch an attachment's chunks.
     Fetch {
         /// The request.
@@ -341,6 +359,7 @@ impl Command {
             | Command::SetEnd { request, .. }
             | Command::Send { request, .. }
             | Command::Share { request, .. }
+            | Command::Forward { request, .. }
             | Command::Fetch { request, .. }
             | Command::Forget { request, .. }
             | Command::Discard { request }

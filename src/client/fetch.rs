@@ -292,7 +292,11 @@ pub(super) fn file(row: &FetchRow) -> Result<FileRef> {
 
 /// The chunk that a fetch wants next.
 pub(super) fn wanted(row: &FetchRow) -> Result<BlobGet> {
-    let file = file(row)?;
+    Ok(BlobGet { wrong: row.doubts, ..chunk_wanted(&file(row)?, row.done) })
+}
+
+/// The question for a chunk of a file.
+pub(super) fn chunk_wanted(file: &FileRef, index: u64) -> BlobGet {
     let capability = ShownCapability::from_bytes(zeroize::Zeroizing::new(*file.capability().expose()));
-    Ok(BlobGet { blob: file.blob, origin: file.origin, capability, index: row.done, wrong: row.doubts })
+    BlobGet { blob: file.blob, origin: file.origin.clone(), capability, index, wrong: false }
 }

@@ -11,7 +11,7 @@ use super::{
     call::Call,
     index::{Noted, Placed},
     keys,
-    rows::{self, JoinedRow, PendingRow, ShareWork, Work},
+    rows::{self, JoinedRow, PendingRow, Work},
     session::Session,
 };
 use crate::{
@@ -411,10 +411,7 @@ impl<'a> Call<'a, '_> {
         rows::write(&mut self.draft, key, &JoinedRow { users, rules });
         let mut oldest = session.member.epoch();
         for item in self.items(&session.id)? {
-            if let Work::Message(message) | Work::Share(ShareWork { message: Some(message), .. }) =
-                item.work()?
-                && !message.held
-            {
+            if let Some(message) = item.work()?.message().filter(|message| !message.held) {
                 oldest = oldest.min(message.epoch);
             }
         }

@@ -44,7 +44,7 @@ impl Call<'_, '_> {
                     continue;
                 }
                 // On its way to the own server; it becomes a message when it is there.
-                Work::Share(_) => new.messages = new.messages.saturating_add(1),
+                Work::Share(_) | Work::Forward(_) => new.messages = new.messages.saturating_add(1),
                 Work::Message(message) => {
                     new.messages = new.messages.saturating_add(1);
                     new.waiting = new.waiting.saturating_add(u32::from(!message.held));

@@ -45,6 +45,7 @@ mod expiry;
 mod fetch;
 mod follow;
 mod forget;
+mod forward;
 mod gap;
 mod govern;
 mod history;

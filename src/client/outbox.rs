@@ -51,11 +51,7 @@ impl Call<'_, '_> {
     /// Puts work into a room's outbox, under the app's request.
     pub(super) fn enqueue(&mut self, request: RequestId, room: &RoomId, work: Work) -> Result<Item> {
         let number = self.draft.next_number(&keys::outbox_counter())?;
-        let message = match &work {
-            Work::Message(message) => message.id.clone(),
-            Work::Share(share) => share.message.as_ref().map(|m| m.id.clone()).unwrap_or_default(),
-            _ => Vec::new(),
-        };
+        let message = work.message().map(|message| message.id.clone()).unwrap_or_default();
         let receipt =
             ReceiptRow { room: room.as_bytes().to_vec(), message, item: number, at: self.now().as_millis() };
         rows::write(&mut self.draft, keys::receipt(&request), &receipt);

@@ -74,6 +74,15 @@ impl Call<'_, '_> {
             (ReplyBody::BlobStates(states), Some(awaited)) if awaited.waiting => {
                 self.blob_states(states.states)
             }
+            (ReplyBody::BlobStates(states), Some(awaited)) if awaited.item > 0 => {
+                let room = RoomId::from_slice(&awaited.room)?;
+                match self.item(&room, awaited.item)? {
+                    Some(item) if matches!(item.work()?, Work::Forward(_)) => {
+                        self.forward_answered(&room, item, states.states)
+                    }
+                    _ => Ok(()),
+                }
+            }
             (ReplyBody::Directory(directory), _) => self.looked_up(directory),
             (ReplyBody::Done, None) if self.looking_up(&reply.request_id)?.is_some() => self.sync(),
             (ReplyBody::Pending, Some(awaited)) if !awaited.fetch.is_empty() => self.blob_pending(&awaited),
@@ -294,7 +303,7 @@ impl Call<'_, '_> {
         mut item: super::outbox::Item,
         refused: Error,
     ) -> Result<()> {
-        let message = matches!(item.work()?, Work::Message(_) | Work::Share(_));
+        let message = item.work()?.message().is_some();
         if refused.code() == Code::WrongEpoch {
             self.recall(&session.id, &mut item)?;
             if message {

@@ -85,7 +85,14 @@ impl Call<'_, '_> {
 
     /// Sends a message at once if nothing is before it, else lets it wait.
     pub(super) fn queue_message(&mut self, session: &mut Session<'_>, mut item: Item) -> Result<()> {
-        let free = session.row.waiting == 0
+        // While its file was on its way somebody may have come who was not there when it was written.
+        let written = item.work()?.message().map(|message| message.epoch).unwrap_or_default();
+        let as_written = written == session.member.epoch() || {
+            let (added, rules) = self.readers_since(&session.id, written)?;
+            added.is_empty() && !rules
+        };
+        let free = as_written
+            && session.row.waiting == 0
             && session.up_to_date(self.now())
             && !session.member.has_proposals()
             && self.due_leaves(session)?.is_empty();

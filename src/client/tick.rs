@@ -92,6 +92,8 @@ impl Call<'_, '_> {
                 self.claim(&room, &mut item)?;
             } else if matches!(item.work()?, Work::Share(_)) {
                 self.resend_share(&room, &mut item)?;
+            } else if matches!(item.work()?, Work::Forward(_)) {
+                self.ask_forward(&room, &mut item)?;
             } else {
                 self.output(Output::send(Bytes::from(item.row.submission)));
             }

@@ -21,7 +21,7 @@ pub(in crate::client) struct OutboxRow {
     /// For a message under way: how many were encrypted before it.
     #[prost(uint64, tag = "14")]
     pub(in crate::client) order: u64,
-    #[prost(oneof = "Work", tags = "6, 7, 8, 9, 10, 11, 12, 13, 20, 21, 22")]
+    #[prost(oneof = "Work", tags = "6, 7, 8, 9, 10, 11, 12, 13, 20, 21, 22, 23")]
     pub(in crate::client) work: Option<Work>,
 }
 
@@ -50,6 +50,20 @@ pub(in crate::client) enum Work {
     Unban(UsersWork),
     #[prost(message, tag = "22")]
     Govern(GovernWork),
+    #[prost(message, tag = "23")]
+    Forward(ForwardWork),
+}
+
+impl Work {
+    /// The message that it is, or becomes once servers have its files.
+    pub(in crate::client) fn message(&self) -> Option<&MessageWork> {
+        match self {
+            Work::Message(message) => Some(message),
+            Work::Share(share) => share.message.as_ref(),
+            Work::Forward(forward) => forward.message.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Nothing to say.
@@ -196,4 +210,18 @@ pub(in crate::client) struct ShareWork {
     /// How often it was announced anew, because the server did not know it any more.
     #[prost(uint32, tag = "7")]
     pub(in crate::client) anew: u32,
+}
+
+/// A message that names files which servers have, once the own server says that it can give them.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct ForwardWork {
+    /// The encoded content that is sent then.
+    #[prost(message, optional, tag = "1")]
+    pub(in crate::client) message: Option<MessageWork>,
+    /// The question to the own server.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(in crate::client) wanted: Vec<u8>,
+    /// When the first of the files expires, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::client) until: u64,
 }

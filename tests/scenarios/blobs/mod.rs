@@ -1,6 +1,8 @@
 //! Files on their way through servers: what comes of them when engines die, servers are down or
 //! give other bytes, and when somebody takes a file back.
 
+mod forwarding;
+
 use std::time::Duration;
 
 use chacha20::ChaCha20Rng;
