@@ -177,6 +177,8 @@ pub const TEXT: usize = 32 << 10;
 pub const REACTION: usize = 64;
 /// An inline preview.
 pub const PREVIEW: usize = 24 << 10;
+/// A preview in a file of its own.
+pub const PREVIEW_FILE: u64 = 4 << 20;
 /// A file name.
 pub const FILE_NAME: usize = 255;
 /// A media type.
@@ -211,6 +213,8 @@ pub const ATTACHMENT: u64 = 1 << 40;
 pub const BLOBS_WANTED: usize = 64;
 /// How long a server waits for the next chunk of an upload before it gives it up.
 pub const UPLOAD_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// Chunks of one attachment that a device sends before its server has answered the first of them.
+pub const UPLOAD_WINDOW: usize = 8;
 /// Chunks of one attachment that a server asks another for at one time.
 pub const CHUNKS_UNDER_WAY: u64 = 16;
 /// How often a server asks for a chunk that comes otherwise than its hash says, before it gives

@@ -86,8 +86,9 @@ impl Call<'_, '_> {
             Command::Send { request, room, content, lifetime } => {
                 self.send(request, room, &content, lifetime)
             }
-            Command::Share { request, room, attachment, lifetime, header, list } => {
-                self.share(request, room, (attachment, lifetime), (&header, &list))
+            Command::Share { request, room, attachment, lifetime, header, list, preview } => {
+                let preview = preview.as_ref().map(|(header, list)| (header, list));
+                self.share(request, room, (attachment, lifetime), (&header, &list), preview)
             }
             Command::Forward { request, from, room, attachment, lifetime } => {
                 self.forward(request, (from, room), attachment, lifetime)

@@ -196,7 +196,8 @@ pub enum Command {
         /// as the room says: 1 millisecond to [`crate::limits::MESSAGE_LIFETIME`].
         lifetime: Option<Duration>,
     },
-    /// Bring a sealed file to the own agency's server, then send the message that shares it.
+    /// Bring a sealed file to the own agency's server, and its preview file if it has one, then send the
+    /// message that shares it.
     Share {
         /// The request.
         request: RequestId,
@@ -210,6 +211,8 @@ pub enum Command {
         header: Header,
         /// The hashes of its chunks, which lie in the host's chunk store.
         list: ChunkList,
+        /// The same of the preview file, if the message names one. It is brought first.
+        preview: Option<(Header, ChunkList)>,
     },
     /// Send a message that shares a file which servers have already, out of another room or the same: nothing
     /// is uploaded again. That is so among people of one agency and under one label; elsewhere it is

@@ -43,7 +43,7 @@ impl Call<'_, '_> {
         Ok(Receipt::default())
     }
 
-    fn ask_forget(&mut self, blob: &BlobId, mut row: ForgetRow) -> Result<()> {
+    pub(super) fn ask_forget(&mut self, blob: &BlobId, mut row: ForgetRow) -> Result<()> {
         let id = self.random_id();
         row.awaited = id.as_bytes().to_vec();
         row.due = self.retry_at(row.attempts).as_millis();
@@ -136,7 +136,7 @@ impl Call<'_, '_> {
 
     /// Whether a message that this device knows names a file, or one of the user's `own`. What it does
     /// not know any more, of rooms that it has left, is forgotten here.
-    fn is_named(&mut self, blob: &BlobId, own: bool) -> Result<bool> {
+    pub(super) fn is_named(&mut self, blob: &BlobId, own: bool) -> Result<bool> {
         let mut after = None;
         loop {
             let page = self.draft.scan(&keys::all_named(blob), after.as_deref(), PAGE)?;

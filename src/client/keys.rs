@@ -215,9 +215,9 @@ pub(super) fn uploads() -> Key {
     KeyBuilder::table("z/").build()
 }
 
-/// A file on its way to the server that no message shares.
-pub(super) fn upload(request: &RequestId) -> Key {
-    KeyBuilder::table("z/").fixed(request.as_bytes()).build()
+/// A file on its way to the server, by a random id, or the request that uploads it alone.
+pub(super) fn upload(id: &RequestId) -> Key {
+    KeyBuilder::table("z/").fixed(id.as_bytes()).build()
 }
 
 /// Prefix of [`verified`].
@@ -342,9 +342,9 @@ pub(super) fn fetch_hashes(request: &RequestId, page: u64) -> Key {
     KeyBuilder::table("h/").fixed(request.as_bytes()).number(page).build()
 }
 
-/// Header and chunk hashes of an attachment on its way to the server.
-pub(super) fn share_info(blob: &BlobId) -> Key {
-    KeyBuilder::table("u/").fixed(blob.as_bytes()).build()
+/// What a file on its way to the server is announced with.
+pub(super) fn upload_info(upload: &RequestId) -> Key {
+    KeyBuilder::table("u/").fixed(upload.as_bytes()).build()
 }
 
 /// Prefix of [`look_up`].

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     code::Code,
     error::{Error, Result},
-    ids::{BlobId, MessageId, RequestId, RoomId, SubmissionId},
+    ids::{MessageId, RequestId, RoomId, SubmissionId},
     limits,
     room::submission::{self, Parts, Place},
     store::corrupt,
@@ -76,7 +76,7 @@ impl Call<'_, '_> {
             }
         }
         if let Some(Work::Share(share)) = &item.row.work {
-            self.draft.delete(keys::share_info(&BlobId::from_slice(&share.blob)?));
+            self.end_share(share)?;
         }
         Ok(())
     }

@@ -54,16 +54,11 @@ impl Call<'_, '_> {
                 self.failed(&reply.request_id, awaited, error)
             }
             (ReplyBody::Done, _) if self.account.row.enrol == reply.request_id.as_bytes() => self.enrolled(),
-            (ReplyBody::Done, Some(awaited)) if !awaited.upload.is_empty() => self.upload_answered(&awaited),
+            (ReplyBody::Done, Some(awaited)) if !awaited.upload.is_empty() => {
+                self.upload_answered(&awaited, &id)
+            }
             (ReplyBody::Done, Some(awaited)) if !awaited.forget.is_empty() => {
                 self.forget_answered(&awaited, None)
-            }
-            (ReplyBody::Done, Some(awaited)) if awaited.item > 0 => {
-                let room = RoomId::from_slice(&awaited.room)?;
-                match self.item(&room, awaited.item)? {
-                    Some(item) if matches!(item.work()?, Work::Share(_)) => self.share_answered(&room, item),
-                    _ => self.sync(),
-                }
             }
             (ReplyBody::BlobInfo(info), Some(awaited)) if !awaited.fetch.is_empty() => {
                 self.blob_info(&awaited, info)
@@ -350,7 +345,7 @@ impl Call<'_, '_> {
             return self.fetch_refused(&awaited, &refused);
         }
         if !awaited.upload.is_empty() {
-            return self.upload_refused(&awaited, &refused);
+            return self.upload_refused(&awaited, request.as_bytes(), &refused);
         }
         if !awaited.forget.is_empty() {
             return self.forget_answered(&awaited, Some(&refused));
@@ -362,9 +357,6 @@ impl Call<'_, '_> {
         // Another engine may have settled it: it would come back.
         self.draft.expect_unchanged(keys::outbox_item(&room, awaited.item))?;
         let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
-        if matches!(item.work()?, Work::Share(_)) && self.share_goes_on(&room, &mut item, code)? {
-            return Ok(());
-        }
         if let Some(retry_at) = refused.retry_at() {
             let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
             item.row.due = retry_at.as_millis().min(furthest);

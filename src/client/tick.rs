@@ -90,8 +90,6 @@ impl Call<'_, '_> {
                 self.invite_others(&room, item)?;
             } else if claiming {
                 self.claim(&room, &mut item)?;
-            } else if matches!(item.work()?, Work::Share(_)) {
-                self.resend_share(&room, &mut item)?;
             } else if matches!(item.work()?, Work::Forward(_)) {
                 self.ask_forward(&room, &mut item)?;
             } else {

@@ -18,8 +18,11 @@ use crate::{
 };
 
 /// An attachment with everything that it may have, and each field's tag and length.
-const LARGEST: usize =
-    limits::TEXT + limits::PREVIEW + limits::FILE_NAME + 2 * limits::MEDIA_TYPE + limits::AGENCY_ID + 256;
+const LARGEST: usize = limits::TEXT
+    + limits::PREVIEW
+    + limits::FILE_NAME
+    + 3 * limits::MEDIA_TYPE
+    + 2 * (limits::AGENCY_ID + 256);
 const _: () = assert!(LARGEST <= limits::CONTENT);
 
 /// A file that has been sealed and uploaded, with what is shown before it is fetched.
@@ -47,6 +50,7 @@ pub struct Attachment {
     name: String,
     caption: String,
     preview: Option<Preview>,
+    preview_file: Option<Box<PreviewFile>>,
     answers: Option<MessageId>,
 }
 
@@ -64,8 +68,15 @@ impl Attachment {
     fn checked(file: FileRef, media_type: String) -> Result<Self> {
         ensure(strings::is_media_type(&media_type), Code::BadArgument, "media type")?;
         ensure(file.geometry().is_ok(), Code::BadArgument, "file size")?;
-        let (name, caption) = (String::new(), String::new());
-        Ok(Attachment { file: file.into(), media_type, name, caption, preview: None, answers: None })
+        Ok(Attachment {
+            file: file.into(),
+            media_type,
+            name: String::new(),
+            caption: String::new(),
+            preview: None,
+            preview_file: None,
+            answers: None,
+        })
     }
 
     /// With a file name to suggest: 1 to [`limits::FILE_NAME`] bytes on one line, without `/`,
@@ -97,6 +108,18 @@ impl Attachment {
     pub fn previewed(mut self, preview: Preview) -> Self {
         self.preview = Some(preview);
         self
+    }
+
+    /// With a larger picture, which is fetched by itself.
+    ///
+    /// # Errors
+    /// [`Code::BadArgument`] if it has the blob or the key of the file itself, or another origin.
+    pub fn with_preview_file(mut self, preview: PreviewFile) -> Result<Self> {
+        let (file, other) = (&self.file, &preview.file);
+        ensure(other.blob != file.blob && other.key != file.key, Code::BadArgument, "preview file")?;
+        ensure(other.origin == file.origin, Code::BadArgument, "preview file")?;
+        self.preview_file = Some(preview.into());
+        Ok(self)
     }
 
     /// As an answer to `message`.
@@ -137,6 +160,17 @@ impl Attachment {
         self.preview.as_ref()
     }
 
+    /// The larger picture, to be fetched before the file or instead of it.
+    #[must_use]
+    pub fn preview_file(&self) -> Option<&PreviewFile> {
+        self.preview_file.as_deref()
+    }
+
+    /// The files that it names: the file, and that of its preview.
+    pub fn files(&self) -> impl Iterator<Item = &FileRef> {
+        core::iter::once(self.file()).chain(self.preview_file().map(PreviewFile::file))
+    }
+
     /// The message that it answers. Nothing says that there is one with this id.
     #[must_use]
     pub const fn answers(&self) -> Option<&MessageId> {
@@ -151,7 +185,7 @@ impl fmt::Debug for Attachment {
     }
 }
 
-/// SPEC V-712.
+/// SPEC V-712, V-730.
 impl Wire for Attachment {
     type Proto = proto::Attachment;
     const MAX: usize = limits::CONTENT;
@@ -164,6 +198,9 @@ impl Wire for Attachment {
             attachment = attachment.named(proto.name)?;
         }
         attachment.preview = proto.preview.map(Preview::parse).transpose()?;
+        if let Some(preview) = proto.preview_file {
+            attachment = attachment.with_preview_file(PreviewFile::parse(preview)?)?;
+        }
         attachment.answers = optional_id(&proto.reply_to)?;
         Ok(attachment)
     }
@@ -176,6 +213,7 @@ impl Wire for Attachment {
             caption: self.caption.clone(),
             preview: self.preview.as_ref().map(Preview::to_proto),
             reply_to: id_bytes(self.answers.as_ref()),
+            preview_file: self.preview_file().map(PreviewFile::to_proto),
         }
     }
 }
@@ -225,6 +263,60 @@ impl Preview {
 
     fn to_proto(&self) -> proto::Preview {
         proto::Preview { media_type: self.media_type.clone(), data: self.data.clone() }
+    }
+}
+
+/// A picture of what a file shows, in a sealed file of its own: small enough to be fetched at once, too large
+/// for the message. What [`Preview`] says of showing it holds here too.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PreviewFile {
+    media_type: String,
+    file: FileRef,
+}
+
+impl PreviewFile {
+    /// A picture of a media type that begins with `image/`, as in [`Attachment::new`]; at most
+    /// [`limits::PREVIEW_FILE`] bytes.
+    ///
+    /// # Errors
+    /// [`Code::BadArgument`] if it is not such a picture, or the sizes in `file` do not fit together.
+    pub fn new(file: FileRef, media_type: &str) -> Result<Self> {
+        Self::checked(file, media_type.to_ascii_lowercase())
+    }
+
+    fn checked(file: FileRef, media_type: String) -> Result<Self> {
+        let image = strings::is_media_type(&media_type) && media_type.starts_with("image/");
+        ensure(image, Code::BadArgument, "preview media type")?;
+        let fits = file.geometry().is_ok() && file.size <= limits::PREVIEW_FILE;
+        ensure(fits, Code::BadArgument, "preview file size")?;
+        Ok(PreviewFile { media_type, file })
+    }
+
+    /// The media type.
+    #[must_use]
+    pub fn media_type(&self) -> &str {
+        &self.media_type
+    }
+
+    /// Where it is and how it is opened.
+    #[must_use]
+    pub const fn file(&self) -> &FileRef {
+        &self.file
+    }
+
+    fn parse(proto: proto::PreviewFile) -> Result<Self> {
+        Self::checked(FileRef::parse(field(proto.file, "file")?)?, proto.media_type)
+    }
+
+    fn to_proto(&self) -> proto::PreviewFile {
+        proto::PreviewFile { media_type: self.media_type.clone(), file: Some(self.file.to_proto()) }
+    }
+}
+
+/// Which blob it is.
+impl fmt::Debug for PreviewFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PreviewFile(blob {}, {} bytes)", self.file.blob, self.file.size)
     }
 }
 

@@ -44,7 +44,7 @@ use crate::{
     wire::{decode_body, encode_body},
 };
 
-pub use attachment::{Attachment, Preview};
+pub use attachment::{Attachment, Preview, PreviewFile};
 pub use delete::Delete;
 pub use edit::{Change, Edit};
 pub(crate) use frame::{Frame, Seen, Terms};
@@ -177,7 +177,7 @@ impl Content {
             Content::Attachment(attachment) => Some(attachment),
             _ => None,
         };
-        attachment.into_iter().map(Attachment::file)
+        attachment.into_iter().flat_map(Attachment::files)
     }
 }
 

@@ -96,6 +96,9 @@ pub struct Attachment {
     /// The message that it answers: 32 bytes; absent if none.
     #[prost(bytes = "bytes", tag = "6")]
     pub reply_to: ::prost::bytes::Bytes,
+    /// A larger picture than `preview`, in a file of its own; may be absent.
+    #[prost(message, optional, tag = "7")]
+    pub preview_file: ::core::option::Option<PreviewFile>,
 }
 /// Kind 4: other words for an earlier message of the same user.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -190,6 +193,17 @@ pub struct FileRef {
     /// The length after padding, in bytes: what SPEC computes for `size`.
     #[prost(uint64, tag = "8")]
     pub padded_size: u64,
+}
+/// A picture that shows what a file is, sealed under a key of its own and fetched by itself.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct PreviewFile {
+    /// The media type, as in Attachment, beginning with "image/".
+    #[prost(string, tag = "1")]
+    pub media_type: ::prost::alloc::string::String,
+    /// The sealed picture, at most 4 MiB. Key and blob are others than the file's.
+    #[prost(message, optional, tag = "2")]
+    pub file: ::core::option::Option<FileRef>,
 }
 /// A small picture inside the message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2651,6 +2665,7 @@ impl super::shape::Shaped for Attachment {
         super::shape::Field::new(4, "caption", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "preview", super::shape::Kind::Message(&Preview::SHAPE)),
         super::shape::Field::new(6, "reply_to", super::shape::Kind::Bytes),
+        super::shape::Field::new(7, "preview_file", super::shape::Kind::Message(&PreviewFile::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Edit {
@@ -2690,6 +2705,12 @@ impl super::shape::Shaped for FileRef {
         super::shape::Field::new(6, "root", super::shape::Kind::Bytes),
         super::shape::Field::new(7, "size", super::shape::Kind::Number),
         super::shape::Field::new(8, "padded_size", super::shape::Kind::Number),
+    ]);
+}
+impl super::shape::Shaped for PreviewFile {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("PreviewFile", &[
+        super::shape::Field::new(1, "media_type", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "file", super::shape::Kind::Message(&FileRef::SHAPE)),
     ]);
 }
 impl super::shape::Shaped for Preview {

@@ -34,6 +34,7 @@ pub fn share(story: &mut Story, photo: &Photo) -> Result<(), Error> {
         attachment,
         header: *sealed.header(),
         list: sealed.list().clone(),
+        preview: None,
         lifetime: None,
     })?;
     story.tell(World::settle)?;

@@ -27,7 +27,8 @@ pub struct Phone {
     pub written: usize,
     /// Offline phones neither send nor receive.
     pub online: bool,
-    pub(super) outgoing: VecDeque<client::Output>,
+    /// What its engine wants done, oldest first.
+    pub outgoing: VecDeque<client::Output>,
 }
 
 impl Phone {

@@ -97,7 +97,7 @@ pub(in crate::client) struct NamedRow {
     pub(in crate::client) own: bool,
 }
 
-/// A file on its way to the server that no message shares.
+/// A file on its way to the server.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::client) struct UploadRow {
     #[prost(bytes = "vec", tag = "1")]
@@ -110,22 +110,52 @@ pub(in crate::client) struct UploadRow {
     pub(in crate::client) done: u64,
     #[prost(uint64, tag = "4")]
     pub(in crate::client) chunks: u64,
-    /// The request that is unanswered.
-    #[prost(bytes = "vec", tag = "5")]
-    pub(in crate::client) awaited: Vec<u8>,
-    #[prost(uint64, tag = "6")]
-    pub(in crate::client) due: u64,
-    #[prost(uint32, tag = "7")]
-    pub(in crate::client) attempts: u32,
+    /// The first chunk that has not been sent.
+    #[prost(uint64, tag = "5")]
+    pub(in crate::client) next: u64,
+    /// What is unanswered: the announcement, or chunks.
+    #[prost(message, repeated, tag = "6")]
+    pub(in crate::client) steps: Vec<PutRow>,
     /// When the file expires, in milliseconds.
     #[prost(uint64, tag = "8")]
     pub(in crate::client) until: u64,
-    /// The server is asked whether it has the chunk, which does not go beside.
-    #[prost(bool, tag = "9")]
-    pub(in crate::client) probes: bool,
     /// How often it was announced anew, because the server did not know it any more.
     #[prost(uint32, tag = "10")]
     pub(in crate::client) anew: u32,
+    /// The app's request.
+    #[prost(bytes = "vec", tag = "11")]
+    pub(in crate::client) request: Vec<u8>,
+    /// The outbox item that shares it; 0: none does.
+    #[prost(uint64, tag = "12")]
+    pub(in crate::client) item: u64,
+    /// Its room.
+    #[prost(bytes = "vec", tag = "13")]
+    pub(in crate::client) room: Vec<u8>,
+    /// Chunks of the request's files before this one.
+    #[prost(uint64, tag = "14")]
+    pub(in crate::client) before: u64,
+    /// Chunks of all of them.
+    #[prost(uint64, tag = "15")]
+    pub(in crate::client) total: u64,
+}
+
+/// A step of an upload that is unanswered.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct PutRow {
+    /// Which chunk; 0 for the announcement.
+    #[prost(uint64, tag = "1")]
+    pub(in crate::client) index: u64,
+    /// The request.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(in crate::client) awaited: Vec<u8>,
+    /// When to ask again, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::client) due: u64,
+    #[prost(uint32, tag = "4")]
+    pub(in crate::client) attempts: u32,
+    /// The server is asked whether it has the chunk, which does not go beside.
+    #[prost(bool, tag = "5")]
+    pub(in crate::client) probes: bool,
 }
 
 /// The history that another device hands over, until it is here.

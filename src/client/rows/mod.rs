@@ -9,7 +9,7 @@ mod work;
 use prost::Message;
 
 pub(super) use coming::{AskedRow, CompanionRow, InvitationRow, JoinRow, LinkedRow};
-pub(super) use file::{FetchRow, ForgetRow, HistoryRow, InfoRow, NamedRow, UploadRow, WaitingRow};
+pub(super) use file::{FetchRow, ForgetRow, HistoryRow, InfoRow, NamedRow, PutRow, UploadRow, WaitingRow};
 pub(super) use room::{
     DepartedRow, ExpiringRow, JoinedRow, MessageRow, PendingRow, PublicRow, RoomRow, SweepRow,
 };
@@ -160,7 +160,7 @@ pub(super) struct AwaitedRow {
     /// The app's request that fetches an attachment; empty if none.
     #[prost(bytes = "vec", tag = "4")]
     pub(super) fetch: Vec<u8>,
-    /// The app's request that uploads a file; empty if none.
+    /// The upload of a file; empty if none.
     #[prost(bytes = "vec", tag = "5")]
     pub(super) upload: Vec<u8>,
     /// The file that is taken back; empty if none.

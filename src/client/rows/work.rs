@@ -188,28 +188,18 @@ pub(in crate::client) struct GovernWork {
     pub(in crate::client) state: Vec<u8>,
 }
 
-/// A file on its way to the server, and then the message that shares it.
+/// Files on their way to the server, and then the message that shares them.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::client) struct ShareWork {
-    /// The encoded content that is sent when the file is up.
+    /// The encoded content that is sent when the files are up.
     #[prost(message, optional, tag = "1")]
     pub(in crate::client) message: Option<MessageWork>,
-    #[prost(bytes = "vec", tag = "2")]
-    pub(in crate::client) blob: Vec<u8>,
-    /// How many chunks the server has; the announcement comes before the first.
-    #[prost(uint64, tag = "3")]
-    pub(in crate::client) done: u64,
-    #[prost(uint64, tag = "4")]
-    pub(in crate::client) chunks: u64,
-    /// The server has the announcement.
-    #[prost(bool, tag = "5")]
-    pub(in crate::client) announced: bool,
-    /// The server is asked whether it has the chunk, which does not go beside.
-    #[prost(bool, tag = "6")]
-    pub(in crate::client) probes: bool,
-    /// How often it was announced anew, because the server did not know it any more.
-    #[prost(uint32, tag = "7")]
-    pub(in crate::client) anew: u32,
+    /// The uploads that are not done yet, in the order in which they are.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub(in crate::client) uploads: Vec<Vec<u8>>,
+    /// The files that are up.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub(in crate::client) up: Vec<Vec<u8>>,
 }
 
 /// A message that names files which servers have, once the own server says that it can give them.

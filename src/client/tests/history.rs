@@ -54,7 +54,7 @@ impl Phone {
 
     /// The server's reply to the step that is asked for now.
     fn step(&mut self, body: ReplyBody) -> Vec<Output> {
-        let request_id = RequestId::from_slice(&self.upload_row().unwrap().awaited).unwrap();
+        let request_id = RequestId::from_slice(&self.upload_row().unwrap().steps[0].awaited).unwrap();
         self.call(|call| call.reply(ServerReply { request_id, body }, None))
     }
 
@@ -89,7 +89,7 @@ fn an_upload_goes_on_where_it_was_and_is_told_once() {
     // Not now: the same step, when the server says, or when the app has started again.
     let later = phone.now.plus(core::time::Duration::from_secs(60));
     assert!(phone.step(failure(Code::Quota, later)).is_empty());
-    assert_eq!(phone.upload_row().unwrap().due, later.as_millis());
+    assert_eq!(phone.upload_row().unwrap().steps[0].due, later.as_millis());
     assert_eq!(phone.call(|call| call.remind_uploads(false)), []);
     assert_eq!(phone.call(|call| call.remind_uploads(true)).len(), 1);
     phone.step(ReplyBody::Done);

@@ -12,6 +12,11 @@ fn known_content_round_trips() {
         .captioned("c".repeat(limits::TEXT))
         .unwrap()
         .previewed(Preview::new(&format!("image/{}", "x".repeat(121)), vec![1; limits::PREVIEW]).unwrap())
+        .with_preview_file(
+            PreviewFile::new(still_file(limits::PREVIEW_FILE), &format!("image/{}", "x".repeat(121)))
+                .unwrap(),
+        )
+        .unwrap()
         .reply_to(message(4));
     let wide = UserId::parse(&format!("{}@{}a", "u".repeat(64), "a.".repeat(126))).unwrap();
     let text = Text::plain("x".repeat(limits::TEXT)).unwrap();
@@ -323,6 +328,34 @@ fn bad_attachments_are_refused() {
     bad(ATTACHMENT, &preview("image/png", limits::PREVIEW + 1));
     bad(ATTACHMENT, &preview("text/html", 1));
     bad(ATTACHMENT, &preview("Image/png", 1));
+}
+
+#[test]
+fn bad_preview_files_are_refused() {
+    // V-730
+    let preview = |media_type: &str, file: Option<FileRef>| {
+        let file = file.map(|file| file.to_proto());
+        let preview_file = Some(proto::PreviewFile { media_type: media_type.into(), file });
+        proto::Attachment { preview_file, ..photo().to_proto() }
+    };
+    let good = || still_file(limits::PREVIEW_FILE);
+    assert!(Content::decode(ATTACHMENT, preview("image/png", Some(good())).encode_to_vec()).is_ok());
+    bad(ATTACHMENT, &preview("image/png", None));
+    bad(ATTACHMENT, &preview("text/html", Some(good())));
+    bad(ATTACHMENT, &preview("Image/png", Some(good())));
+    bad(ATTACHMENT, &preview("image/png", Some(still_file(limits::PREVIEW_FILE + 1))));
+    bad(ATTACHMENT, &preview("image/png", Some(FileRef { padded_size: 7, ..good() })));
+    bad(ATTACHMENT, &preview("image/png", Some(FileRef { blob: photo().file().blob, ..good() })));
+    bad(ATTACHMENT, &preview("image/png", Some(FileRef { key: photo().file().key.clone(), ..good() })));
+    let origin = AgencyId::parse("police.nord.example").unwrap();
+    bad(ATTACHMENT, &preview("image/png", Some(FileRef { origin, ..good() })));
+}
+
+#[test]
+fn an_attachment_names_its_files() {
+    let named = |attachment: Attachment| attachment.files().map(|file| file.blob).collect::<Vec<_>>();
+    assert_eq!(named(photo()), [file(0).blob]);
+    assert_eq!(named(video()), [file(0).blob, still_file(0).blob]);
 }
 
 #[test]

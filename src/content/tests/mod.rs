@@ -37,6 +37,21 @@ fn photo() -> Attachment {
     photo.captioned("14:05").unwrap().previewed(preview).reply_to(message(4))
 }
 
+/// With a preview file.
+fn video() -> Attachment {
+    Attachment::new(file(2_000_000_000), "video/mp4").unwrap().with_preview_file(still(200_000)).unwrap()
+}
+
+/// What a preview file is, beside [`file`].
+fn still_file(size: u64) -> FileRef {
+    let key = FileKey::from_bytes([5; 32].into());
+    FileRef { blob: BlobId::from_bytes([6; 16]), key, root: Root::from_bytes([7; 32]), ..file(size) }
+}
+
+fn still(size: u64) -> PreviewFile {
+    PreviewFile::new(still_file(size), "image/jpeg").unwrap()
+}
+
 fn seen() -> Seen {
     Seen { seq: 7, hash: Hash::from_bytes([8; 32]) }
 }
@@ -68,9 +83,13 @@ fn text() -> impl Strategy<Value = Text> {
 
 fn attachment() -> impl Strategy<Value = Attachment> {
     let preview = option::of(vec(any::<u8>(), 1..3000));
-    (0..=limits::ATTACHMENT, option::of("[a-zä]{1,80}"), "[a-z ]{0,300}", preview).prop_map(
-        |(size, name, caption, preview)| {
+    let size = (0..=limits::ATTACHMENT, option::of(0..=limits::PREVIEW_FILE));
+    (size, option::of("[a-zä]{1,80}"), "[a-z ]{0,300}", preview).prop_map(
+        |((size, other), name, caption, preview)| {
             let mut made = Attachment::new(file(size), "image/png").unwrap().captioned(caption).unwrap();
+            if let Some(size) = other {
+                made = made.with_preview_file(still(size)).unwrap();
+            }
             if let Some(name) = name {
                 made = made.named(name).unwrap();
             }

@@ -76,7 +76,7 @@ fn message_ids() {
     }
 }
 
-fn contents_made() -> [(&'static str, Content); 14] {
+fn contents_made() -> [(&'static str, Content); 15] {
     let mentions = Text::plain("@Bärbel, @Ben: wer?").unwrap();
     let baerbel = UserId::parse("b.meier-2@police.example").unwrap();
     let mentions = mentions.mention(baerbel, 0..8).unwrap().mention(user(), 10..14).unwrap();
@@ -92,6 +92,7 @@ fn contents_made() -> [(&'static str, Content); 14] {
         ("reaction withdrawn", Reaction::withdrawn(message(0x22), "👍").unwrap().into()),
         ("attachment, bare", document.into()),
         ("attachment with everything", photo().into()),
+        ("attachment with a preview file", video().into()),
         ("text with mentions", mentions.clone().into()),
         ("edit of a text", Edit::text(message(0x22), mentions).unwrap().into()),
         ("edit that takes a caption away", Edit::caption(message(0x22), "").unwrap().into()),
@@ -117,6 +118,9 @@ fn content_vector(name: &str, content: &Content) -> Value {
             "file": file_vector(attachment.file()), "media_type": attachment.media_type(),
             "name": attachment.name(), "caption": attachment.caption(),
             "preview": attachment.preview().map(|p| json!({ "media_type": p.media_type(), "data": hex(p.data()) })),
+            "preview_file": attachment.preview_file().map(|preview| json!({
+                "media_type": preview.media_type(), "file": file_vector(preview.file()),
+            })),
             "reply_to": answers(attachment.answers()),
         }),
         Content::Edit(edit) => match edit.change() {
@@ -214,6 +218,10 @@ fn described(vector: &Value) -> Content {
             if let Some(media_type) = fields["preview"]["media_type"].as_str() {
                 made = made.previewed(Preview::new(media_type, unhex(&fields["preview"]["data"])).unwrap());
             }
+            if let Some(media_type) = fields["preview_file"]["media_type"].as_str() {
+                let file = described_file(&fields["preview_file"]["file"]);
+                made = made.with_preview_file(PreviewFile::new(file, media_type).unwrap()).unwrap();
+            }
             answers.into_iter().fold(made, Attachment::reply_to).into()
         }
         kind => Content::Unsupported { kind, bytes: unhex(&vector["content"]).into() },
@@ -302,6 +310,12 @@ fn content_faults() -> Vec<Value> {
         let preview = proto::Preview { media_type: media_type.into(), data: data.to_vec().into() };
         proto::Attachment { preview: Some(preview), ..photo() }.encode_to_vec()
     };
+    let still = |media_type: &str, change: &dyn Fn(&mut proto::FileRef)| {
+        let mut file = still_file(1_000).to_proto();
+        change(&mut file);
+        let preview_file = Some(proto::PreviewFile { media_type: media_type.into(), file: Some(file) });
+        proto::Attachment { preview_file, ..photo() }.encode_to_vec()
+    };
     let mention = |start, end| proto::Mention { user: "ben@police.example".into(), start, end };
     let mentions = |at: &[(u32, u32)]| {
         let mentions = at.iter().map(|(start, end)| mention(*start, *end)).collect();
@@ -357,6 +371,23 @@ fn content_faults() -> Vec<Value> {
         ("media type with a parameter", "V-712", ATTACHMENT, typed("image/jpeg;q=1")),
         ("preview that is no picture", "V-712", ATTACHMENT, preview("text/html", b"x")),
         ("empty preview", "V-712", ATTACHMENT, preview("image/png", b"")),
+        ("preview file that is no picture", "V-730", ATTACHMENT, still("text/html", &|_| ())),
+        ("preview file of 4 MiB and 1", "V-730", ATTACHMENT, {
+            let large = still_file(limits::PREVIEW_FILE + 1).to_proto();
+            still("image/png", &|file| *file = large.clone())
+        }),
+        ("preview file that is the file", "V-730", ATTACHMENT, {
+            still("image/png", &|preview| preview.blob = file(0).to_proto().blob)
+        }),
+        ("preview file with the key of the file", "V-730", ATTACHMENT, {
+            still("image/png", &|preview| preview.key = file(0).to_proto().key)
+        }),
+        ("preview file at another agency", "V-730", ATTACHMENT, {
+            still("image/png", &|preview| preview.origin = "police.nord.example".into())
+        }),
+        ("preview file without a root", "V-713", ATTACHMENT, {
+            still("image/png", &|preview| preview.root = Bytes::new())
+        }),
         ("short blob id", "V-713", ATTACHMENT, with_file(&|f| f.blob = vec![1; 15].into())),
         ("origin that is no agency", "V-713", ATTACHMENT, with_file(&|f| f.origin = "Police".into())),
         ("unknown suite", "V-713", ATTACHMENT, with_file(&|f| f.suite = 255)),

@@ -2,6 +2,9 @@
 //! give other bytes, and when somebody takes a file back.
 
 mod forwarding;
+mod previews;
+mod sealing;
+mod uploading;
 
 use std::time::Duration;
 
@@ -76,6 +79,7 @@ fn share(world: &mut World, phone: usize, room: RoomId, (sealed, file): &(Sealed
         lifetime: None,
         header: *sealed.header(),
         list: sealed.list().clone(),
+        preview: None,
     };
     world.command(phone, make).unwrap().message.unwrap()
 }
