@@ -5,7 +5,8 @@
 //! cargo run --manifest-path .ci/mutants/Cargo.toml -- -f 'src/identity/**'
 //! ```
 //!
-//! Arguments go to `cargo mutants --list`: `-f` and `-e` choose files, `-F` names of mutants.
+//! Arguments go to `cargo mutants --list`: `-f` and `-e` choose files, `-F` names of mutants. `MUTANT_WORKERS` says how
+//! many run at a time (2). What comes of each is written to `target/mutants/fates` as it comes.
 
 mod list;
 mod tree;
@@ -15,6 +16,8 @@ mod weave;
 use std::{
     collections::BTreeMap,
     fmt,
+    fs::{File, OpenOptions},
+    io::Write as _,
     path::Path,
     process::ExitCode,
     sync::{
@@ -28,7 +31,7 @@ use list::Mutant;
 use tree::Tree;
 use trial::{Fate, Reach};
 
-/// How many mutants run at a time.
+/// How many mutants run at a time, if nothing is said.
 const WORKERS: usize = 2;
 
 /// Why nothing can be said.
@@ -63,42 +66,65 @@ fn test(root: &Path, arguments: &[String]) -> Outcome<Vec<Fate>> {
     let reach = Reach::trace(&tree.path, &binaries)?;
 
     let next = AtomicUsize::new(0);
-    let fates = Mutex::new(vec![Fate::NotCompiled; mutants.len()]);
+    let path = root.join("target/mutants/fates");
+    let file = OpenOptions::new().create(true).append(true).open(path).map_err(say("fates"))?;
+    let fates = Fates { file, of: vec![Fate::NotCompiled; mutants.len()] };
+    let fates = Mutex::new(fates);
+    let workers =
+        std::env::var("MUTANT_WORKERS").ok().and_then(|count| count.parse().ok()).unwrap_or(WORKERS);
     let work = || -> Outcome<()> {
         while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if never.contains(&mutant.id) || alone.contains(&mutant.id) {
+            if alone.contains(&mutant.id) {
+                continue;
+            }
+            if never.contains(&mutant.id) {
+                set(&fates, mutant, Fate::NotCompiled)?;
                 continue;
             }
             let fate = reach.fate(&tree.path, &binaries, mutant.id)?;
-            set(&fates, mutant, fate);
+            set(&fates, mutant, fate)?;
         }
         Ok(())
     };
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
     })?;
 
     eprintln!("{} that have to be built by themselves", alone.len());
     for mutant in mutants.iter().filter(|mutant| alone.contains(&mutant.id)) {
         eprintln!("{}", mutant.name);
-        if let Some(binaries) = tree.build_one(mutant)? {
-            set(&fates, mutant, trial::alone(&tree.path, &binaries)?);
-        }
+        let fate = match tree.build_one(mutant)? {
+            Some(binaries) => trial::alone(&tree.path, &binaries)?,
+            None => Fate::NotCompiled,
+        };
+        set(&fates, mutant, fate)?;
     }
-    let fates = fates.into_inner().expect("a worker does not panic");
+    let fates = fates.into_inner().expect("a worker does not panic").of;
     print(&mutants, &fates);
     Ok(fates)
 }
 
+/// What came of each mutant, also in a file, so that an interruption loses nothing.
+struct Fates {
+    file: File,
+    of: Vec<Fate>,
+}
+
 /// Keeps what came of a mutant, and says it at once where it is not what it should be.
-fn set(fates: &Mutex<Vec<Fate>>, mutant: &Mutant, fate: Fate) {
-    match fate {
-        Fate::Survived => println!("survived: {}", mutant.name),
-        Fate::TimedOut => println!("timed out: {}", mutant.name),
-        Fate::Caught | Fate::NotCompiled => {}
+fn set(fates: &Mutex<Fates>, mutant: &Mutant, fate: Fate) -> Outcome<()> {
+    let word = match fate {
+        Fate::Survived => "survived",
+        Fate::TimedOut => "timed out",
+        Fate::Caught => "caught",
+        Fate::NotCompiled => "not compiled",
+    };
+    if matches!(fate, Fate::Survived | Fate::TimedOut) {
+        println!("{word}: {}", mutant.name);
     }
-    fates.lock().expect("a worker does not panic")[mutant.id as usize] = fate;
+    let mut fates = fates.lock().expect("a worker does not panic");
+    fates.of[mutant.id as usize] = fate;
+    writeln!(fates.file, "{word}: {}", mutant.name).map_err(say("fates"))
 }
 
 /// A row for each file.
