@@ -11,11 +11,11 @@ mod claims;
 mod cost;
 mod directory;
 mod entrance;
-
 mod follow;
 mod hub;
 mod invitations;
 mod links;
+mod listings;
 mod mailboxes;
 mod members;
 mod requests;
