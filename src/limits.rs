@@ -44,10 +44,15 @@ pub const CHAIN_FORK: usize = 2 * CHAIN_LINK + 64;
 pub const CERTIFICATE: usize = 1_200;
 /// The longest validity of a device certificate.
 pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
+/// How long before the end of its certificate a device tells its app, if three quarters of the certificate's time are
+/// over by then.
+pub const CERTIFICATE_DUE: Duration = Duration::from_secs(30 * 86_400);
 /// Within how long a device brings a newer certificate into its rooms, where the older one holds twice as long.
 pub const RENEWAL_SPREAD: Duration = Duration::from_secs(7 * 86_400);
 /// A revocation list with its signature.
 pub const REVOCATION_LIST: usize = 1 << 20;
+/// Two documents of which one denies the other, as evidence: revocation lists are the longest.
+pub const CONTRADICTION: usize = 2 * REVOCATION_LIST + 64;
 /// How far in the future a revocation list may have been issued, by the clock of whoever takes it.
 pub const REVOCATION_AHEAD: Duration = Duration::from_secs(3_600);
 /// Entries of one revocation list.

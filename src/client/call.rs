@@ -1,5 +1,6 @@
 //! One call of the engine: its draft, the device's account, and what it gives out.
 
+use core::time::Duration;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -211,7 +212,14 @@ impl<'a, 'c> Call<'a, 'c> {
     pub(super) fn soon(&mut self, millis: u64) -> Timestamp {
         use rand_core::Rng as _;
         let delay = self.draft.rng().next_u64().checked_rem(millis).unwrap_or(0);
-        let at = self.now().plus(core::time::Duration::from_millis(delay));
+        let at = self.now().plus(Duration::from_millis(delay));
+        self.wake(at);
+        at
+    }
+
+    /// When to try something again of which somebody has said when: not later than anything is put off.
+    pub(super) fn advised(&mut self, retry_at: Timestamp) -> Timestamp {
+        let at = retry_at.min(self.now().plus(Duration::from_millis(limits::RETRY_MAX_MILLIS)));
         self.wake(at);
         at
     }
@@ -222,7 +230,7 @@ impl<'a, 'c> Call<'a, 'c> {
         use rand_core::Rng as _;
         let millis = 5_000_u64.saturating_mul(1 << attempts.min(7)).min(limits::RETRY_MAX_MILLIS);
         let jitter = self.draft.rng().next_u64().checked_rem(millis / 2).unwrap_or(0);
-        let at = self.now().plus(core::time::Duration::from_millis(millis / 2 + jitter));
+        let at = self.now().plus(Duration::from_millis(millis / 2 + jitter));
         self.wake(at);
         at
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use bytes::Bytes;
 
-use super::{Client, Event, Output, call::Call, enrol};
+use super::{Client, Event, Output, call::Call, documents::passed_over, enrol};
 use crate::{
     code::Code,
     error::{Error, Result},
@@ -12,7 +12,7 @@ use crate::{
         ChainFork, Directory, Endorsement, EnrolmentRequest, Federation, NewDevice, NewLinks, RecoveryKey,
         SigningKey, UserChain, UserRecord,
     },
-    ids::{AgencyId, Device, DeviceId, RoomId, UserId},
+    ids::{Device, DeviceId, RoomId, UserId},
     store::{Ctx, Draft, Transition},
     time::Timestamp,
     wire::device::KnownChain,
@@ -135,19 +135,18 @@ impl Call<'_, '_> {
         if links.is_empty() {
             return Ok(());
         }
-        let own = self.account.device.user.agency().clone();
         match self.directory.accept_chain(&mut self.draft, links) {
             Ok(taken) => {
                 let news = taken.news;
-                self.took_links(&own, taken)?;
+                self.took_links(taken)?;
                 if news { self.look_at_rooms() } else { Ok(()) }
             }
-            Err(error) => self.believed(&own, Err(error)),
+            Err(error) => passed_over(Err(error)),
         }
     }
 
-    /// Tells what links have brought that an agency gave.
-    pub(super) fn took_links(&mut self, from: &AgencyId, taken: NewLinks) -> Result<()> {
+    /// Tells what links have brought; those that are not good are passed over.
+    pub(super) fn took_links(&mut self, taken: NewLinks) -> Result<()> {
         for (user, before, now) in taken.resets {
             self.identity_changed(user, before, now)?;
         }
@@ -156,7 +155,7 @@ impl Call<'_, '_> {
                 self.event(&Event::ChainForked { fork: Box::new(fork) })?;
             }
         }
-        self.believed(from, taken.refusal.map_or(Ok(()), Err))
+        Ok(())
     }
 
     /// Tells by what authority devices speak that a commit has brought into a room.

@@ -101,8 +101,7 @@ impl Call<'_, '_> {
         let room = RoomId::from_slice(&awaited.room)?;
         let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
         if let Some(descriptor) = &answer.descriptor {
-            let accepted = self.directory.accept_descriptor(&mut self.draft, descriptor);
-            self.believed(&answer.agency, accepted.map(|_| ()))?;
+            self.take_descriptor(descriptor)?;
         }
         let Some(Work::Invite(mut invite)) = item.row.work.take() else { return Ok(()) };
         let asked = |claim: &ClaimRow| {
@@ -142,7 +141,7 @@ impl Call<'_, '_> {
         let accepted = match self.directory.accept_chain_of(&mut self.draft, user, &keys.chain) {
             Ok(taken) => {
                 let whole = taken.complete();
-                self.took_links(user.agency(), taken)?;
+                self.took_links(taken)?;
                 whole
             }
             Err(error) => Err(error),

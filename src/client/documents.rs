@@ -11,7 +11,7 @@ use super::{
 use crate::{
     code::{Code, Kind},
     error::Result,
-    identity::{AgencyChange, Descriptor, RevocationList},
+    identity::{AgencyChange, Contradiction, Descriptor},
     ids::{AgencyId, RoomId},
     limits,
     store::corrupt,
@@ -35,16 +35,22 @@ impl Call<'_, '_> {
                 self.look_at_rooms()
             }
             Ok(None) => Ok(()),
-            Err(error) if error.code() == Code::Equivocation => {
-                let version = self.directory.trust_version(&self.draft)?;
-                match self.tell_once(b"f", "", version)? {
-                    true => self.event(&Event::TrustListForked { version }),
-                    false => Ok(()),
-                }
-            }
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
-            Err(_) => Ok(()),
+            Err(error) if error.code() == Code::Equivocation => self.forked_list(list),
+            other => passed_over(other.map(drop)),
         }
+    }
+
+    /// Another trust list than the one that is here under its number.
+    fn forked_list(&mut self, other: &Bytes) -> Result<()> {
+        let version = self.directory.trust_version(&self.draft)?;
+        if !self.tell_once(b"f", "", version)? {
+            return Ok(());
+        }
+        let known = self.directory.trust_list(&self.draft, version)?;
+        self.event(&Event::TrustListForked {
+            version,
+            lists: Box::new([known.bytes().clone(), other.clone()]),
+        })
     }
 
     /// Tells of rooms whose hub is out or back (SPEC V-321).
@@ -98,10 +104,16 @@ impl Call<'_, '_> {
     pub(super) fn take_descriptor(&mut self, descriptor: &Bytes) -> Result<()> {
         let Ok(agency) = Descriptor::claimed_agency(descriptor) else { return Ok(()) };
         let before = self.directory.descriptor(&self.draft, &agency)?;
-        let accepted = self.directory.accept_descriptor(&mut self.draft, descriptor);
-        let news = matches!(accepted, Ok(true));
-        self.believed(&agency, accepted.map(drop))?;
-        let Some(before) = before.filter(|_| news) else { return Ok(()) };
+        match self.directory.accept_descriptor(&mut self.draft, descriptor) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) if error.code() == Code::Equivocation => {
+                let evidence = self.directory.denied_descriptor(&self.draft, descriptor)?;
+                return self.misbehaved(evidence);
+            }
+            Err(error) => return passed_over(Err(error)),
+        }
+        let Some(before) = before else { return Ok(()) };
         let Some(now) = self.directory.descriptor(&self.draft, &agency)? else { return Ok(()) };
         let (added, dropped) = (now.keys_beyond(&before), before.keys_beyond(&now));
         if now.version <= before.version || added.is_empty() && dropped.is_empty() {
@@ -114,32 +126,36 @@ impl Call<'_, '_> {
     pub(super) fn take_revocations(&mut self, list: &Bytes) -> Result<()> {
         match self.directory.accept_revocations(&mut self.draft, list) {
             Ok(Some(new)) if !new.revoked.is_empty() => self.look_at_rooms(),
-            Ok(_) => Ok(()),
-            Err(error) => match RevocationList::read(list) {
-                Ok(claimed) => self.believed(claimed.agency(), Err(error)),
-                Err(_) => Ok(()),
-            },
-        }
-    }
-
-    /// A document that is not acceptable is told and passed over; only the store's failures stop.
-    pub(super) fn believed(&mut self, agency: &AgencyId, result: Result<()>) -> Result<()> {
-        match result {
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) if matches!(error.code(), Code::Equivocation | Code::Unrevoked) => {
-                self.misbehaved(agency, error.code())
+                let evidence = self.directory.denied_list(&self.draft, list)?;
+                self.misbehaved(evidence)
             }
-            _ => Ok(()),
+            other => passed_over(other.map(drop)),
         }
     }
 
-    /// Tells that an agency has done what its documents or logs show, once a day for each agency and code:
-    /// who carries them can bring one as often as they like.
-    pub(super) fn misbehaved(&mut self, agency: &AgencyId, code: Code) -> Result<()> {
-        let day = self.now().as_millis() / DAY;
-        match self.tell_once(b"m", &format!("{agency} {}", code.number()), day)? {
-            true => self.event(&Event::AgencyMisbehaved { agency: agency.clone(), code }),
+    /// Tells that an agency has contradicted itself (SPEC V-315): who carries its documents can bring one
+    /// as often as they like.
+    fn misbehaved(&mut self, evidence: Option<Contradiction>) -> Result<()> {
+        let Some(evidence) = evidence else { return Ok(()) };
+        let what = format!("{} {}", evidence.agency(), evidence.code().number());
+        match self.daily(b"m", &what)? {
+            true => self.event(&Event::AgencyMisbehaved { evidence: Box::new(evidence) }),
             false => Ok(()),
         }
+    }
+
+    /// Whether the app has not been told of this today: for what others can bring about without end.
+    pub(super) fn daily(&mut self, what: &'static [u8; 1], whose: &str) -> Result<bool> {
+        let day = self.now().as_millis() / DAY;
+        self.tell_once(what, whose, day)
+    }
+}
+
+/// A document that is not acceptable is passed over; only the store's failures stop.
+pub(super) fn passed_over(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+        _ => Ok(()),
     }
 }

@@ -32,7 +32,7 @@ use crate::{
     time::Timestamp,
     wire::{
         self, Signed,
-        device::{DeviceMessage, Entrance, GetEntrance, Invitation, RequestBody, WayIn},
+        device::{DeviceMessage, Entrance, Failure, GetEntrance, Invitation, RequestBody, WayIn},
         log::{LogEntry, Refusal, SubmissionKind},
     },
 };
@@ -183,7 +183,7 @@ impl Call<'_, '_> {
         self.draft.expect_unchanged(keys::joining(&room))?;
         let way = match entrance.outcome {
             Ok(way) => way,
-            Err(reason) => return self.no_way(&room, row, reason.code().unwrap_or(Code::Malformed)),
+            Err(failure) => return self.no_way(&room, row, &failure.error(Code::Malformed, "way in")),
         };
         self.accept_evidence(&way.material.evidence)?;
         let before = self.draft.savepoint();
@@ -191,7 +191,7 @@ impl Call<'_, '_> {
             Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
-                self.no_way(&room, row, error.code())
+                self.no_way(&room, row, &error)
             }
             Ok(()) => Ok(()),
         }
@@ -271,29 +271,34 @@ impl Call<'_, '_> {
     }
 
     /// There is no way in, or not now.
-    fn no_way(&mut self, room: &RoomId, mut row: JoinRow, code: Code) -> Result<()> {
+    fn no_way(&mut self, room: &RoomId, mut row: JoinRow, error: &Error) -> Result<()> {
         self.forget_try(room, &mut row)?;
+        let code = error.code();
         let passes = code.kind() != Kind::Refused
             || matches!(code, Code::WrongEpoch | Code::MissingEvidence | Code::SuspendedAgency | Code::Quota);
         row.tries = row.tries.saturating_add(1);
         if !passes || row.tries > TRIES {
-            return self.not_in(room, &row, code);
+            return self.not_in(room, &row, error);
         }
-        row.due = match code {
-            Code::WrongEpoch => self.soon(1_000 << row.tries.min(8)).as_millis(),
-            _ => self.retry_at(row.tries).as_millis(),
+        let due = match (code, error.retry_at()) {
+            (Code::WrongEpoch, _) => self.soon(1_000 << row.tries.min(8)),
+            (_, None) => self.retry_at(row.tries),
+            (_, Some(said)) => {
+                let own = self.retry_at(row.tries);
+                self.advised(own.max(said))
+            }
         };
+        row.due = due.as_millis();
         self.put_join(room, &row);
         Ok(())
     }
 
     /// It has come to nothing.
-    fn not_in(&mut self, room: &RoomId, row: &JoinRow, code: Code) -> Result<()> {
+    fn not_in(&mut self, room: &RoomId, row: &JoinRow, error: &Error) -> Result<()> {
         self.drop_join(room, row)?;
+        let code = error.code();
         match (row.request.is_empty(), !row.invited.is_empty()) {
-            (false, _) => {
-                self.event(&Event::failed(RequestId::from_slice(&row.request)?, &Error::new(code, "join")))
-            }
+            (false, _) => self.event(&Event::failed(RequestId::from_slice(&row.request)?, error)),
             (true, true) => self.event(&Event::InvitationFailed { room: *room, code }),
             (true, false) => self.event(&Event::NotJoined { room: *room, code }),
         }
@@ -340,7 +345,8 @@ impl Call<'_, '_> {
             Err(_) => Ok(()),
             Ok(refusal) => {
                 self.draft.expect_unchanged(keys::joining(room))?;
-                self.no_way(room, row, refusal.reason.code().unwrap_or(Code::Malformed))
+                let failure = Failure { reason: refusal.reason, retry_at: refusal.retry_at };
+                self.no_way(room, row, &failure.error(Code::Malformed, "submission"))
             }
         }
     }
@@ -356,13 +362,16 @@ impl Call<'_, '_> {
     }
 
     /// The own server did not pass something on.
-    pub(super) fn entering_failed(&mut self, room: &RoomId, code: Code) -> Result<()> {
+    pub(super) fn entering_failed(&mut self, room: &RoomId, refused: &Error) -> Result<()> {
         let Some(row) = self.joining(room)? else { return Ok(()) };
         self.draft.expect_unchanged(keys::joining(room))?;
-        let forgotten = matches!(code, Code::UnknownRoom | Code::NotMember) && !row.submission.is_empty();
-        // The server does not remember any more that the way was asked for.
-        let code = if forgotten { Code::WrongEpoch } else { code };
-        self.no_way(room, row, code)
+        let forgotten =
+            matches!(refused.code(), Code::UnknownRoom | Code::NotMember) && !row.submission.is_empty();
+        match forgotten {
+            // The server does not remember any more that the way was asked for.
+            true => self.no_way(room, row, &Error::new(Code::WrongEpoch, "way in")),
+            false => self.no_way(room, row, refused),
+        }
     }
 
     /// The log shows a commit by which this device has come in.
@@ -399,7 +408,7 @@ impl Call<'_, '_> {
                 self.draft.go_back(before);
                 let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;
                 if !passes(error.code()) || in_vain {
-                    return self.not_in(room, &row, error.code());
+                    return self.not_in(room, &row, &error);
                 }
                 row.lacking = row.lacking.saturating_add(1);
                 row.due = self.retry_at(row.lacking).as_millis();

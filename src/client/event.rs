@@ -1,12 +1,14 @@
 //! What an engine tells its app.
 
+use bytes::Bytes;
+
 use super::{Applied, Blame, Found, FoundRoom, Remedy};
 use crate::{
     attachment::FileRef,
     code::Code,
     content::Content,
     error::Error,
-    identity::{AgencyChange, ChainFork, Endorsement, KeyPurpose},
+    identity::{AgencyChange, ChainFork, Contradiction, Endorsement, KeyPurpose},
     ids::{AgencyId, Device, Hash, KeyId, MessageId, RequestId, RoomId, UserId},
     room::{Changed, DeviceChange, RoomKind},
     time::Timestamp,
@@ -369,6 +371,10 @@ pub enum Event {
     TrustListForked {
         /// The number.
         version: u64,
+        /// The evidence: the list that stays, and the other one. Anybody can verify it: under the first
+        /// [`TrustList::next`](crate::identity::TrustList::next) refuses the second with
+        /// [`Code::Equivocation`], and it takes that code for no list that is not signed as it has to be.
+        lists: Box<[Bytes; 2]>,
     },
     /// The trust list has come to its end and no newer one is there. When its grace is over too,
     /// nothing is sent or taken any more.
@@ -418,12 +424,39 @@ pub enum Event {
         /// Why.
         code: Code,
     },
-    /// An agency gave out something that contradicts what it signed before.
+    /// An agency signed something that contradicts what it signed before; that stays. Told once a day at most of
+    /// each agency and code.
     AgencyMisbehaved {
-        /// The agency.
-        agency: AgencyId,
-        /// What.
-        code: Code,
+        /// The evidence, with the agency and the code. Anybody who knows the agency can verify it.
+        evidence: Box<Contradiction>,
+    },
+    /// The own agency's server says to whom it gave a key package of this device, and what it shows for it does
+    /// not bear that out. Told once a day at most; what does not hold counts for nothing
+    /// ([`Event::ClaimUnrecorded`]).
+    BadRecord {
+        /// The record's number.
+        number: u64,
+    },
+    /// The sender of a message says in it, encrypted, that it has seen another log of the room than this
+    /// device: the hub has shown two, or the sender says so falsely. Whose fault it is people find out by
+    /// comparing what they see. Told once a day at most of each room.
+    LogsDiffer {
+        /// The room.
+        room: RoomId,
+        /// The place at which the two logs differ.
+        seq: u64,
+        /// The agency whose server orders the log.
+        hub: AgencyId,
+        /// Who says so.
+        sender: Device,
+    },
+    /// This device's certificate ends before long: [`Client::renew`](crate::client::Client::renew) asks for
+    /// another one. It is told of each certificate once, [`crate::limits::CERTIFICATE_DUE`] before its end, or
+    /// when three quarters of its time are over if that is later. That of a delegate ends with the shift, and the
+    /// role hands over anew.
+    CertificateEnds {
+        /// When that is.
+        until: Timestamp,
     },
     /// A user began anew, with none of the devices and recovery keys of before: the agency says
     /// that it is the same person. Show it wherever the user is met, above all if they were

@@ -193,8 +193,7 @@ impl Call<'_, '_> {
         if comes && in_time {
             row.attempts = row.attempts.saturating_add(1);
             let at = self.retry_at(row.attempts).max(refused.retry_at().unwrap_or(Timestamp::ZERO));
-            let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
-            (row.waits, row.due) = (false, at.as_millis().min(furthest));
+            (row.waits, row.due) = (false, self.advised(at).as_millis());
             rows::write(&mut self.draft, keys::fetch(request), &row);
             return Ok(());
         }

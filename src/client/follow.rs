@@ -285,7 +285,7 @@ impl<'a> Call<'a, '_> {
             Incoming::Message { sender, plaintext } => {
                 self.check_sender(session, chained, &sender)?;
                 let frame = Frame::open(&Bytes::copy_from_slice(&plaintext))?;
-                self.compare(session, frame.seen())?;
+                self.compare(session, &sender, frame.seen())?;
                 let (id, content) = (frame.id(&session.id, &sender), frame.content()?);
                 Ok(Read { sender, id, content, terms: frame.terms().clone() })
             }
@@ -294,12 +294,14 @@ impl<'a> Call<'a, '_> {
     }
 
     /// The sender says inside the ciphertext which log it has seen. Where that was the entry
-    /// before this one and it was another, the hub has shown two logs.
-    fn compare(&mut self, session: &Session<'_>, seen: &Seen) -> Result<()> {
-        if seen.seq == session.row.seq && session.row.hash != seen.hash.as_bytes() {
-            self.misbehaved(&session.hub()?, Code::BadHead)?;
+    /// before this one and it was another, the hub has shown two logs, or the sender lies (SPEC V-470).
+    fn compare(&mut self, session: &Session<'_>, sender: &Device, seen: &Seen) -> Result<()> {
+        let same = seen.seq != session.row.seq || session.row.hash == seen.hash.as_bytes();
+        if same || !self.daily(b"l", &session.id.to_string())? {
+            return Ok(());
         }
-        Ok(())
+        let (room, hub, sender) = (session.id, session.hub()?, sender.clone());
+        self.event(&Event::LogsDiffer { room, seq: seen.seq, hub, sender })
     }
 
     fn process(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Incoming> {

@@ -14,7 +14,6 @@ use crate::{
     content::Content,
     error::{Error, Result, ensure},
     ids::{BlobId, MessageId, RequestId, RoomId, UserId},
-    limits,
     store::corrupt,
     time::Timestamp,
     wire::device::{BlobForget, RequestBody},
@@ -62,9 +61,7 @@ impl Call<'_, '_> {
         let row: Option<ForgetRow> = rows::read(&self.draft, &keys::forget(&blob), "taking back")?;
         let Some(mut row) = row else { return Ok(()) };
         if let Some(retry_at) = refused.and_then(Error::retry_at) {
-            let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
-            row.due = retry_at.as_millis().min(furthest);
-            self.wake(Timestamp::from_millis(row.due));
+            row.due = self.advised(retry_at).as_millis();
             rows::write(&mut self.draft, keys::forget(&blob), &row);
             return Ok(());
         }

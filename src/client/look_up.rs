@@ -149,8 +149,7 @@ impl Call<'_, '_> {
     fn verified_answer(&mut self, directory: Directory, asked: &LookUp) -> Result<DirectoryAnswer> {
         let Directory { answer, descriptor } = directory;
         let agency = &asked.agency;
-        let taken = self.directory.accept_descriptor(&mut self.draft, &descriptor);
-        self.believed(agency, taken.map(drop))?;
+        self.take_descriptor(&descriptor)?;
         let at = answer.claimed().at;
         let near = at.since(self.now()).max(self.now().since(at)) < limits::CLAIM_KEPT;
         ensure(near, Code::BadStamp, "directory answer")?;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::{
     Event,
     call::Call,
+    documents::passed_over,
     keys,
     outbox::id16,
     rows::{self, AwaitedRow, RoomRow, Work},
@@ -150,7 +151,6 @@ impl Call<'_, '_> {
 
     /// Takes documents over, each if it is good: what needs a bad one fails for the lack of it.
     pub(super) fn accept_evidence(&mut self, evidence: &[Evidence]) -> Result<()> {
-        let own = self.account.device.user.agency().clone();
         for document in evidence {
             if let Evidence::Descriptor(bytes) = document {
                 self.take_descriptor(bytes)?;
@@ -163,8 +163,8 @@ impl Call<'_, '_> {
         let links: Vec<_> = links.cloned().collect();
         let before = self.directory.removals(&self.draft)?;
         match self.directory.accept_chain(&mut self.draft, &links) {
-            Ok(taken) => self.took_links(&own, taken)?,
-            Err(error) => self.believed(&own, Err(error))?,
+            Ok(taken) => self.took_links(taken)?,
+            Err(error) => passed_over(Err(error))?,
         }
         // A device that is gone may be in other rooms.
         if self.directory.removals(&self.draft)? != before { self.look_at_rooms() } else { Ok(()) }
@@ -336,7 +336,7 @@ impl Call<'_, '_> {
             return Ok(()); // only the hub's signature says that
         }
         if awaited.joins {
-            return self.entering_failed(&RoomId::from_slice(&awaited.room)?, code);
+            return self.entering_failed(&RoomId::from_slice(&awaited.room)?, &refused);
         }
         if awaited.invitation > 0 {
             return self.no_material(awaited.invitation, code);
@@ -358,8 +358,7 @@ impl Call<'_, '_> {
         self.draft.expect_unchanged(keys::outbox_item(&room, awaited.item))?;
         let Some(mut item) = self.item(&room, awaited.item)? else { return Ok(()) };
         if let Some(retry_at) = refused.retry_at() {
-            let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
-            item.row.due = retry_at.as_millis().min(furthest);
+            item.row.due = self.advised(retry_at).as_millis();
             self.keep(&room, &item);
             return Ok(());
         }

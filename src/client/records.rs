@@ -70,10 +70,8 @@ impl Call<'_, '_> {
                 }
                 Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
                 Err(error) if error.kind() == Kind::Refused => {} // it cannot be judged here
-                Err(_) => {
-                    let agency = self.account.device.user.agency().clone();
-                    self.event(&Event::AgencyMisbehaved { agency, code: Code::BadRecord })?;
-                }
+                Err(_) if self.daily(b"c", "")? => self.event(&Event::BadRecord { number: last })?,
+                Err(_) => {}
             }
         }
         self.draft.put(keys::records_read(), last.to_be_bytes().to_vec());

@@ -6,7 +6,7 @@ use core::time::Duration;
 use openmls::prelude::CredentialWithKey;
 
 use super::{
-    Client,
+    Client, Event,
     call::Call,
     chains, keys,
     rows::{self, AccountRow, JoinRow},
@@ -59,6 +59,24 @@ impl Client {
 }
 
 impl Call<'_, '_> {
+    /// Tells of a certificate that ends before long (SPEC V-359).
+    pub(super) fn remind_certificate(&mut self) -> Result<()> {
+        if self.account.certificate.is_empty() {
+            return Ok(());
+        }
+        let own = read_certificate(&self.account.certificate)?;
+        let until = own.not_after;
+        let due = until.minus(limits::CERTIFICATE_DUE.min(until.since(own.not_before) / 4));
+        if self.now() < due {
+            self.wake(due);
+            return Ok(());
+        }
+        match self.tell_once(b"e", "", until.as_millis())? {
+            true => self.event(&Event::CertificateEnds { until }),
+            false => Ok(()),
+        }
+    }
+
     /// Until when the certificate holds that the room shows of this device, if the device has a newer one
     /// that it may bring in.
     pub(super) fn outdated(&self, session: &Session<'_>) -> Result<Option<Timestamp>> {

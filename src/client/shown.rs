@@ -20,11 +20,12 @@ use crate::{
 impl Client {
     /// Takes links of this device's user's chain from whoever has them: from the registrar itself, where
     /// the own server may keep back that a device was removed ([`Changed`](crate::identity::Changed)).
-    /// Links that are known already are no news.
+    /// Links that are known already are no news; a good one in the place of a known one is told
+    /// ([`Event::ChainForked`](crate::client::Event::ChainForked)).
     ///
     /// # Errors
     /// [`Code::NotReady`] before enrolment; [`Code::NotForUs`] for another user's chain; those of the links
-    /// (SPEC V-241 to V-258), and [`Code::Equivocation`] for one in the place of a known one.
+    /// (SPEC V-241 to V-258).
     pub fn user_chain(&mut self, ctx: Ctx<'_>, links: &[bytes::Bytes]) -> Result<Transition<(), Output>> {
         let mut call = Call::ready(ctx, &mut self.cache)?;
         for link in links {
@@ -33,9 +34,11 @@ impl Client {
             ensure(own, Code::NotForUs, "another user's chain")?;
         }
         let taken = call.directory.accept_chain(&mut call.draft, links)?;
-        taken.complete()?;
-        let (news, own) = (taken.news, call.account.device.user.agency().clone());
-        call.took_links(&own, taken)?;
+        if let Some(refusal) = taken.refusal {
+            return Err(refusal);
+        }
+        let news = taken.news;
+        call.took_links(taken)?;
         if news {
             call.look_at_rooms()?;
         }

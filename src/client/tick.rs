@@ -44,6 +44,7 @@ impl Call<'_, '_> {
         self.remind_publishing(all)?;
         self.remind_enrolment(all)?;
         self.remind_trust_list()?;
+        self.remind_certificate()?;
         self.sweep()?;
         self.expire()?;
         let last = self.synced()?;

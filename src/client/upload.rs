@@ -182,9 +182,7 @@ impl Call<'_, '_> {
             _ => {}
         }
         if let Some(retry_at) = refused.retry_at() {
-            let furthest = self.now().as_millis().saturating_add(limits::RETRY_MAX_MILLIS);
-            step.due = retry_at.as_millis().min(furthest);
-            self.wake(Timestamp::from_millis(step.due));
+            step.due = self.advised(retry_at).as_millis();
             rows::write(&mut self.draft, keys::upload(&id), &row);
             return Ok(());
         }

@@ -54,6 +54,13 @@ impl AgencyDescriptor {
     fn check_keys(&self) -> Result<()> {
         self.keys.iter().try_for_each(OperationalKey::check)
     }
+
+    /// Whether one denies the other, where one root key has signed both: two say different things
+    /// under one version, or a key changes its purpose or validity (SPEC V-227).
+    pub(super) fn contradicts(&self, other: &Self) -> bool {
+        let changes = |key: &OperationalKey| other.keys.iter().any(|o| o.key == key.key && o != key);
+        self.version == other.version && self != other || self.keys.iter().any(changes)
+    }
 }
 
 impl SignedAs for AgencyDescriptor {
@@ -210,10 +217,19 @@ impl Descriptor {
         self.0.keys.iter().any(|key| VerifyKey::id_of(&key.key) == *id)
     }
 
-    /// Whether no key changes its purpose or validity between the two (SPEC V-227).
-    pub(super) fn agrees_with(&self, other: &Descriptor) -> bool {
-        let same = |k: &OperationalKey| other.0.keys.iter().all(|o| o.key != k.key || o == k);
-        self.0.keys.iter().all(same)
+    /// [`Descriptor::key`] in the first descriptor of an agency that lists it.
+    ///
+    /// # Errors
+    /// As there; [`Code::MissingEvidence`] if none of them is the agency's and lists it.
+    pub(super) fn key_among<'d>(
+        descriptors: impl IntoIterator<Item = &'d Descriptor>,
+        agency: &AgencyId,
+        (purpose, id): (KeyPurpose, &KeyId),
+        at: Timestamp,
+    ) -> Result<VerifyKey> {
+        let mut own = descriptors.into_iter().filter(|descriptor| descriptor.agency == *agency);
+        let lists = own.find(|descriptor| descriptor.lists(id));
+        lists.ok_or(Error::new(Code::MissingEvidence, "descriptor with this key"))?.key(purpose, id, at)
     }
 }
 

@@ -115,6 +115,7 @@
 
 mod certificate;
 mod chain;
+mod contradiction;
 mod descriptor;
 mod directory;
 mod enrolment;
@@ -135,6 +136,7 @@ pub use certificate::VerifiedDevice;
 pub(crate) use certificate::{DeviceCertificate, read_certificate, read_signed_certificate};
 pub(crate) use chain::ChainLink;
 pub use chain::{ChainFork, Endorsement, Endorser, RecoveryKey, UserChain, UserKind};
+pub use contradiction::Contradiction;
 pub use descriptor::{AgencyDescriptor, Descriptor};
 pub(crate) use directory::{Directory, NewLinks, Told, View};
 pub(crate) use enrolment::DeviceOffer;

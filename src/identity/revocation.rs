@@ -115,6 +115,21 @@ impl RevocationList {
         &self.revoked
     }
 
+    /// When it was made.
+    pub(super) fn issued_at(&self) -> Timestamp {
+        self.issued_at
+    }
+
+    /// What it is if one list denies the other: two under one version (SPEC V-295), or a later one that says of the
+    /// past what the earlier one did not say (SPEC V-296).
+    pub(super) fn contradicts(&self, other: &Self) -> Option<Code> {
+        let (earlier, later) = if self.version < other.version { (self, other) } else { (other, self) };
+        match later.version == earlier.version {
+            true => (later != earlier).then_some(Code::Equivocation),
+            false => later.check_follows(earlier).err().map(|error| error.code()),
+        }
+    }
+
     /// That it says of the past what an earlier list said (SPEC V-296).
     pub(super) fn check_follows(&self, earlier: &RevocationList) -> Result<()> {
         let old = |entry: &&Revocation| entry.since <= earlier.version;

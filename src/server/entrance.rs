@@ -19,7 +19,7 @@ use crate::{
     room::{RoomState, may_join},
     store::corrupt,
     wire::{
-        device::{Entrance, GetEntrance, InboxBody, ReplyBody, WayIn},
+        device::{Entrance, Failure, GetEntrance, InboxBody, ReplyBody, WayIn},
         encode_body,
         link::{LinkEntrance, LinkGetEntrance, LinkItem},
     },
@@ -53,7 +53,7 @@ impl Call<'_, '_> {
         self.write(key.clone(), &EntranceRow { entrance_id, hub: hub.to_string(), awaited });
         self.drop_later(self.now().plus(limits::ENTRANCE_KEPT), &key);
         if let Err(error) = admitted {
-            self.put_inbox(device, InboxBody::Entrance(Box::new(refused(&wanted, error.code()))))?;
+            self.put_inbox(device, InboxBody::Entrance(Box::new(refused(&wanted, &error))))?;
         } else if away {
             let get = GetEntrance { hub: Some(hub.clone()), ..wanted };
             let item = LinkItem::GetEntrance(LinkGetEntrance { device: device.clone(), get });
@@ -81,7 +81,7 @@ impl Call<'_, '_> {
         })?;
         match answered {
             Ok(()) => Ok(()),
-            Err(error) => self.refuse(from, asked, &item(refused(&get, error.code()))),
+            Err(error) => self.refuse(from, asked, &item(refused(&get, &error))),
         }
     }
 
@@ -111,7 +111,7 @@ impl Call<'_, '_> {
         let outcome = self.attempt(|call| call.way_in(device, &wanted.room))?;
         Ok(match outcome {
             Ok(way) => Entrance { entrance_id: wanted.entrance_id, room: wanted.room, outcome: Ok(way) },
-            Err(error) => refused(wanted, error.code()),
+            Err(error) => refused(wanted, &error),
         })
     }
 
@@ -138,6 +138,6 @@ impl Call<'_, '_> {
     }
 }
 
-fn refused(wanted: &GetEntrance, code: Code) -> Entrance {
-    Entrance { entrance_id: wanted.entrance_id, room: wanted.room, outcome: Err(code.into()) }
+fn refused(wanted: &GetEntrance, error: &Error) -> Entrance {
+    Entrance { entrance_id: wanted.entrance_id, room: wanted.room, outcome: Err(Failure::of(error)) }
 }

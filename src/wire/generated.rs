@@ -667,6 +667,39 @@ pub struct ChainFork {
     #[prost(bytes = "bytes", tag = "2")]
     pub other: ::prost::bytes::Bytes,
 }
+/// Two documents of one kind that an agency has signed and of which one denies the other, in an Envelope: evidence
+/// against it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Contradiction {
+    #[prost(oneof = "contradiction::Documents", tags = "1, 2")]
+    pub documents: ::core::option::Option<contradiction::Documents>,
+}
+/// Nested message and enum types in `Contradiction`.
+pub mod contradiction {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[prost(skip_debug)]
+    pub enum Documents {
+        /// AgencyDescriptors under one root key, each at most 16 KiB: with one version, or with a key that both name
+        /// for another purpose or another time.
+        #[prost(message, tag = "1")]
+        Descriptors(super::SignedPair),
+        /// RevocationLists, each at most 1 MiB: with one version, or the later one says of the past what the earlier
+        /// one did not say.
+        #[prost(message, tag = "2")]
+        RevocationLists(super::SignedPair),
+    }
+}
+/// Two documents of one kind, each a SignedEnvelope.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct SignedPair {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub one: ::prost::bytes::Bytes,
+    /// Its body comes after that of `one` in the order of bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub other: ::prost::bytes::Bytes,
+}
 /// What the registrar gives back, in an Envelope: everything that a device begins with.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
@@ -1934,6 +1967,9 @@ pub struct Entrance {
     /// What goes with it; absent if `code` is not 0.
     #[prost(message, optional, tag = "5")]
     pub material: ::core::option::Option<RoomMaterial>,
+    /// Do not ask again before this time, in milliseconds since the Unix epoch; 0: no advice, or `code` is 0.
+    #[prost(uint64, tag = "6")]
+    pub retry_at: u64,
 }
 /// The place in the log where a room begins for a device, with the Welcome that lets it in.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2903,6 +2939,18 @@ impl super::shape::Shaped for ChainFork {
         super::shape::Field::new(2, "other", super::shape::Kind::Bytes),
     ]);
 }
+impl super::shape::Shaped for Contradiction {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("Contradiction", &[
+        super::shape::Field::new(1, "descriptors", super::shape::Kind::Message(&SignedPair::SHAPE)),
+        super::shape::Field::new(2, "revocation_lists", super::shape::Kind::Message(&SignedPair::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for SignedPair {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("SignedPair", &[
+        super::shape::Field::new(1, "one", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "other", super::shape::Kind::Bytes),
+    ]);
+}
 impl super::shape::Shaped for Enrolment {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Enrolment", &[
         super::shape::Field::new(1, "certificate", super::shape::Kind::Bytes),
@@ -3329,6 +3377,7 @@ impl super::shape::Shaped for Entrance {
         super::shape::Field::new(3, "code", super::shape::Kind::Number),
         super::shape::Field::new(4, "group_info", super::shape::Kind::Bytes),
         super::shape::Field::new(5, "material", super::shape::Kind::Message(&RoomMaterial::SHAPE)),
+        super::shape::Field::new(6, "retry_at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Invitation {

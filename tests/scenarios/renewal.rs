@@ -101,6 +101,42 @@ fn a_renewed_certificate_comes_into_every_room() {
     assert_eq!(rooms.map(|room| removed(&net, BEN, room, &anna)), [None; 3]);
 }
 
+/// SPEC V-359: its app is told in time, once for each certificate.
+#[test]
+fn a_device_says_that_its_certificate_ends_before_long() {
+    let mut net = Net::new(239);
+    net.enrol(BEN_ID);
+    enrol_for(&mut net, ANNA_ID, 24);
+    let told = |net: &Net, phone: usize| -> Vec<_> {
+        let end = |event: &Event| match event {
+            Event::CertificateEnds { until } => Some(*until),
+            _ => None,
+        };
+        net.phones[phone].events.iter().filter_map(end).collect()
+    };
+    let ends = |net: &Net| net.now.plus(until(net, ANNA));
+    let first = ends(&net);
+    // Where three quarters of its time are over, by its own wish to be called.
+    net.idle(17 * HOUR);
+    assert!(told(&net, ANNA).is_empty());
+    net.idle(2 * HOUR);
+    assert_eq!(told(&net, ANNA), [first]);
+    net.idle(2 * HOUR);
+    assert_eq!(told(&net, ANNA), [first]);
+    // One that holds long: 30 days before.
+    renew(&mut net, ANNA, 24 * 200);
+    let second = ends(&net);
+    net.idle(HOUR);
+    assert_eq!(told(&net, ANNA), [first]);
+    net.now = second.minus(24 * 31 * HOUR);
+    net.idle(22 * HOUR);
+    assert_eq!(told(&net, ANNA), [first]);
+    net.idle(4 * HOUR);
+    assert_eq!(told(&net, ANNA), [first, second]);
+    // Ben's holds for months.
+    assert!(told(&net, BEN).is_empty());
+}
+
 /// SPEC V-356: another commit of the device brings it along, and the time that was drawn lapses.
 #[test]
 fn any_commit_brings_it_along() {

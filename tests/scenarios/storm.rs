@@ -170,6 +170,8 @@ impl Storm {
                         | Event::StoreRolledBack
                         | Event::InvitationFailed { .. }
                         | Event::AgencyMisbehaved { .. }
+                        | Event::LogsDiffer { .. }
+                        | Event::BadRecord { .. }
                 );
                 assert!(!bad, "seed {seed}: {phone}: {event:?}");
             }

@@ -8,7 +8,7 @@ use crate::support::*;
 use verbund::{
     client::{Command, Event},
     code::Code,
-    identity::{AgencyChange, AgencyDescriptor, AgencyStatus, KeyPurpose, SigningKey},
+    identity::{AgencyChange, AgencyDescriptor, AgencyStatus, KeyPurpose, SigningKey, TrustList},
     ids::RoomId,
     server::Output,
     store::Ctx,
@@ -199,8 +199,16 @@ fn two_trust_lists_with_one_number() {
         net.resume(ANNA);
         net.settle();
     }
-    let told = Event::TrustListForked { version: 2 };
-    assert_eq!(net.count(ANNA, |event| *event == told), 1);
+    let forked = |event: &Event| match event {
+        Event::TrustListForked { version, lists } => Some((*version, lists.clone())),
+        _ => None,
+    };
+    let told: Vec<_> = net.phones[ANNA].events.iter().filter_map(forked).collect();
+    let [(2, lists)] = told.as_slice() else { panic!("{told:?}") };
+    // Whoever has neither list can see it.
+    let first = TrustList::first(&lists[0], &net.office.federation).unwrap();
+    assert_eq!(first.next(&lists[1]).unwrap_err().code(), Code::Equivocation);
+    assert_eq!(lists[0], list);
     assert_eq!(net.count(ANNA, |event| matches!(event, Event::AgencyMisbehaved { .. })), 0);
     // The one that came first stays.
     assert!(changed(&net, ANNA, SUED, 2, AgencyChange::Suspended));

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     content::Content,
     error::Result,
-    identity::{ChainFork, KeyPurpose},
+    identity::{ChainFork, Contradiction, KeyPurpose},
     ids::{AgencyId, Device, Hash, KeyId, MessageId, RequestId, RoomId, UserId},
     room::{Changed, DeviceChange, kind_number, room_kind},
     store::corrupt,
@@ -97,7 +97,7 @@ struct EventRow {
     #[prost(bytes = "vec", repeated, tag = "80")]
     identities: Vec<Vec<u8>>,
     #[prost(bytes = "vec", tag = "81")]
-    fork: Vec<u8>,
+    evidence: Vec<u8>,
     #[prost(message, repeated, tag = "82")]
     endorsed: Vec<EndorsementRow>,
     #[prost(message, repeated, tag = "91")]
@@ -110,6 +110,8 @@ struct EventRow {
     blame: u32,
     #[prost(uint32, tag = "95")]
     remedy: u32,
+    #[prost(bytes = "bytes", repeated, tag = "96")]
+    lists: Vec<Bytes>,
 }
 
 /// The row of an event.
@@ -181,7 +183,7 @@ fn fill(row: &mut EventRow, event: &Event) {
             (row.kind, row.users, row.verified) = (70, vec![user(JOINED)(who)], *verified);
             row.identities = [before, now].map(|identity| identity.as_bytes().to_vec()).into();
         }
-        Event::ChainForked { fork } => (row.kind, row.fork) = (80, fork.to_bytes()),
+        Event::ChainForked { fork } => (row.kind, row.evidence) = (80, fork.to_bytes()),
         Event::DevicesEndorsed { room, seq, devices } => {
             (row.kind, row.room, row.seq) = (81, room.as_bytes().to_vec(), *seq);
             row.endorsed = devices.iter().map(EndorsementRow::of).collect();
@@ -215,9 +217,13 @@ fn fill(row: &mut EventRow, event: &Event) {
             (row.kind, row.room, row.seq) = (15, room.as_bytes().to_vec(), *seq);
             row.code = code.number().into();
         }
-        Event::AgencyMisbehaved { agency, code } => {
-            (row.kind, row.name, row.code) = (16, Some(agency.to_string()), code.number().into());
+        Event::AgencyMisbehaved { evidence } => (row.kind, row.evidence) = (16, evidence.to_bytes()),
+        Event::BadRecord { number } => (row.kind, row.seq) = (20, *number),
+        Event::LogsDiffer { room, seq, hub, sender } => {
+            (row.kind, row.room, row.seq) = (21, room.as_bytes().to_vec(), *seq);
+            (row.agency, row.device) = (hub.to_string(), Some(sender.into()));
         }
+        Event::CertificateEnds { until } => (row.kind, row.at) = (22, until.as_millis()),
         Event::Invited { invitation, room, kind, name, by, hub, users } => {
             (row.kind, row.room, row.seq) = (30, room.as_bytes().to_vec(), *invitation);
             (row.at, row.room_kind) = (*users, kind_number(*kind));
@@ -240,7 +246,9 @@ fn fill(row: &mut EventRow, event: &Event) {
             let key = |added| move |(purpose, id): &(KeyPurpose, KeyId)| KeyRow::of(*purpose, id, added);
             row.keys = added.iter().map(key(true)).chain(dropped.iter().map(key(false))).collect();
         }
-        Event::TrustListForked { version } => (row.kind, row.seq) = (54, *version),
+        Event::TrustListForked { version, lists } => {
+            (row.kind, row.seq, row.lists) = (54, *version, lists.to_vec());
+        }
         Event::TrustListEnds { version, until } => {
             (row.kind, row.seq, row.at) = (55, *version, until.as_millis());
         }
@@ -373,10 +381,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
         },
         14 => Event::InvitationFailed { room: room()?, code: code()? },
         15 => Event::RoomStalled { room: room()?, seq, code: code()? },
-        16 => Event::AgencyMisbehaved {
-            agency: AgencyId::parse(row.name.as_deref().unwrap_or_default())?,
-            code: code()?,
-        },
+        16 => Event::AgencyMisbehaved { evidence: Box::new(Contradiction::from_bytes(&row.evidence)?) },
+        20 => Event::BadRecord { number: seq },
+        21 => {
+            let hub = AgencyId::parse(&row.agency)?;
+            Event::LogsDiffer { room: room()?, seq, hub, sender: device()? }
+        }
+        22 => Event::CertificateEnds { until: at },
         60 => Event::Rejoined { room: room()?, from_seq: seq, to_seq: row.at },
         61 => Event::NotJoined { room: room()?, code: code()? },
         62 => Event::RoomDescribed {
@@ -424,7 +435,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
                 dropped,
             }
         }
-        54 => Event::TrustListForked { version: seq },
+        54 => {
+            let lists = row.lists.clone().try_into().map_err(|_| corrupt("event lists"))?;
+            Event::TrustListForked { version: seq, lists: Box::new(lists) }
+        }
         55 => Event::TrustListEnds { version: seq, until: at },
         56 => Event::HubSuspended {
             room: room()?,
@@ -454,7 +468,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             now: Hash::from_slice(row.identities.get(1).ok_or(corrupt("event identity"))?)?,
             verified: row.verified,
         },
-        80 => Event::ChainForked { fork: Box::new(ChainFork::from_bytes(&row.fork)?) },
+        80 => Event::ChainForked { fork: Box::new(ChainFork::from_bytes(&row.evidence)?) },
         81 => Event::DevicesEndorsed {
             room: room()?,
             seq,

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod enrolment;
+mod entering;
 mod expiring;
 mod fetching;
 mod history;
@@ -17,8 +18,10 @@ use rand_core::SeedableRng;
 
 use super::{Client, Output, call::Call};
 use crate::{
+    crypto::{SigningKey, sign},
     error::Result,
-    ids::UserId,
+    identity::{DeviceCertificate, UserKind},
+    ids::{Device, Hash, UserId},
     store::{Ctx, Key, MemoryStore, Row, Store, Value},
     time::Timestamp,
 };
@@ -55,6 +58,22 @@ impl Store for Counting<'_> {
     }
 }
 
+/// What the device has and shows to nobody here.
+fn certificate(device: Device, now: Timestamp) -> Vec<u8> {
+    let claims = DeviceCertificate {
+        serial: 1,
+        agency: device.user.agency().clone(),
+        kind: UserKind::Person,
+        device,
+        key: [1; 32],
+        identity: Hash::from_bytes([1; 32]),
+        chain_n: 0,
+        not_before: now,
+        not_after: now.plus(400 * DAY),
+    };
+    sign(claims, &[&SigningKey::from_seed(&[1; 32])]).bytes().to_vec()
+}
+
 impl Phone {
     fn new(seed: u8) -> Self {
         let (client, store) = (Client::new(), MemoryStore::default());
@@ -65,8 +84,9 @@ impl Phone {
         let ctx = Ctx { now, store: &phone.store, rng: &mut phone.rng };
         phone.client.begin(ctx, user).unwrap().commit(&mut phone.store).unwrap();
         phone.call(|call| {
+            let certificate = certificate(call.account.device.clone(), now);
             call.change_account(|row| {
-                row.certificate = b"shown to nobody here".to_vec();
+                row.certificate = certificate;
                 row.enrolled = true;
             })
         });

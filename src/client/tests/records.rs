@@ -6,8 +6,8 @@ use crate::{
     code::Code,
     crypto::{self, SigningKey},
     identity::{
-        Directory,
-        fixture::{TestDevice, TestFederation, agency, key, now},
+        Descriptor, Directory, KeyPurpose, OperationalKey, RevocationList,
+        fixture::{DAY, TestDevice, TestFederation, agency, key, now, user},
     },
     ids::{Device, Hash, RequestId, RoomId},
     limits,
@@ -83,6 +83,22 @@ impl Stage {
         events.into_iter().map(|(_, event)| event).collect()
     }
 
+    /// As if records had been read no further.
+    fn back_to(&mut self, number: u64) {
+        self.phone.call(|call| {
+            call.draft.put(keys::records_read(), number.to_be_bytes().to_vec());
+            Ok(())
+        });
+    }
+
+    /// As if it were another day.
+    fn forget_told(&mut self) {
+        self.phone.call(|call| {
+            call.draft.delete(keys::told(b"c", ""));
+            Ok(())
+        });
+    }
+
     fn read(&self) -> u64 {
         let row = self.phone.store.get(&keys::records_read()).unwrap();
         row.map_or(0, |row| u64::from_be_bytes(row.try_into().unwrap()))
@@ -117,11 +133,15 @@ fn a_record_holds_by_the_claims_own_signature() {
         stage.changed(7, |r| r.request_id = RequestId::from_bytes([1; 16])),
     ];
     for (n, record) in bad.into_iter().enumerate() {
-        assert_eq!(stage.take(vec![record]), 1, "{n}");
-        let misbehaved =
-            Event::AgencyMisbehaved { agency: agency("police.nord.example"), code: Code::BadRecord };
-        assert_eq!(stage.told(), [misbehaved], "{n}");
-        assert_eq!(stage.read(), n as u64 + 2);
+        assert_eq!(stage.take(vec![record.clone()]), 1, "{n}");
+        let number = n as u64 + 2;
+        assert_eq!(stage.told(), [Event::BadRecord { number }], "{n}");
+        assert_eq!(stage.read(), number);
+        // Once a day: a server can make as many as it likes.
+        stage.back_to(number - 1);
+        assert_eq!(stage.take(vec![record]), 1);
+        assert_eq!((stage.told(), stage.read()), (vec![], number));
+        stage.forget_told();
     }
     // What cannot be judged counts for as little, but nobody is blamed.
     let mut unknown = stage.record(8);
@@ -173,13 +193,57 @@ fn a_bad_document_is_not_told_without_end() {
     let mut forked = b.describe(1, now().minus(day));
     forked.endpoints.push("https://elsewhere.example".into());
     let forked = forked.sign(&b.root).unwrap().into();
-    let told = Event::AgencyMisbehaved { agency: agency("b.example"), code: Code::Equivocation };
     for _ in 0..2 {
         for _ in 0..3 {
             stage.phone.call(|call| call.take_descriptor(&forked));
         }
-        assert_eq!(stage.told(), core::slice::from_ref(&told));
+        let told = stage.told();
+        let [Event::AgencyMisbehaved { evidence }] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((evidence.agency(), evidence.code()), (&agency("b.example"), Code::Equivocation));
+        assert!(evidence.documents().contains(&forked.as_ref()));
+        assert!(evidence.documents().contains(&b.descriptor().as_ref()));
+        evidence.verify(&b.listed(), &[]).unwrap();
         stage.phone.now = stage.phone.now.plus(day);
+    }
+}
+
+/// SPEC V-315: so are revocation lists.
+#[test]
+fn revocation_lists_that_deny_each_other_are_evidence() {
+    let mut stage = Stage::new(65);
+    let federation = TestFederation::new();
+    let b = &federation.agencies[1];
+    let signer = key(70);
+    let (from, until) = (now().minus(DAY), now().plus(DAY));
+    let mut descriptor = b.describe(2, now().minus(DAY));
+    descriptor.keys.push(OperationalKey::new(
+        KeyPurpose::Revocation,
+        signer.verify_key().as_bytes(),
+        from,
+        until,
+    ));
+    let descriptor = descriptor.sign(&b.root).unwrap();
+    let first = RevocationList::first(b.id.clone(), now());
+    let list = |name: &str| first.next(now(), &[(user(name), None, 7)]);
+    let (known, rival) = (list("bert@b.example"), list("carl@b.example"));
+    let later = rival.next(now(), &[]);
+    let signed = |list: &RevocationList| list.sign(&signer).unwrap().into();
+    let (known, rival, later): (bytes::Bytes, bytes::Bytes, bytes::Bytes) =
+        (signed(&known), signed(&rival), signed(&later));
+    stage.phone.call(|call| call.take_descriptor(&descriptor.clone().into()));
+    stage.phone.call(|call| call.take_revocations(&known));
+    stage.told();
+    let listed = [Descriptor::verify(&descriptor, &b.listed()).unwrap()];
+    for (other, code) in [(&rival, Code::Equivocation), (&later, Code::Unrevoked)] {
+        for _ in 0..2 {
+            stage.phone.call(|call| call.take_revocations(other));
+        }
+        let told = stage.told();
+        let [Event::AgencyMisbehaved { evidence }] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((evidence.agency(), evidence.code()), (&b.id, code));
+        assert!(evidence.documents().contains(&known.as_ref()));
+        assert!(evidence.documents().contains(&other.as_ref()));
+        evidence.verify(&b.listed(), &listed).unwrap();
     }
 }
 

@@ -96,7 +96,7 @@ fn what_is_no_change() {
     phone.call(|call| {
         let taken = crate::identity::fixture::take_chain(&mut call.draft, &rival)?;
         assert_eq!((taken.resets.len(), taken.forks.len()), (0, 1));
-        call.took_links(user("ben@b.example").agency(), taken)
+        call.took_links(taken)
     });
     assert_eq!(phone.is_verified(&user("ben@b.example")), Ok(true));
     let told = phone.identities_told();
@@ -106,7 +106,7 @@ fn what_is_no_change() {
         for _ in ["first contact", "again"] {
             let taken = crate::identity::fixture::take_chain(&mut call.draft, &known)?;
             assert!(taken.resets.is_empty());
-            call.took_links(user("ben@b.example").agency(), taken)?;
+            call.took_links(taken)?;
         }
         Ok(())
     });

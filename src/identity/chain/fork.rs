@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::ChainLink;
 use crate::{
     code::Code,
-    error::{Error, Result, ensure},
+    error::{Result, ensure},
     identity::{Descriptor, KeyPurpose},
     ids::{AgencyId, UserId},
     limits,
@@ -82,19 +82,11 @@ impl ChainFork {
     /// [`Code::MissingEvidence`] if none of them lists a key; [`Code::UnknownKey`],
     /// [`Code::Expired`], [`Code::BadSignature`].
     pub fn verify(&self, descriptors: &[Descriptor]) -> Result<()> {
-        let own = || descriptors.iter().filter(|descriptor| descriptor.agency == *self.agency());
-        for link in &self.links {
-            let (id, at) = (link.agency_key(), link.entry().at);
-            let mut found = Err(Error::new(Code::MissingEvidence, "descriptor with this key"));
-            for descriptor in own() {
-                found = descriptor.key(KeyPurpose::Certificate, id, at);
-                if !matches!(&found, Err(error) if error.code() == Code::MissingEvidence) {
-                    break;
-                }
-            }
-            link.verify_countersignature(&found?)?;
-        }
-        Ok(())
+        self.links.iter().try_for_each(|link| {
+            let key = (KeyPurpose::Certificate, link.agency_key());
+            let key = Descriptor::key_among(descriptors, self.agency(), key, link.entry().at)?;
+            link.verify_countersignature(&key)
+        })
     }
 }
 

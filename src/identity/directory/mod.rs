@@ -4,6 +4,7 @@
 //! Rows hold what was verified when it came in, and are not verified again.
 
 mod chains;
+mod contradictions;
 mod evidence;
 mod identity;
 mod revocations;
@@ -259,7 +260,7 @@ impl Directory {
         let by = signer(&signed)?;
         let key = rows::descriptor(&agency, &by, version);
         let known = draft.get(&key)?.map(Descriptor::from_store).transpose()?;
-        if known.as_ref().is_some_and(|known| known.body() == signed.body()) {
+        if known.is_some_and(|known| known.body() == signed.body()) {
             return Ok(false);
         }
         let root = draft.get(&rows::root(&agency, &by))?;
@@ -267,14 +268,10 @@ impl Directory {
         let descriptor = Descriptor::verify_signed(signed, &root)?;
         // V-233
         ensure(descriptor.issued_at < until, Code::UnknownKey, "agency root key of before")?;
-        ensure(known.is_none(), Code::Equivocation, "descriptor")?;
-        let prefix = rows::descriptors_by(&agency, &by);
-        let mut newest = None;
-        for (_, row) in draft.scan(&prefix, None, limits::DESCRIPTORS_KEPT)? {
-            let other = Descriptor::from_store(row)?;
-            ensure(descriptor.agrees_with(&other), Code::Equivocation, "a key changed")?;
-            newest = newest.max(Some(other.version));
-        }
+        let others = self.kept(draft, &agency, &by)?;
+        let contradicts = |other: &Descriptor| descriptor.contradicts(other);
+        ensure(!others.iter().any(contradicts), Code::Equivocation, "descriptor")?;
+        let newest = others.iter().map(|other| other.version).max();
 
         draft.expect_unchanged(key.clone())?;
         draft.put(key, bytes.to_vec());
@@ -283,11 +280,18 @@ impl Directory {
             draft.expect_unchanged(rows::known(&agency))?;
             draft.put(rows::known(&agency), rows::known_value(version, &agency));
         }
+        let prefix = rows::descriptors_by(&agency, &by);
         let kept = draft.scan(&prefix, None, limits::DESCRIPTORS_KEPT.saturating_add(1))?;
         for (key, _) in kept.into_iter().skip(limits::DESCRIPTORS_KEPT) {
             draft.delete(key);
         }
         Ok(true)
+    }
+
+    /// An agency's descriptors under one root key.
+    fn kept(&self, draft: &Draft<'_>, agency: &AgencyId, by: &KeyId) -> Result<Vec<Descriptor>> {
+        let kept = draft.scan(&rows::descriptors_by(agency, by), None, limits::DESCRIPTORS_KEPT)?;
+        kept.into_iter().map(|(_, row)| Descriptor::from_store(row)).collect()
     }
 
     /// The root key that the newest list gives an agency, or the last one that did.
@@ -327,9 +331,7 @@ impl Directory {
         at: Timestamp,
     ) -> Result<Option<Timestamp>> {
         let Some(root) = self.present_root(draft, agency)? else { return Ok(None) };
-        let kept = draft.scan(&rows::descriptors_by(agency, &root), None, limits::DESCRIPTORS_KEPT)?;
-        let kept =
-            kept.into_iter().map(|(_, row)| Descriptor::from_store(row)).collect::<Result<Vec<_>>>()?;
+        let kept = self.kept(draft, agency, &root)?;
         Ok(kept.iter().filter(|kept| kept.valid_at(at)).map(|kept| kept.expires_at).max())
     }
 

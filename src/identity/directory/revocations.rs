@@ -74,7 +74,11 @@ impl Directory {
         Ok(Some(NewRevocations { agency, revoked }))
     }
 
-    fn revocation_list(&self, draft: &Draft<'_>, agency: &AgencyId) -> Result<Option<Revocations>> {
+    pub(super) fn revocation_list(
+        &self,
+        draft: &Draft<'_>,
+        agency: &AgencyId,
+    ) -> Result<Option<Revocations>> {
         draft.get(&rows::revocation_list(agency))?.map(Revocations::from_store).transpose()
     }
 

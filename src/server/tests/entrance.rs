@@ -4,6 +4,7 @@
 use super::{device::Dev, links::push, world::World};
 use crate::{
     code::Code,
+    error::Error,
     identity::fixture::agency,
     ids::{RequestId, RoomId},
     limits,
@@ -16,7 +17,7 @@ use crate::{
     },
     store::{Key, Store},
     wire::{
-        device::{Entrance, GetEntrance, InboxBody, ReplyBody, RequestBody},
+        device::{Entrance, Failure, GetEntrance, InboxBody, ReplyBody, RequestBody},
         link::{LinkEntrance, LinkGetEntrance, LinkItem},
     },
 };
@@ -39,7 +40,7 @@ fn asks(world: &mut World, dev: &mut Dev, get: GetEntrance) -> Entrance {
 }
 
 fn code(entrance: &Entrance) -> Option<Code> {
-    entrance.outcome.as_ref().err().map(|reason| reason.code().unwrap())
+    entrance.outcome.as_ref().err().map(|failure| failure.reason.code().unwrap())
 }
 
 /// How many items of an agency a server has refused.
@@ -100,7 +101,11 @@ fn who_asks_and_who_answers() {
 
     let answer = |phone: &Dev, id: u8| {
         let entrance_id = RequestId::from_bytes([id; 16]);
-        let entrance = Entrance { entrance_id, room, outcome: Err(Code::UnknownRoom.into()) };
+        let entrance = Entrance {
+            entrance_id,
+            room,
+            outcome: Err(Failure::of(&Error::new(Code::UnknownRoom, "entrance"))),
+        };
         vec![LinkItem::Entrance(LinkEntrance { device: phone.id.clone(), entrance }.into())]
     };
     // Nobody has asked.
@@ -144,7 +149,14 @@ fn who_asks_too_often_is_given_nothing_large() {
     let mut tablet = world.further(&anna);
     let asked = |world: &mut World, dev: &mut Dev, id: u8| {
         dev.inbox.clear();
-        code(&asks(world, dev, get(&room, id, "a.example")))
+        let entrance = asks(world, dev, get(&room, id, "a.example"));
+        if code(&entrance) == Some(Code::Quota) {
+            // It says when to come again.
+            let now = world.home(&dev.id.user).now;
+            let retry_at = entrance.outcome.as_ref().unwrap_err().retry_at;
+            assert!(now < retry_at && retry_at <= now.plus(limits::ENTRANCES_EVERY));
+        }
+        code(&entrance)
     };
     let of_device = Quota { at_once: limits::ENTRANCES, every: limits::ENTRANCES_EVERY };
     let of_agency = Quota { at_once: limits::ENTRANCES_OF_AGENCY, every: limits::ENTRANCES_OF_AGENCY_EVERY };

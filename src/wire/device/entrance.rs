@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 
+use super::Failure;
 use crate::{
     code::Code,
     error::{Result, fault},
     ids::{AgencyId, RequestId, RoomId},
     limits,
+    time::Timestamp,
     wire::{Reason, Wire, field, fields, log::RoomMaterial, proto},
 };
 
@@ -25,7 +27,7 @@ pub(crate) struct GetEntrance {
 pub(crate) struct Entrance {
     pub(crate) entrance_id: RequestId,
     pub(crate) room: RoomId,
-    pub(crate) outcome: Result<WayIn, Reason>,
+    pub(crate) outcome: Result<WayIn, Failure>,
 }
 
 /// A room's present epoch, as somebody from outside needs it.
@@ -62,12 +64,16 @@ impl Wire for Entrance {
     const NAME: &'static str = "entrance";
 
     fn parse(proto: Self::Proto) -> Result<Self> {
+        let retry_at = Timestamp::from_millis(proto.retry_at);
         let outcome = match (Reason::parse_optional(proto.code)?, proto.material) {
+            (None, _) if proto.retry_at > 0 => {
+                return fault(Code::BadField, "advice to try again what is done");
+            }
             (None, material) => Ok(WayIn {
                 group_info: fields::filled(proto.group_info, limits::GROUP_INFO, "group info")?,
                 material: RoomMaterial::parse(field(material, "room material")?)?,
             }),
-            (Some(reason), None) if proto.group_info.is_empty() => Err(reason),
+            (Some(reason), None) if proto.group_info.is_empty() => Err(Failure { reason, retry_at }),
             (Some(_), _) => return fault(Code::BadField, "a way in in spite of an error code"),
         };
         let entrance_id = RequestId::from_slice(&proto.entrance_id)?;
@@ -86,7 +92,9 @@ impl Wire for Entrance {
                 material: Some(material.to_proto()),
                 ..entrance
             },
-            Err(reason) => proto::Entrance { code: reason.number().into(), ..entrance },
+            Err(Failure { reason, retry_at }) => {
+                proto::Entrance { code: reason.number().into(), retry_at: retry_at.as_millis(), ..entrance }
+            }
         }
     }
 }

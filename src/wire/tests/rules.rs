@@ -350,6 +350,7 @@ fn deliveries() {
         .refused("long group info", TooLong, |p| p.group_info = long(limits::GROUP_INFO))
         .refused("no material", BadField, |p| p.material = None)
         .refused("given in spite of a code", BadField, |p| p.code = 401)
+        .refused("given with advice", BadField, |p| p.retry_at = 1)
         .refused("code past 16 bits", BadField, |p| p.code = 65_536);
     let failure = |code| proto::server_reply::Reply::Failure(proto::Failure { code, retry_at: 0 });
     let states = |count| {
@@ -470,6 +471,7 @@ fn look_ups() {
         .refused("a long place among rooms", TooLong, |p| listed(p).after = long(limits::SEARCH_PLACE));
 }
 
+/// SPEC V-574, too
 #[test]
 fn directory_answers() {
     let good = |a: &DirectoryAnswer| {

@@ -222,7 +222,7 @@ pub(super) fn get_entrance() -> BoxedStrategy<GetEntrance> {
 pub(crate) fn entrance() -> BoxedStrategy<Entrance> {
     let way =
         (bytes(), room_material()).prop_map(|(group_info, material)| Ok(WayIn { group_info, material }));
-    (request_id(), room(), prop_oneof![way, reason().prop_map(Err)])
+    (request_id(), room(), prop_oneof![way, failure().prop_map(Err)])
         .prop_map(|(entrance_id, room, outcome)| Entrance { entrance_id, room, outcome })
         .boxed()
 }
