@@ -2,6 +2,7 @@
 //! checked when they come.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use super::{
     Event,
@@ -135,8 +136,8 @@ impl Call<'_, '_> {
         self.close(session)
     }
 
-    /// The key packages that are good and belong to the user; what is wrong with the first that
-    /// is not if none is.
+    /// The key packages that are good and belong to the user, one for each device; what is wrong with
+    /// the first that is not if none is. With two of one device nobody could be invited (SPEC V-435).
     fn usable(&mut self, user: &UserId, keys: Keys) -> Result<Result<Vec<Vec<u8>>>> {
         let accepted = match self.directory.accept_chain_of(&mut self.draft, user, &keys.chain) {
             Ok(taken) => {
@@ -155,14 +156,14 @@ impl Call<'_, '_> {
             // What is missing here, the key packages lack as well.
             _ => {}
         }
-        let mut good = Vec::new();
+        let mut good = BTreeMap::new();
         let mut wrong = Error::new(Code::NoKeyPackage, "no key package");
         for package in keys.packages {
             match self.check_package(&package) {
                 Ok(checked) if checked.device.device().user == *user => {
                     let device = checked.device.device();
                     if *device != self.account.device {
-                        good.push(package.to_vec());
+                        good.entry(device.clone()).or_insert(package.to_vec());
                     }
                     if device.user == self.account.device.user {
                         self.companion_is_there(device)?;
@@ -172,7 +173,7 @@ impl Call<'_, '_> {
                 Err(error) => wrong = fails_the_call(error)?,
             }
         }
-        Ok(if good.is_empty() { Err(wrong) } else { Ok(good) })
+        Ok(if good.is_empty() { Err(wrong) } else { Ok(good.into_values().collect()) })
     }
 
     /// Tells the app who could not be invited, and from when on it may be tried again.

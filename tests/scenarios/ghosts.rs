@@ -188,6 +188,19 @@ fn servers_give_out_somebody_elses_key_packages() {
     assert_eq!(invited(&mut net).1, None);
 }
 
+/// SPEC V-435: the home server gives out two key packages of one device. It keeps nobody else out with that.
+#[test]
+fn a_server_gives_out_a_device_twice() {
+    let (mut net, _) = officers(216);
+    let carl = net.enrol("carl@police.nord.example");
+    let published = net.wire.iter().filter(|(leg, _)| *leg == Leg::Up(BEN));
+    let his: Vec<_> = published.flat_map(|(_, bytes)| dig(bytes, &[2, 1, 2, 6, 1])).take(2).collect();
+    assert_ne!(his[0], his[1]);
+    answering(&mut net, his, None);
+    let room = net.room(ANNA, &[BEN_ID, "carl@police.nord.example"]);
+    net.agree(room, &[ANNA, BEN, carl]);
+}
+
 /// The home server puts it into the frame to the hub, over its own signature. The hub takes it
 /// for what it is, an answer; Anna does not.
 #[test]

@@ -422,16 +422,14 @@ impl Directory {
     /// # Errors
     /// As [`Directory::accept_descriptor`] and [`Directory::accept_chain`].
     pub(crate) fn accept_evidence(&self, draft: &mut Draft<'_>, evidence: &[Evidence]) -> Result<NewLinks> {
-        let mut news = false;
         let mut links = Vec::new();
         for document in evidence {
             match document {
-                Evidence::Descriptor(bytes) => news |= self.accept_descriptor(draft, bytes)?,
+                Evidence::Descriptor(bytes) => drop(self.accept_descriptor(draft, bytes)?),
                 Evidence::ChainLink(bytes) => links.push(bytes.clone()),
             }
         }
-        let taken = self.accept_chain(draft, &links)?;
-        Ok(NewLinks { news: taken.news || news, ..taken })
+        self.accept_chain(draft, &links)
     }
 }
 

@@ -263,7 +263,7 @@ impl Registrar {
     fn changed(&self, draft: &Draft<'_>, user: &UserId, removed: Option<&DeviceId>) -> Result<Changed> {
         let chain = self.chain(draft, user)?.bytes();
         let serial = last_serial(draft)?;
-        let revoked = removed.filter(|_| serial > 0).map(|device| (user.clone(), Some(*device), serial));
+        let revoked = removed.map(|device| (user.clone(), Some(*device), serial));
         Ok(Changed { chain, revoked })
     }
 

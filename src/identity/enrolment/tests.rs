@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     identity::{
         RecoveryKey, Roster, UserKind,
-        fixture::{DAY, TestFederation, key, now, rng, user},
+        fixture::{DAY, TestFederation, key, now, read, rng, user},
     },
     ids::Device,
     store::{Ctx, MemoryStore},
@@ -83,6 +83,43 @@ fn a_request_again_renews_the_certificate() {
     assert_eq!((renewed.device.serial(), renewed.enrolment.chain.len()), (2, 1));
     assert_eq!(renewed.enrolment.chain, first.chain);
     assert!(renewed.device.validity().1 == much_later.plus(300 * DAY));
+}
+
+/// An enrolment has the trust lists that are there, from the one on with which the anchor began.
+#[test]
+fn an_enrolment_begins_with_the_first_list_that_is_there() {
+    let federation = TestFederation::new();
+    let a = &federation.agencies[0];
+    let mut store = MemoryStore::default();
+    for version in [7, 8] {
+        let list = crate::identity::fixture::signed(&federation.roster(version), &[1, 2]);
+        crate::identity::fixture::apply(&mut store, |draft| {
+            crate::identity::Directory.install(draft, &federation.anchor)?;
+            crate::identity::Directory.accept_trust_list(draft, &list)?;
+            crate::identity::Directory.accept_descriptor(draft, &a.descriptor())
+        })
+        .unwrap();
+    }
+    let request = founding(&anna(), now());
+    let enrol = |store: &dyn crate::store::Store| {
+        let ctx = Ctx { now: now(), store, rng: &mut rng(1) };
+        a.registrar.enrol(ctx, &request, DAY)
+    };
+    let enrolled = enrol(&store).unwrap().commit(&mut store.clone()).unwrap().value;
+    assert_eq!(enrolled.enrolment.trust_lists.len(), 2);
+    // One that the store does not have at hand is not one that is not there.
+    let mut partly = crate::store::Preloaded::default();
+    for prefix in [&b"registrar/"[..], b"id/anchor", b"id/trust", b"id/agency/", b"id/root/", b"id/known/"]
+        .into_iter()
+        .chain([&b"id/desc/"[..], b"id/identity/", b"id/chain/", b"id/gone/", b"id/fork/", b"id/rversion/"])
+        .chain([&b"id/rlist/"[..], b"id/revoked/", b"id/removals"])
+    {
+        let rows = store.rows().filter(|(key, _)| key.starts_with(prefix));
+        partly.load(prefix.to_vec(), rows.map(|(key, row)| (key.to_vec(), row.to_vec())));
+    }
+    let newest = store.rows().filter(|(key, _)| key.starts_with(b"id/list/")).last().unwrap();
+    partly.load(newest.0.to_vec(), [(newest.0.to_vec(), newest.1.to_vec())]);
+    refused(enrol(&partly).map(drop), Code::NotLoaded);
 }
 
 #[test]
@@ -485,8 +522,23 @@ fn beginning_anew() {
     assert_eq!((done.enrolled.device.serial(), done.enrolled.device.chain_n()), (2, 0));
     // Again: another certificate, and what is revoked is the same. It is renewed like any other.
     let (again, after) = reset(&after, &request, now()).unwrap();
-    assert_eq!((again.revoked, again.enrolled.device.serial()), (done.revoked, 3));
+    assert_eq!((&again.revoked, again.enrolled.device.serial()), (&done.revoked, 3));
     assert!(enrol(&after, &request).is_ok());
+    // Nor is it another if somebody else begins anew in between.
+    let carl = |n: u8| NewDevice::generate(user("carl@a.example"), &mut rng(n));
+    let ctx = Ctx { now: now(), store: &after, rng: &mut rng(1) };
+    let first = carl(20).found(UserKind::Person, paper(122), now()).unwrap();
+    let mut both = after.clone();
+    registrar.enrol(ctx, &first, DAY).unwrap().commit(&mut both).unwrap();
+    let known =
+        read(&both, |d| crate::identity::Directory.chain(d, &user("carl@a.example"))).unwrap().unwrap();
+    let theirs = carl(21).begin_anew(&known, paper(123), now()).unwrap();
+    let (theirs, both) = reset(&both, &theirs, now()).unwrap();
+    assert_eq!(theirs.revoked, (user("carl@a.example"), None, 4));
+    assert_eq!(reset(&both, &request, now()).unwrap().0.revoked, done.revoked);
+    // Everything that it keeps has a name of its own.
+    let tables: [&[u8]; 2] = [b"id/", b"registrar/"];
+    assert!(both.rows().all(|(key, _)| tables.iter().any(|table| key.starts_with(table))));
     // Another beginning in the place of the same identity; and the one of before comes to nothing.
     let rival = new(10).begin_anew(&chain, paper(121), now()).unwrap();
     refused(reset(&after, &rival, now()).map(drop), Code::RolledBack);

@@ -131,6 +131,9 @@ fn codes_that_are_none() {
     let text = desk.sponsor(3).code().text();
     let read = LinkCode::parse(&text).unwrap();
     assert_eq!((read.user(), &*read.text()), (desk.chain.user(), &*text));
+    // Each has a mailbox of its own.
+    let mailbox = |seed| desk.sponsor(seed).code().mailbox();
+    assert_eq!((mailbox(3), read.mailbox() == mailbox(4)), (read.mailbox(), false));
     assert_eq!(code(LinkCode::parse("")), Code::Malformed);
     let bytes = from_base32(&text).unwrap();
     let changed = |change: &dyn Fn(&mut Vec<u8>)| {

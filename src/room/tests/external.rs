@@ -3,13 +3,16 @@
 use bytes::Bytes;
 use openmls::prelude::{LeafNodeParameters, MlsGroup, OpenMlsProvider as _, PreSharedKeyProposal};
 
-use super::{World, world::outgoing};
+use super::{
+    World,
+    world::{ROOM, outgoing},
+};
 use crate::{
     code::Code,
     crypto::{self, SigningKey, mls::MlsSigner},
     error::Result,
     identity::{fixture::key, read_certificate},
-    ids::{AgencyId, DeviceId},
+    ids::{AgencyId, DeviceId, RoomId},
     room::{
         self, Authority, DeviceChange, JoinRule, Policy, Role, framing,
         member::{Outgoing, Plan},
@@ -77,6 +80,30 @@ fn own(world: &World, who: &str) -> DeviceChange {
 
 fn code(result: Result<()>) -> Code {
     result.unwrap_err().code()
+}
+
+/// SPEC V-489: the way into another room than the one that was asked for, or another hub's.
+#[test]
+fn a_way_into_another_room() {
+    let mut world = peopled();
+    let (hub, other) = (world.user("anna").agency().clone(), world.user("bert").agency().clone());
+    let elsewhere = RoomId::from_bytes([0x0d; 16]);
+    let enters = |world: &World, room: &RoomId, hub: &AgencyId| {
+        let entered = world.clone().entering_at("carl2", (room, hub), None);
+        entered.map(drop).map_err(|error| error.code())
+    };
+    assert_eq!(enters(&world, &ROOM, &hub), Ok(()));
+    assert_eq!(enters(&world, &elsewhere, &hub), Err(Code::BadGroupInfo));
+    assert_eq!(enters(&world, &ROOM, &other), Err(Code::BadGroupInfo));
+    // One whose group and state are not of one room.
+    let info = world.group_info.clone();
+    world.group_info = world.resigned_info("carl", &info, |signed| {
+        let at = signed.windows(16).position(|part| part == ROOM.as_bytes()).unwrap();
+        signed[at..at + 16].copy_from_slice(elsewhere.as_bytes());
+    });
+    for room in [&ROOM, &elsewhere] {
+        assert_eq!(enters(&world, room, &hub), Err(Code::BadGroupInfo));
+    }
 }
 
 /// SPEC V-428, V-483, V-486

@@ -166,7 +166,12 @@ fn what_is_shown_stays_shown() {
         world.refused(&commit, Code::BadRoomState);
         world.discard(who);
     }
-    // Nobody of the user is there any more, or a leaf shows it.
+    // Nobody of the user is there any more, by this commit itself or since, or a leaf shows it.
+    let mut at_once = world.clone();
+    let state = RoomState { shown: BTreeMap::new(), ..at_once.state("anna") };
+    let remove = vec![at_once.leaf("anna", "bert")];
+    let commit = at_once.commit("anna", Plan { remove, state: Some(state), ..Plan::default() });
+    at_once.accepted(&commit);
     let mut alone = world.clone();
     let commit = alone.removing("anna", &["bert"]);
     alone.done(&commit);

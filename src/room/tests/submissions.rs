@@ -203,6 +203,25 @@ fn headers_with_one_fault() {
     refused(header(&commit, &|h| h.group_info_hash = bytes(33)), Code::BadName);
 }
 
+/// SPEC V-401: whose word an invitation is, for somebody who has the room from outside.
+#[test]
+fn an_author_takes_part_and_has_signed() {
+    let (mut world, made) = made();
+    let check = |world: &mut World, header: &Signed<SubmissionHeader>| {
+        world.room("bert", |room, _| room.check_author(header))
+    };
+    check(&mut world, &made[3].header).unwrap();
+    let said = made[3].header.claimed().clone();
+    let carl = world.side("carl").device.verified.device().clone();
+    let signed = |said: SubmissionHeader, world: &World, by: &str| {
+        crypto::sign(said, &[world.side(by).device.new.key()]).into_signed()
+    };
+    let forged = signed(said.clone(), &world, "carl");
+    refused(check(&mut world, &forged), Code::BadSignature);
+    let stranger = signed(SubmissionHeader { sender: carl, ..said }, &world, "carl");
+    refused(check(&mut world, &stranger), Code::NotMember);
+}
+
 /// SPEC V-405: what is of one kind is of no other.
 #[test]
 fn messages_of_another_kind() {
@@ -212,6 +231,16 @@ fn messages_of_another_kind() {
         for kind in kinds {
             let read = room::framing::epoch_of(&of.mls, &ROOM, kind);
             assert_eq!(read.is_ok(), kind == of.header.claimed().kind, "{kind:?}");
+        }
+    }
+    // A PrivateMessage that says it holds a proposal or a commit: after version, wire format, group id and epoch.
+    for content_type in [2, 3] {
+        let mut hidden = made[3].mls.to_vec();
+        assert_eq!(hidden[29], 1);
+        hidden[29] = content_type;
+        for kind in kinds {
+            let read = room::framing::epoch_of(&hidden.clone().into(), &ROOM, kind);
+            refused(read, Code::BadSubmission);
         }
     }
 }

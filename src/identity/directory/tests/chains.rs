@@ -250,6 +250,59 @@ fn a_new_beginning_is_told_whatever_comes_behind_it() {
     }
 }
 
+/// What is wrong for good is said, and not that something else is missing.
+#[test]
+fn what_is_final_is_told_before_what_is_missing() {
+    let mut federation = TestFederation::new();
+    let carl = federation.person("carl@a.example", 7);
+    let loose = federation.further(&carl, 8).chain()[1].clone();
+    let mut forged = federation.person("dora@b.example", 9).chain()[0].to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let mut store = federation.store();
+    let taken = apply(&mut store, |d| Directory.accept_chain(d, &[loose, forged.into()])).unwrap();
+    refused(taken.complete(), Code::BadSignature);
+}
+
+/// SPEC V-301: a chain that was replaced goes on where it was known, for devices that are in rooms still.
+#[test]
+fn the_chain_of_before_is_continued() {
+    let mut federation = TestFederation::new();
+    let phone = federation.person("anna@a.example", 1);
+    let tablet = federation.further(&phone, 2);
+    let new = NewDevice::generate(user("anna@a.example"), &mut rng(9));
+    let recovery = vec![RecoveryKey::own(&key(99).verify_key())];
+    let request = new.begin_anew(&chain_of(&federation), recovery, now()).unwrap();
+    let a = &mut federation.agencies[0];
+    let ctx = Ctx { now: now(), store: &a.store.clone(), rng: &mut rng(1) };
+    let reset = a.registrar.reset(ctx, &request, DAY).unwrap().commit(&mut a.store).unwrap().value;
+    let after = identity_of(&federation, &reset.enrolled.enrolment);
+
+    let mut store = federation.store();
+    take(&mut store, &tablet.chain()[..1]).unwrap();
+    take(&mut store, &reset.enrolled.enrolment.chain).unwrap();
+    let at_stamp = |store: &MemoryStore| verify(store, &tablet, now(), 1);
+    refused(at_stamp(&store), Code::MissingEvidence);
+    assert!(take(&mut store, &tablet.chain()[1..]).unwrap().news);
+    assert!(at_stamp(&store).is_ok());
+    assert_eq!(present(&store), Some(after));
+}
+
+/// A store that does not answer is no chain that is wrong.
+#[test]
+fn a_failure_of_the_store_is_not_passed_over() {
+    let mut federation = TestFederation::new();
+    let phone = federation.person("anna@a.example", 1);
+    let tablet = federation.further(&phone, 2);
+    let store = knowing(&federation, &[&phone]);
+    let chain = rows::chain(phone.verified.user(), phone.verified.identity());
+    let mut partly = crate::store::Preloaded::default();
+    for (key, row) in store.rows().filter(|(key, _)| !key.starts_with(&chain)) {
+        partly.load(key.to_vec(), [(key.to_vec(), row.to_vec())]);
+    }
+    let ctx = Ctx { now: now(), store: &partly, rng: &mut rng(0) };
+    refused(Directory.accept_chain(&mut Draft::new(ctx), tablet.chain()), Code::NotLoaded);
+}
+
 /// SPEC V-253
 #[test]
 fn what_comes_too_often_costs_no_reading() {
@@ -267,4 +320,8 @@ fn what_comes_too_often_costs_no_reading() {
     let many: Vec<_> = (0..17).map(other).collect();
     assert!(take(&mut store, &many[..16]).is_ok());
     refused(take(&mut store, &many), Code::TooLong);
+    // A chain is one, however long it is.
+    let last = (0..17).map(|n| federation.further(&anna, 50 + n)).last().unwrap();
+    assert_eq!(last.chain().len(), 18);
+    assert!(take(&mut store, last.chain()).unwrap().news);
 }

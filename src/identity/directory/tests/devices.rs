@@ -237,6 +237,40 @@ fn evidence_is_enough_for_a_stranger() {
     assert_eq!(rest.len(), 2);
 }
 
+/// Beside the newest descriptor goes the newest that lists the key, where that one does not, and no other.
+#[test]
+fn evidence_names_the_key_that_signed() {
+    let mut federation = TestFederation::new();
+    let anna = federation.person("anna@a.example", 1);
+    let mut store = knowing(&federation, &[&anna]);
+    let a = &federation.agencies[0];
+    let described: Vec<Bytes> = (2..=4)
+        .map(|version| {
+            let mut descriptor = a.describe(version, now().minus(DAY));
+            if version > 2 {
+                let other = key(77).verify_key();
+                let (from, until) = (now().minus(DAY), now().plus(DAY));
+                descriptor.keys[0] =
+                    OperationalKey::new(KeyPurpose::Certificate, other.as_bytes(), from, until);
+            }
+            descriptor.sign(&a.root).unwrap().into()
+        })
+        .collect();
+    for descriptor in &described {
+        apply(&mut store, |d| Directory.accept_descriptor(d, descriptor)).unwrap();
+    }
+    let signers = [a.certificate.verify_key().id(), key(77).verify_key().id(), key(78).verify_key().id()];
+    let named = |signer| {
+        let one = Told { signer, ..told(&anna, 1) };
+        let evidence = read(&store, |d| Directory.evidence_for(d, [one], now())).unwrap();
+        evidence.iter().map(|one| one.bytes().clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(Some(&signers[0])), [described[2].clone(), described[0].clone()]);
+    for signer in [Some(&signers[1]), Some(&signers[2]), None] {
+        assert_eq!(named(signer), described[2..]);
+    }
+}
+
 /// V-276
 #[test]
 fn an_enrolment_is_all_that_a_device_needs() {

@@ -11,7 +11,8 @@ use openmls_traits::signatures::Signer as _;
 
 use crate::{
     crypto::mls::MlsSigner,
-    ids::SubmissionId,
+    error::Result,
+    ids::{AgencyId, RoomId, SubmissionId},
     room::{
         self, PrivateState, RoomState,
         member::{Entering, MemberRoom, Outgoing, Plan},
@@ -122,26 +123,30 @@ impl World {
 
     /// A commit with which a device comes in from outside. It has its part when the log shows it.
     pub(in crate::room::tests) fn entering(&mut self, who: &str, knows: Option<&[u8]>) -> Submission {
-        let (info, tree) = (self.group_info.clone(), self.hub().ratchet_tree().unwrap());
         let hub = self.user("anna").agency().clone();
+        self.entering_at(who, (&ROOM, &hub), knows).unwrap()
+    }
+
+    /// The same, into this room of that hub's, if it is the one whose way in is here.
+    pub(in crate::room::tests) fn entering_at(
+        &mut self,
+        who: &str,
+        (room, hub): (&RoomId, &AgencyId),
+        knows: Option<&[u8]>,
+    ) -> Result<Submission> {
+        let (info, tree) = (self.group_info.clone(), self.hub().ratchet_tree().unwrap());
         let (mut witness, id) = (self.witness(self.now), self.id(who));
         let device = self.side(who).device.clone();
         let credential = room::credential(device.certificate(), device.verified.key().as_bytes());
         self.side_mut(who).place = None;
         let entered = self.mls(who, |mls| {
             mls.provider.storage.clear().unwrap();
-            let entering = Entering {
-                room: &ROOM,
-                hub: Some(&hub),
-                group_info: &info,
-                ratchet_tree: &tree,
-                device: &id,
-                knows,
-            };
-            MemberRoom::enter(mls.provider, mls.signer, credential, entering, &mut witness).unwrap()
-        });
+            let entering =
+                Entering { room, hub: Some(hub), group_info: &info, ratchet_tree: &tree, device: &id, knows };
+            MemberRoom::enter(mls.provider, mls.signer, credential, entering, &mut witness)
+        })?;
         let made = Outgoing { commit: entered.commit, welcome: Bytes::new(), group_info: entered.group_info };
-        self.sign_commit(who, entered.epoch, made)
+        Ok(self.sign_commit(who, entered.epoch, made))
     }
 
     /// A GroupInfo in which `who` has changed something, signed anew.
