@@ -7,6 +7,7 @@ use verbund::{
     content::Content,
     identity::{Endorsement, Endorser},
     ids::{Device, UserId},
+    time::Timestamp,
 };
 
 use crate::world::Phone;
@@ -102,6 +103,7 @@ fn told(event: &Event) -> Option<String> {
             let vouched: Vec<_> = devices.iter().filter_map(|(user, how)| endorsed(user, how)).collect();
             (!vouched.is_empty()).then(|| vouched.join("; "))?
         }
+        Event::CertificateEnds { until } => format!("its certificate ends at {}", clock(*until)),
         Event::NotServed { code } => format!("is not served any more: {}", code.text()),
         Event::TrustListChanged { version, by } => {
             format!("trust list {version}, signed by {}", by.join(" and "))
@@ -125,16 +127,18 @@ fn endorsed(user: &UserId, how: &Endorsement) -> Option<String> {
     let Endorser::Device(by) = how.by else { return None };
     let [device, by] = [how.device, by].map(|id| Device { user: user.clone(), id });
     let by = id(&by).rsplit('/').next().map(str::to_owned)?;
-    let until = how.until.map(|until| {
-        let minutes = until.as_millis() / 60_000;
-        format!(", until {:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
-    });
+    let until = how.until.map(|until| format!(", until {}", clock(until)));
     Some(format!(
         "{} speaks for {} by the word of {by}{}",
         id(&device),
         first(user),
         until.unwrap_or_default()
     ))
+}
+
+fn clock(at: Timestamp) -> String {
+    let minutes = at.as_millis() / 60_000;
+    format!("{:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
 }
 
 fn names(users: &[UserId]) -> String {
