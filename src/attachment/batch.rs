@@ -3,10 +3,9 @@
 
 #[cfg(feature = "parallel")]
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
-use zeroize::Zeroize;
 
 use super::Geometry;
-use crate::error::Result;
+use crate::{crypto::wipe, error::Result};
 
 /// How many chunks are worth taking at once: one without feature `parallel`; with it so many that
 /// every core has about 1 MiB of work, within [`limits::CHUNK_WINDOW`](crate::limits::CHUNK_WINDOW).
@@ -48,6 +47,6 @@ pub(super) fn each<T: Send>(
             }
         }
     }
-    chunks.iter_mut().skip(done.len()).for_each(Zeroize::zeroize);
+    chunks.iter_mut().skip(done.len()).for_each(wipe);
     (done, refused)
 }

@@ -1,11 +1,9 @@
 //! Opening a sealed file.
 
-use zeroize::{Zeroize, Zeroizing};
-
 use super::{ChunkList, FileRef, Geometry, Header, Verifier, batch};
 use crate::{
     code::Code,
-    crypto::{AeadKey, Nonce},
+    crypto::{AeadKey, Nonce, SecretBytes, wipe},
     error::{Result, ensure},
 };
 
@@ -78,7 +76,7 @@ impl Opener {
     pub fn open_chunk(&self, index: u64, chunk: &mut Vec<u8>) -> Result<()> {
         let opened = self.try_open(index, chunk);
         if opened.is_err() {
-            chunk.zeroize();
+            wipe(chunk);
         }
         opened
     }
@@ -126,8 +124,8 @@ pub fn open_all(file: &FileRef, header: &Header, list: ChunkList, sealed: &[u8])
     ensure(sealed.len() as u64 == geometry.sealed_size(), Code::BadGeometry, "sealed length")?;
 
     // No longer than what is already in memory.
-    let mut plain = Zeroizing::new(Vec::with_capacity(sealed.len()));
-    let mut chunk = Zeroizing::new(Vec::with_capacity(geometry.sealed_chunk_size(0)));
+    let mut plain = SecretBytes::with_capacity(sealed.len());
+    let mut chunk = SecretBytes::with_capacity(geometry.sealed_chunk_size(0));
     for (index, bytes) in (0..).zip(sealed.chunks(geometry.sealed_chunk_size(0))) {
         chunk.clear();
         chunk.extend_from_slice(bytes);

@@ -17,6 +17,7 @@ mod kdf;
 mod label;
 pub(crate) mod mls;
 mod psk;
+mod secret_bytes;
 mod sign;
 mod signed;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use hpke::{HpkePrivateKey, HpkePublicKey};
 pub(crate) use kdf::Prk;
 pub(crate) use label::Label;
 pub(crate) use psk::{Psk, Sealed};
+pub(crate) use secret_bytes::{SecretBytes, wipe};
 pub(crate) use sign::Signature;
 pub use sign::{SigningKey, VerifyKey};
 pub(crate) use signed::{Quorum, SignedAs, Verified, sign, signer, verify, verify_quorums};

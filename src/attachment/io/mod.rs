@@ -60,9 +60,8 @@ mod seek;
 mod source;
 mod writer;
 
+use core::ops::{Deref, DerefMut};
 use std::io;
-
-use zeroize::Zeroizing;
 
 pub use preface::Preface;
 pub use reader::OpenReader;
@@ -71,6 +70,7 @@ pub use source::{ChunkSource, FileChunks};
 pub use writer::SealWriter;
 
 use super::{Geometry, batch};
+use crate::crypto::wipe;
 
 /// Is told how far the work has come. A closure over two numbers is one; `()`, the default, is
 /// told nothing and costs nothing.
@@ -91,11 +91,35 @@ impl<F: FnMut(u64, u64)> Progress for F {
 
 /// Buffers for the chunks that are worked on at once, wiped when dropped. None of them ever
 /// grows, so that nothing is left behind where it lay before.
-fn buffers(geometry: Geometry) -> Zeroizing<Vec<Vec<u8>>> {
-    let chunk = || Vec::with_capacity(geometry.sealed_chunk_size(0));
-    let fits = usize::try_from(geometry.chunks()).unwrap_or(usize::MAX);
-    let width = batch::window(geometry).min(fits);
-    Zeroizing::new(core::iter::repeat_with(chunk).take(width).collect())
+struct Window(Vec<Vec<u8>>);
+
+impl Window {
+    fn of(geometry: Geometry) -> Self {
+        let chunk = || Vec::with_capacity(geometry.sealed_chunk_size(0));
+        let fits = usize::try_from(geometry.chunks()).unwrap_or(usize::MAX);
+        let width = batch::window(geometry).min(fits);
+        Window(core::iter::repeat_with(chunk).take(width).collect())
+    }
+}
+
+impl Deref for Window {
+    type Target = [Vec<u8>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Window {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(wipe);
+    }
 }
 
 /// Goes on reading into `buffer` from `filled` on until it is full or the source has ended.

@@ -3,12 +3,11 @@
 use core::fmt;
 use std::io::{self, BufRead, Read};
 
-use zeroize::{Zeroize, Zeroizing};
-
-use super::{Progress, buffers, fill, has_ended};
+use super::{Progress, Window, fill, has_ended};
 use crate::{
     attachment::Opener,
     code::Code,
+    crypto::wipe,
     error::{Error, ensure},
 };
 
@@ -21,7 +20,7 @@ pub struct OpenReader<R, P = ()> {
     opener: Opener,
     source: R,
     progress: P,
-    window: Zeroizing<Vec<Vec<u8>>>,
+    window: Window,
     /// Chunks of the window that are open, the one that is given out, and how much of it has been.
     open: usize,
     place: usize,
@@ -48,7 +47,7 @@ impl<R: Read, P: Progress> OpenReader<R, P> {
     /// [`OpenReader::new`]; `progress` is told of every chunk that was opened.
     pub fn with_progress(opener: Opener, source: R, progress: P) -> Self {
         OpenReader {
-            window: buffers(opener.geometry()),
+            window: Window::of(opener.geometry()),
             opener,
             source,
             progress,
@@ -86,7 +85,7 @@ impl<R: Read, P: Progress> OpenReader<R, P> {
         let (mut read, mut outcome) = (0, Ok(()));
         for (chunk, index) in self.window.iter_mut().zip(self.next..geometry.chunks()) {
             if self.filled == 0 {
-                chunk.zeroize(); // the source is shown nothing of the chunk before
+                wipe(chunk); // the source is shown nothing of the chunk before
             }
             chunk.resize(geometry.sealed_chunk_size(index), 0);
             outcome = fill(&mut self.source, chunk, &mut self.filled).and_then(|()| {

@@ -3,10 +3,12 @@
 use core::fmt;
 use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom};
 
-use zeroize::{Zeroize, Zeroizing};
-
 use super::ChunkSource;
-use crate::{attachment::Opener, error::Error};
+use crate::{
+    attachment::Opener,
+    crypto::{SecretBytes, wipe},
+    error::Error,
+};
 
 /// Reads from any place in a sealed file: a chunk is fetched and opened when a byte of it is
 /// read, and one open chunk is kept.
@@ -18,7 +20,7 @@ pub struct SeekReader<S> {
     source: S,
     position: u64,
     /// A chunk of the file, and which one, if it was opened.
-    chunk: Zeroizing<Vec<u8>>,
+    chunk: SecretBytes,
     held: Option<u64>,
     failed: Option<Error>,
 }
@@ -28,7 +30,7 @@ impl<S: ChunkSource> SeekReader<S> {
     #[must_use]
     pub fn new(opener: Opener, source: S) -> Self {
         // Never grown, so that nothing is left behind where it lay before.
-        let chunk = Zeroizing::new(Vec::with_capacity(opener.geometry().sealed_chunk_size(0)));
+        let chunk = SecretBytes::with_capacity(opener.geometry().sealed_chunk_size(0));
         SeekReader { opener, source, position: 0, chunk, held: None, failed: None }
     }
 
@@ -51,7 +53,7 @@ impl<S: ChunkSource> SeekReader<S> {
         }
         self.held = None;
         // The source is shown nothing of the chunk before.
-        self.chunk.zeroize();
+        wipe(&mut self.chunk);
         self.chunk.resize(self.opener.geometry().sealed_chunk_size(index), 0);
         self.source.read_chunk(index, &mut self.chunk)?;
         self.opener.open_chunk(index, &mut self.chunk)?;

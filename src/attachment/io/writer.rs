@@ -3,9 +3,7 @@
 use core::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 
-use zeroize::Zeroizing;
-
-use super::{Progress, buffers, fill, has_ended};
+use super::{Progress, Window, fill, has_ended};
 use crate::{
     attachment::{Sealed, Sealer},
     code::Code,
@@ -30,7 +28,7 @@ pub struct SealWriter<W, P = ()> {
     progress: P,
     /// Bytes of the file that have not come yet.
     missing: u64,
-    window: Zeroizing<Vec<Vec<u8>>>,
+    window: Window,
     /// Chunks of the window that have all their plaintext, and how much the next one has.
     full: usize,
     filled: usize,
@@ -56,7 +54,7 @@ impl<W: Write, P: Progress> SealWriter<W, P> {
     /// [`SealWriter::new`]; `progress` is told of every chunk that was written.
     pub fn with_progress(sealer: Sealer, target: W, progress: P) -> Self {
         SealWriter {
-            window: buffers(sealer.geometry()),
+            window: Window::of(sealer.geometry()),
             missing: sealer.size(),
             sealer,
             target,

@@ -3,11 +3,11 @@
 use openmls::prelude::{
     LeafNodeIndex, OpenMlsProvider, ProcessedMessageContent, QueuedProposal, Sender, StagedCommit,
 };
-use zeroize::Zeroizing;
 
 use super::{MemberRoom, Sent};
 use crate::{
     code::Code,
+    crypto::SecretBytes,
     error::{Error, Result, ensure, fault},
     identity::{self, DeviceCertificate, UserKind},
     ids::Device,
@@ -25,7 +25,7 @@ use crate::{
 /// What an entry turned out to be.
 pub(crate) enum Incoming {
     /// Content from another device, which need not be the one that submitted it.
-    Message { sender: Device, plaintext: Zeroizing<Vec<u8>> },
+    Message { sender: Device, plaintext: SecretBytes },
     /// What says that it is this device's own message. Nobody can decrypt their own, so that
     /// nothing of it is authenticated.
     Own,
@@ -86,7 +86,7 @@ impl MemberRoom {
                 // the key with which its author's own submission would open.
                 let (sender, archive) = self.device(leaf)?;
                 authority::may_send(&self.state, &sender.user, archive, entry.stamp.at)?;
-                Ok(Incoming::Message { sender, plaintext: Zeroizing::new(message.into_bytes()) })
+                Ok(Incoming::Message { sender, plaintext: message.into_bytes().into() })
             }
             ProcessedMessageContent::OwnPrivateMessage => Ok(Incoming::Own),
             ProcessedMessageContent::ProposalMessage(queued) => {

@@ -26,7 +26,6 @@ use std::collections::BTreeMap;
 
 use openmls::group::GroupId;
 use serde::{Serialize, de::DeserializeOwned};
-use zeroize::Zeroizing;
 
 use self::{
     layout::{DeviceTable, GroupTable, Slot, device_key},
@@ -34,6 +33,7 @@ use self::{
 };
 use crate::{
     code::Code,
+    crypto::SecretBytes,
     error::{Error, Result, Retry, ensure},
     ids::RoomId,
     store::{Batch, Key, Row, Store, corrupt},
@@ -67,7 +67,7 @@ struct State {
     /// What was stored where values have changed.
     before: BTreeMap<Slot, Option<Value>>,
     /// Writes and deletions of the device's rows.
-    device: BTreeMap<Key, Option<Zeroizing<Vec<u8>>>>,
+    device: BTreeMap<Key, Option<SecretBytes>>,
     failure: Option<Error>,
 }
 
@@ -185,7 +185,7 @@ impl<'a> MlsStore<'a> {
 
     fn put_device<T: Serialize>(&self, table: DeviceTable, key: &impl Serialize, value: &T) -> Result<()> {
         self.run(|state| {
-            let mut row = Zeroizing::new(vec![FORMAT]);
+            let mut row = SecretBytes::from(vec![FORMAT]);
             row.extend_from_slice(&encode(value)?);
             state.device.insert(self.device_key(table, key)?, Some(row));
             Ok(())
@@ -200,7 +200,7 @@ impl<'a> MlsStore<'a> {
                 None => {
                     // A Welcome names many key packages, one of them ours: load all at once.
                     let table = device_key(self.device_prefix()?, table, &[]);
-                    wanting(table, self.store.get(&key))?.map(Zeroizing::new)
+                    wanting(table, self.store.get(&key))?.map(SecretBytes::from)
                 }
             };
             let Some(row) = row else { return Ok(None) };
@@ -297,7 +297,7 @@ fn wanting<T>(prefix: Key, result: Result<T>) -> Result<T> {
     })
 }
 
-fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Zeroizing<Vec<u8>>> {
+fn encode<T: Serialize + ?Sized>(value: &T) -> Result<SecretBytes> {
     encode::whole(value).map_err(unencodable)
 }
 

@@ -15,10 +15,9 @@
 
 use core::ops::Range;
 
-use zeroize::Zeroizing;
-
 use super::msgpack::{self, Head};
 use crate::{
+    crypto::SecretBytes,
     limits,
     store::{Batch, Key},
 };
@@ -57,9 +56,9 @@ impl Place {
 /// The rows of a value: its spine, and its elements in the order of their places.
 #[derive(PartialEq, Eq)]
 pub(super) struct Value {
-    pub(super) spine: Zeroizing<Vec<u8>>,
+    pub(super) spine: SecretBytes,
     /// The elements, one behind the other.
-    pub(super) content: Zeroizing<Vec<u8>>,
+    pub(super) content: SecretBytes,
     pub(super) elements: Vec<(Place, Range<usize>)>,
 }
 
@@ -77,10 +76,10 @@ impl Value {
     }
 
     /// The encoding as a whole; `None` if these are not rows of any value.
-    pub(super) fn join(&self) -> Option<Zeroizing<Vec<u8>>> {
+    pub(super) fn join(&self) -> Option<SecretBytes> {
         let mut rest = self.spine.strip_prefix(&[FORMAT])?;
         let size = self.spine.len() + self.content.len();
-        let mut whole = Zeroizing::new(Vec::with_capacity(size));
+        let mut whole = SecretBytes::with_capacity(size);
         let (mut elements, mut lists) = (self.elements().peekable(), 0);
         while let Some(head) = Head::read(rest) {
             whole.extend_from_slice(rest.split_off(..head.size)?);

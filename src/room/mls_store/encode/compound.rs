@@ -2,13 +2,15 @@
 //! sequences, which become bytes, an array or a list.
 
 use serde::ser::{self, Serialize};
-use zeroize::Zeroizing;
 
 use super::{
     ARRAY, BYTES, Encoder, NIL, Result, Unencodable,
     probe::{Probe, Small},
 };
-use crate::room::mls_store::value::{BLANK, Place, list_number};
+use crate::{
+    crypto::SecretBytes,
+    room::mls_store::value::{BLANK, Place, list_number},
+};
 
 /// The inside of a struct or a map.
 pub(super) struct Fields<'e> {
@@ -168,7 +170,7 @@ impl<'e> Sequence<'e> {
 
     /// For a tuple that only begins with bytes.
     fn turn_to_array(&mut self, head: usize, content: usize) -> Result {
-        let bytes = Zeroizing::new(self.encoder.out.split_off(content));
+        let bytes = SecretBytes::from(self.encoder.out.split_off(content));
         self.encoder.out.truncate(head);
         self.encoder.head(&ARRAY, self.size)?;
         self.kind = Kind::Array;

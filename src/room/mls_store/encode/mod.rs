@@ -11,10 +11,10 @@ mod probe;
 use core::{fmt, mem};
 
 use serde::ser::{self, Serialize};
-use zeroize::Zeroizing;
 
 use self::compound::{Fields, Sequence};
 use super::value::{FORMAT, LISTS, Value};
+use crate::crypto::SecretBytes;
 
 /// A value that has no encoding; nothing that openmls has is one.
 #[derive(Debug)]
@@ -39,11 +39,11 @@ type Result<T = (), E = Unencodable> = core::result::Result<T, E>;
 /// The value's rows. Buffers are made a little larger than those of `like`: one that grows
 /// leaves a copy behind, unwiped.
 pub(super) fn rows<T: Serialize + ?Sized>(value: &T, like: Option<&Value>) -> Result<Value> {
-    let buffer = |size| Zeroizing::new(Vec::with_capacity(size + 256));
+    let buffer = |size| SecretBytes::with_capacity(size + 256);
     let mut encoder = Encoder {
         out: buffer(like.map_or(0, |like| like.spine.len())),
         rows: Value {
-            spine: Zeroizing::default(),
+            spine: SecretBytes::default(),
             content: buffer(like.map_or(0, |like| like.content.len())),
             elements: Vec::with_capacity(like.map_or(0, |like| like.elements.len() + 8)),
         },
@@ -56,8 +56,8 @@ pub(super) fn rows<T: Serialize + ?Sized>(value: &T, like: Option<&Value>) -> Re
 }
 
 /// The encoding as a whole.
-pub(super) fn whole<T: Serialize + ?Sized>(value: &T) -> Result<Zeroizing<Vec<u8>>> {
-    let out = Zeroizing::new(Vec::with_capacity(256));
+pub(super) fn whole<T: Serialize + ?Sized>(value: &T) -> Result<SecretBytes> {
+    let out = SecretBytes::with_capacity(256);
     let mut encoder = Encoder { out, rows: Value::new(Vec::new()), lists: LISTS, in_list: false };
     value.serialize(&mut encoder)?;
     Ok(encoder.out)
@@ -66,7 +66,7 @@ pub(super) fn whole<T: Serialize + ?Sized>(value: &T) -> Result<Zeroizing<Vec<u8
 /// What is written, and where: into `out`, which is the spine or, inside of a list, what
 /// its elements contain. The other of the two waits in `rows`.
 struct Encoder {
-    out: Zeroizing<Vec<u8>>,
+    out: SecretBytes,
     rows: Value,
     /// Lists begun so far. None begins inside of another.
     lists: usize,
