@@ -46,7 +46,7 @@
 
 #[cfg(not(any(feature = "pure", feature = "asm")))]
 compile_error!(
-    "choose feature `pure` (BLAKE3 in Rust alone, the default) or `asm` (with its C and assembly)"
+    "choose feature `pure` (BLAKE3 and the ciphers in Rust alone, the default) or `asm` (in C and assembly)"
 );
 
 // Floor 0: words that everything else uses.

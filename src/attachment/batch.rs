@@ -8,12 +8,12 @@ use super::Geometry;
 use crate::{crypto::wipe, error::Result};
 
 /// How many chunks are worth taking at once: one without feature `parallel`; with it so many that
-/// every core has about 1 MiB of work, within [`limits::CHUNK_WINDOW`](crate::limits::CHUNK_WINDOW).
+/// every core has about 256 KiB of work: more would not stay in its cache, within [`limits::CHUNK_WINDOW`](crate::limits::CHUNK_WINDOW).
 pub(super) fn window(geometry: Geometry) -> usize {
     #[cfg(feature = "parallel")]
     {
         let chunk = 1_usize << geometry.chunk_log2();
-        let worth = rayon::current_num_threads().saturating_mul((1_usize << 20).div_ceil(chunk));
+        let worth = rayon::current_num_threads().saturating_mul((1_usize << 18).div_ceil(chunk));
         worth.min(crate::limits::CHUNK_WINDOW / chunk).max(1)
     }
     #[cfg(not(feature = "parallel"))]

@@ -7,7 +7,6 @@ use super::{Progress, Window, fill, has_ended};
 use crate::{
     attachment::Opener,
     code::Code,
-    crypto::wipe,
     error::{Error, ensure},
 };
 
@@ -85,7 +84,7 @@ impl<R: Read, P: Progress> OpenReader<R, P> {
         let (mut read, mut outcome) = (0, Ok(()));
         for (chunk, index) in self.window.iter_mut().zip(self.next..geometry.chunks()) {
             if self.filled == 0 {
-                wipe(chunk); // the source is shown nothing of the chunk before
+                chunk.clear(); // the source is shown nothing of the chunk before
             }
             chunk.resize(geometry.sealed_chunk_size(index), 0);
             outcome = fill(&mut self.source, chunk, &mut self.filled).and_then(|()| {
