@@ -4,6 +4,7 @@
 //! `cargo run --release --manifest-path benches/Cargo.toml` prints the table of the README;
 //! `-- 2 100` only these sizes of room, and `-- --test` is a quick pass.
 
+mod crowd;
 #[path = "../examples/three_agencies/federation.rs"]
 #[allow(dead_code, reason = "shared with the example, which uses all of it")]
 mod federation;
@@ -17,10 +18,9 @@ use std::time::{Duration, Instant};
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 use verbund::{
-    Policy, RoomKind,
     client::{Command, Output},
     content::{Content, Text},
-    ids::{RequestId, RoomId, UserId},
+    ids::{RequestId, RoomId},
     store::Ctx,
     time::Timestamp,
 };
@@ -99,35 +99,9 @@ impl Bench {
         let mut world = World::new(&[AGENCY], now, ChaCha20Rng::from_seed([7; 32]))?;
         let anna = world.enrol(&format!("anna@{AGENCY}"))?;
         let ben = world.enrol(&format!("ben@{AGENCY}"))?;
-        let mut users = vec![UserId::parse(&format!("ben@{AGENCY}"))?];
-        let mut left = members - 2;
-        while left > 0 {
-            let devices = left.min(32);
-            let name = format!("crowd{}@{AGENCY}", users.len());
-            let mut last = world.enrol(&name)?;
-            world.phones[last].online = false;
-            for _ in 1..devices {
-                // Each endorses the next: it has the newest chain.
-                last = world.enrol_further(last, "further")?;
-                world.phones[last].online = false;
-            }
-            users.push(UserId::parse(&name)?);
-            left -= devices;
-        }
-        let receipt = world.command(anna, |request| Command::CreateRoom {
-            request,
-            kind: RoomKind::Group,
-            name: "Bench".into(),
-            policy: Policy::default(),
-            invite: vec![],
-        })?;
-        world.settle()?;
-        let room = receipt.room.ok_or("no room")?;
-        for some in users.chunks(8) {
-            let users = some.to_vec();
-            world.command(anna, |request| Command::Invite { request, room, users })?;
-            world.settle()?;
-        }
+        let mut users = crowd::enrol(&mut world, &[AGENCY], members - 2)?;
+        users.push(world.phones[ben].device.user.clone());
+        let room = crowd::room(&mut world, anna, &users)?;
         let body = "x".repeat(1024);
         Ok(Bench { world, room, anna, ben, body })
     }

@@ -49,6 +49,12 @@ pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
 pub const CERTIFICATE_DUE: Duration = Duration::from_secs(30 * 86_400);
 /// Within how long a device brings a newer certificate into its rooms, where the older one holds twice as long.
 pub const RENEWAL_SPREAD: Duration = Duration::from_secs(7 * 86_400);
+/// How many keys for each level of a room's tree a device's commits are encrypted to before it fills the tree.
+pub const PATH_KEYS: usize = 3;
+/// Leaves under the lowest node of a room's tree that is filled for that.
+pub const PATH_SUBTREE: usize = 16;
+/// Within how long a device fills a room's tree where that is needed, for each device in the room.
+pub const PATH_SPREAD: Duration = Duration::from_secs(5);
 /// A revocation list with its signature.
 pub const REVOCATION_LIST: usize = 1 << 20;
 /// Two documents of which one denies the other, as evidence: revocation lists are the longest.

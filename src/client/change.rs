@@ -100,6 +100,9 @@ impl Call<'_, '_> {
         if session.row.pending.is_none() && leaving.is_empty() && due.is_empty() {
             self.renew_leaf(session)?;
         }
+        if session.row.pending.is_none() && leaving.is_empty() && due.is_empty() {
+            self.fill_path(session)?;
+        }
         self.tell_newcomers(session)?;
         self.flush(session)
     }

@@ -61,6 +61,7 @@ mod packages;
 mod reach;
 mod receive;
 mod records;
+mod refresh;
 mod renew;
 mod rooms;
 mod rows;

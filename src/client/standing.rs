@@ -33,6 +33,8 @@ pub(super) struct Standing {
     pub(super) shows: bool,
     /// Until when the device's own certificate holds that the room shows, if there is a newer one.
     pub(super) outdated: Option<Timestamp>,
+    /// Whether it is to put keys into the room's tree (SPEC V-478).
+    pub(super) gap: bool,
     heard: Heard,
     /// Until when the revocation lists that stamps name are new enough, should they stay.
     fresh: Option<(Vec<RevocationVersion>, Timestamp)>,
@@ -52,6 +54,11 @@ struct Under {
 }
 
 impl Standing {
+    /// How many devices are in the room.
+    pub(super) fn len(&self) -> usize {
+        self.leaves.len()
+    }
+
     /// What the certificate of a device's leaf says.
     pub(super) fn leaf_of(&self, device: &Device) -> Option<&DeviceCertificate> {
         self.leaves.iter().map(|(_, claims)| claims).find(|claims| claims.device == *device)
@@ -84,6 +91,7 @@ impl Call<'_, '_> {
         {
             if epoch != Some(under.epoch) {
                 session.standing.leaves = session.member.certificates()?;
+                session.standing.gap = session.member.wants_path()?;
             }
             self.look(session, under)?;
         }

@@ -148,6 +148,10 @@ impl Call<'_, '_> {
             if row.renew_due > 0 && !renews {
                 self.wake(Timestamp::from_millis(row.renew_due));
             }
+            let fills = row.path_due > 0 && self.passed(row.path_due);
+            if row.path_due > 0 && !fills {
+                self.wake(Timestamp::from_millis(row.path_due));
+            }
             if !resend
                 && !leaving
                 && !waited
@@ -156,6 +160,7 @@ impl Call<'_, '_> {
                 && !ended
                 && !asks
                 && !renews
+                && !fills
                 && row.reschedule.is_none()
             {
                 if let Some(pending) = row.pending {

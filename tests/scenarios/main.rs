@@ -24,6 +24,7 @@ mod isolation;
 mod linking;
 mod pitfalls;
 mod reach;
+mod refresh;
 mod refusals;
 mod removal;
 mod renewal;

@@ -97,6 +97,9 @@ pub(in crate::client) struct RoomRow {
     /// When to bring in a newer certificate of the device, in milliseconds; 0: it is not known yet.
     #[prost(uint64, tag = "64")]
     pub(in crate::client) renew_due: u64,
+    /// When to put keys into the room's tree, in milliseconds; 0: that is not needed.
+    #[prost(uint64, tag = "65")]
+    pub(in crate::client) path_due: u64,
 }
 
 /// A message that was read or sent, as later ones may speak of it.

@@ -4,6 +4,7 @@ mod commit;
 mod enter;
 mod found;
 mod join;
+mod path;
 mod process;
 
 pub(crate) use commit::{Outgoing, Plan};
