@@ -15,7 +15,7 @@ const INVITED: usize = 8;
 
 /// Enrols so many devices, spread over agencies, of users with up to 32 each. None of them is online.
 pub fn enrol(world: &mut World, agencies: &[&str], devices: usize) -> Result<Vec<UserId>, Error> {
-    let each = devices.div_ceil(agencies.len()).clamp(1, DEVICES);
+    let each = (devices / agencies.len()).clamp(1, DEVICES);
     let (mut users, mut left) = (Vec::new(), devices);
     for agency in agencies.iter().cycle() {
         if left == 0 {

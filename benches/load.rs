@@ -13,14 +13,14 @@ mod heap;
 #[allow(dead_code, reason = "as above")]
 mod world;
 
-use std::{mem, time::Instant};
+use std::{collections::BTreeSet, mem, time::Instant};
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 use verbund::{
     client::{Client, Command, Output},
     content::{Content, Text},
-    ids::{AgencyId, RequestId, RoomId},
+    ids::{AgencyId, RequestId, RoomId, UserId},
     server::Server,
     store::{Ctx, MemoryStore},
     time::Timestamp,
@@ -43,7 +43,9 @@ fn main() -> Result<(), Error> {
         true => (&[3], &[10, 60, 1000], 32),
         false => (&[3, 16], &[10, 100, 1000], 1_024),
     };
-    println!("| agencies | members | entries per second | rows | bytes | idle room: hub | hub's engine | phone | its engine | a push |");
+    println!(
+        "| agencies | members | entries per second | rows | bytes | idle room: hub | hub's engine | phone | its engine | a push |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for &agencies in agencies {
         let mut written = Vec::new();
@@ -51,7 +53,10 @@ fn main() -> Result<(), Error> {
             written.push(measure(agencies, members, entries)?);
         }
         // The cost of an entry grows with the agencies, and not with the members.
-        let alike = |two: &[Written]| two[0].0 == two[1].0 && two[0].1.abs_diff(two[1].1) < 64;
+        let alike = |two: &[(usize, Written)]| match two {
+            [(some, a), (others, b)] => some != others || a.0 == b.0 && a.1.abs_diff(b.1) < 64,
+            _ => false,
+        };
         assert!(written.windows(2).all(alike), "{written:?}");
     }
     Ok(())
@@ -60,8 +65,9 @@ fn main() -> Result<(), Error> {
 /// Rows and bytes that the hub writes for an entry.
 type Written = (usize, usize);
 
-fn measure(agencies: usize, members: usize, entries: usize) -> Result<Written, Error> {
-    let names: Vec<String> = (0..agencies).map(|n| format!("police{n}.example")).collect();
+/// Gives how many agencies are in the room, and what the hub writes for an entry.
+fn measure(agencies: usize, members: usize, entries: usize) -> Result<(usize, Written), Error> {
+    let names: Vec<String> = (0..agencies).map(|n| format!("police{n:02}.example")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let now = Timestamp::from_millis(1_800_000_000_000);
     let mut world = World::new(&names, now, ChaCha20Rng::from_seed([7; 32]))?;
@@ -70,6 +76,7 @@ fn measure(agencies: usize, members: usize, entries: usize) -> Result<Written, E
     let mut users = crowd::enrol(&mut world, &names, members - 2)?;
     users.push(world.phones[ben].device.user.clone());
     let hub = AgencyId::parse(names[0])?;
+    let there = users.iter().map(UserId::agency).chain([&hub]).collect::<BTreeSet<_>>().len();
 
     let room = crowd::room(&mut world, anna, &users)?;
     // What the room after it adds is what a room costs.
@@ -83,7 +90,7 @@ fn measure(agencies: usize, members: usize, entries: usize) -> Result<Written, E
     let engines = engines(&mut world, (anna, ben, room), &hub)?;
     let kib = |bytes: usize| format!("{:.1} KiB", bytes as f64 / 1024.0);
     println!(
-        "| {agencies} | {members} | {rate:.0} | {} | {} | {} | {} | {} | {} | {} |",
+        "| {there} | {members} | {rate:.0} | {} | {} | {} | {} | {} | {} | {} |",
         written.0,
         written.1,
         kib(idle.0),
@@ -92,7 +99,7 @@ fn measure(agencies: usize, members: usize, entries: usize) -> Result<Written, E
         kib(engines.1),
         kib(push),
     );
-    Ok(written)
+    Ok((there, written))
 }
 
 /// Bytes of all rows.
@@ -109,10 +116,12 @@ fn submit(
     entries: usize,
 ) -> Result<(f64, Written), Error> {
     let content = Content::from(Text::plain("x".repeat(1024))?);
-    let (mut time, mut written) = (0.0, (0, 0));
+    // Of all batches the best counts, whatever else the machine does.
+    let (mut best, mut time, mut written) = (f64::INFINITY, 0.0, (0, 0));
     for sent in 0..entries {
         if sent % UNDER_WAY == 0 {
             world.settle()?;
+            time = 0.0;
         }
         let request = RequestId::random(&mut world.rng);
         let command = Command::Send { request, room, content: content.clone(), lifetime: None };
@@ -129,11 +138,14 @@ fn submit(
             transition.commit(&mut host.store)?;
             time += began.elapsed().as_secs_f64();
         }
+        if sent % UNDER_WAY == UNDER_WAY - 1 {
+            best = f64::min(best, time);
+        }
         // The answer was lost: the phone sends it again.
         world.queue(phone, outputs);
     }
     world.settle()?;
-    Ok((entries as f64 / time, written))
+    Ok((UNDER_WAY as f64 / best, written))
 }
 
 /// Peak heap of a process that a push has started: it opens the store, fetches what is there, decrypts one
