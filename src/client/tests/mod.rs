@@ -7,6 +7,7 @@ mod expiring;
 mod fetching;
 mod history;
 mod index;
+mod looking_up;
 mod packages;
 mod records;
 mod safety;
