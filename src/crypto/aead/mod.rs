@@ -78,7 +78,7 @@ impl AeadKey {
     /// The ciphertext with its tag behind it.
     ///
     /// # Errors
-    /// [`Code::TooLong`] past 256 GiB.
+    /// [`Code::TooLong`](crate::code::Code::TooLong) past 256 GiB.
     pub(crate) fn seal(&self, nonce: &Nonce, aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
         let mut buffer = Vec::with_capacity(plaintext.len().saturating_add(TAG));
         buffer.extend_from_slice(plaintext);
@@ -89,7 +89,7 @@ impl AeadKey {
     /// The plaintext.
     ///
     /// # Errors
-    /// [`Code::BadCiphertext`] unless all of it was sealed with this key, nonce and `aad`.
+    /// [`Code::BadCiphertext`](crate::code::Code::BadCiphertext) unless all of it was sealed with this key, nonce and `aad`.
     pub(crate) fn open(&self, nonce: &Nonce, aad: &[u8], ciphertext: &[u8]) -> Result<Vec<u8>> {
         let mut buffer = ciphertext.to_vec();
         self.open_in_place(nonce, aad, &mut buffer)?;
