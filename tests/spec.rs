@@ -76,6 +76,25 @@ fn rules_are_numbered_once_and_name_codes_that_exist() {
     assert!(seen.len() > 20, "the rules were not found");
 }
 
+/// CONTRIBUTING's table of pitfalls names tests, each of which is there.
+#[test]
+fn every_pitfall_has_its_tests() {
+    let text = read("CONTRIBUTING.md");
+    let (_, chapter) = text.split_once("\n## Pitfalls\n").expect("the chapter");
+    let chapter = chapter.split("\n## ").next().unwrap_or_default();
+    let rows: Vec<&str> = chapter.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() >= 18, "{} pitfalls", rows.len());
+    let sources = files();
+    for row in rows {
+        let names: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        for name in names {
+            let test = format!("#[test]\nfn {name}()");
+            assert!(sources.iter().any(|(_, text)| text.contains(&test)), "there is no test {name}");
+        }
+    }
+}
+
 #[test]
 fn every_cited_section_exists() {
     let spec = spec();

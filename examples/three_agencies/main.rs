@@ -1,11 +1,12 @@
 //! Three agencies, three servers, one conversation, one photo; and devices and people who come
 //! and go.
 //!
-//! `cargo run --release --example three_agencies -- [FILE]` lets officers of three state
-//! agencies hold an encrypted conversation and share FILE (a picture that comes with it, if
+//! `cargo run --release --example three_agencies -- [--faults SEED] [FILE]` lets officers of three
+//! state agencies hold an encrypted conversation and share FILE (a picture that comes with it, if
 //! none is named) across the borders. A new device is linked, a desk goes from shift to shift, a
 //! lost device is cut off, and an agency is suspended. Every engine has a store of its own, and
-//! between them go nothing but bytes. In the end it lists what it has checked; if anything
+//! between them go nothing but bytes. With `--faults`, what is on its way is lost, doubled, late and out of order, as the
+//! number SEED has it, and each engine ends once in the midst of what it does: nothing comes of it but time. In the end it lists what it has checked; if anything
 //! differs, it says so and its exit code is 1.
 
 #[allow(dead_code, reason = "tests, which share it, use the rest")]
@@ -27,9 +28,10 @@ use story::Story;
 use world::Error;
 
 fn main() -> ExitCode {
-    let path = std::env::args_os().nth(1).map(PathBuf::from);
-    let path = path
-        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/missing_bicycle.png"));
+    let Some((faults, path)) = arguments() else {
+        eprintln!("three_agencies: [--faults SEED] [FILE], where SEED is a number");
+        return ExitCode::FAILURE;
+    };
     let photo = match Photo::open(&path) {
         Ok(photo) => photo,
         Err(error) => {
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match play(photo) {
+    match play(photo, faults) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("three_agencies: {error}");
@@ -46,9 +48,21 @@ fn main() -> ExitCode {
     }
 }
 
+/// What the command line says: of which seed faults are wanted, and the file to share.
+fn arguments() -> Option<(Option<u64>, PathBuf)> {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    let faults = match arguments.next_if(|argument| argument == "--faults") {
+        Some(_) => Some(arguments.next()?.to_str()?.parse().ok()?),
+        None => None,
+    };
+    let picture = || Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/missing_bicycle.png");
+    let path = arguments.next().map_or_else(picture, PathBuf::from);
+    arguments.next().is_none().then_some((faults, path))
+}
+
 /// The play, scene by scene. Each adds what it has shown to the list of the last one.
-fn play(photo: Photo) -> Result<(), Error> {
-    let mut story = Story::begin()?;
+fn play(photo: Photo, faults: Option<u64>) -> Result<(), Error> {
+    let mut story = Story::begin(faults)?;
     conversation::begin(&mut story)?;
     let first = conversation::talk(&mut story)?;
     linking::play(&mut story, first)?;

@@ -68,7 +68,7 @@ fn id(device: &Device) -> String {
 }
 
 /// `anna`: nobody has a namesake here.
-fn first(user: &UserId) -> &str {
+pub fn first(user: &UserId) -> &str {
     user.as_str().split('@').next().unwrap_or_default()
 }
 
@@ -143,6 +143,14 @@ fn clock(at: Timestamp) -> String {
 
 fn names(users: &[UserId]) -> String {
     users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What somebody said; a file is a file, whatever it is called.
+pub fn in_words(content: &Content) -> String {
+    match content {
+        Content::Attachment(_) => "shares a file".to_owned(),
+        other => said(other),
+    }
 }
 
 fn said(content: &Content) -> String {

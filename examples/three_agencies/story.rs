@@ -12,7 +12,7 @@ use verbund::{
 
 use crate::{
     show::{self, chapter, line},
-    world::{self, Error},
+    world::{self, Error, Faults},
 };
 
 pub type World = world::World<chacha20::ChaCha20Rng>;
@@ -48,7 +48,7 @@ pub struct Story {
 
 impl Story {
     /// Three agencies, five officers, one of them with two devices.
-    pub fn begin() -> Result<Self, Error> {
+    pub fn begin(faults: Option<u64>) -> Result<Self, Error> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
@@ -57,6 +57,7 @@ impl Story {
         chapter("One federation, three agencies, each with its own server and registrar");
         let mut world = World::new(&[NORTH, SOUTH, WEST], now, chacha20::ChaCha20Rng::from_seed(seed))?;
         world.on_progress = show::bar;
+        world.faults = faults.map(Faults::of);
         world.make_revocable()?;
         for agency in world.hosts.keys() {
             line(agency.as_str());

@@ -1,6 +1,8 @@
 //! Bringing the user's next device into the user's rooms, once it is enrolled (SPEC "Linking a
 //! device"). The device that endorsed it does so by itself; nothing of that depends on the app.
 
+use core::time::Duration;
+
 use super::{
     call::Call,
     keys,
@@ -17,6 +19,10 @@ use crate::{
 
 /// Rooms looked at in one call.
 const PART: usize = 16;
+/// So often it is tried in short intervals, and then seldom: each attempt costs every device of the
+/// user a key package.
+const SHORTLY: u32 = 12;
+const SELDOM: Duration = Duration::from_secs(6 * 3_600);
 
 /// What became of one room.
 enum Brought {
@@ -57,8 +63,11 @@ impl Call<'_, '_> {
         let prefix = keys::companions();
         for (key, row) in self.draft.scan(&prefix, None, limits::DEVICES_PER_USER)? {
             let row: CompanionRow = rows::parse(&row, "companion")?;
-            if !self.due(all, row.due) {
-                self.wake(Timestamp::from_millis(row.due));
+            // As with `due`: a time further ahead was set by a clock that has been put back since.
+            let furthest = self.now().plus(SELDOM);
+            let at = Timestamp::from_millis(row.due);
+            if !(all && row.attempts <= SHORTLY) && self.now() < at && at <= furthest {
+                self.wake(at);
                 continue;
             }
             self.draft.expect_unchanged(key.clone())?;
@@ -100,7 +109,11 @@ impl Call<'_, '_> {
             self.wake(self.now());
         } else if row.lacking {
             row.attempts = row.attempts.saturating_add(1);
-            row.due = self.retry_at(row.attempts).as_millis();
+            row.due = match row.attempts <= SHORTLY {
+                true => self.retry_at(row.attempts).as_millis(),
+                false => self.now().plus(SELDOM).as_millis(),
+            };
+            self.wake(Timestamp::from_millis(row.due));
             (row.lacking, row.after) = (false, Vec::new());
         } else {
             self.draft.delete(key.clone());

@@ -87,10 +87,14 @@ impl Call<'_, '_> {
             // What the app asks for goes before what the engine does by itself.
             ensure(under_way.request.is_empty() || row.request.is_empty(), Code::BadArgument, "under way")?;
             if row.request.is_empty() {
+                if under_way.brought {
+                    let row = JoinRow { brought: false, cautious: row.cautious, ..under_way };
+                    self.put_join(room, &row);
+                }
                 return Ok(());
             }
             let due = self.now().as_millis();
-            let row = JoinRow { request: row.request, due, cautious: false, ..under_way };
+            let row = JoinRow { request: row.request, due, cautious: false, brought: false, ..under_way };
             self.put_join(room, &row);
             self.wake(self.now());
             return Ok(());
@@ -134,14 +138,20 @@ impl Call<'_, '_> {
         self.come_in(room, Some(hub), JoinRow { due, cautious: true, ..JoinRow::default() })
     }
 
-    /// Somebody has brought the device in meanwhile.
+    /// Somebody has brought the device in meanwhile. A commit that is under way may stand in the log all the same,
+    /// and then it takes the place of this stay: it is kept until its fate is known (SPEC V-578).
     pub(super) fn was_brought_in(&mut self, room: &RoomId) -> Result<()> {
-        let Some(row) = self.joining(room)? else { return Ok(()) };
-        self.drop_join(room, &row)?;
-        match row.request.is_empty() {
-            true => Ok(()),
-            false => self.event(&Event::Done { request: RequestId::from_slice(&row.request)? }),
+        let Some(mut row) = self.joining(room)? else { return Ok(()) };
+        if !row.request.is_empty() {
+            self.event(&Event::Done { request: RequestId::from_slice(&row.request)? })?;
         }
+        if row.submission.is_empty() {
+            return self.drop_join(room, &row);
+        }
+        self.draft.expect_unchanged(keys::joining(room))?;
+        (row.request, row.brought) = (Vec::new(), true);
+        self.put_join(room, &row);
+        Ok(())
     }
 
     /// The log can be followed again.
@@ -272,6 +282,9 @@ impl Call<'_, '_> {
 
     /// There is no way in, or not now.
     fn no_way(&mut self, room: &RoomId, mut row: JoinRow, error: &Error) -> Result<()> {
+        if row.brought {
+            return self.drop_join(room, &row); // it is there without
+        }
         self.forget_try(room, &mut row)?;
         let code = error.code();
         let passes = code.kind() != Kind::Refused
@@ -386,7 +399,14 @@ impl Call<'_, '_> {
             Some(row) => {
                 self.draft.expect_unchanged(keys::joining(&room))?;
                 let place = wire::encode_body(invitation).to_vec();
-                self.settle_in(&room, JoinRow { place, ..row })
+                let row = JoinRow { place, ..row };
+                if row.brought && self.reads_up_to(&room, tail.seq)? {
+                    // What it can read as it is there now, it reads first.
+                    let due = self.retry_at(0).as_millis();
+                    self.put_join(&room, &JoinRow { due, ..row });
+                    return self.sync();
+                }
+                self.settle_in(&room, row)
             }
             None => {
                 let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&room), "room")?;
@@ -395,6 +415,12 @@ impl Call<'_, '_> {
                 if past { Ok(()) } else { self.come_in(&room, Some(&invitation.hub), JoinRow::default()) }
             }
         }
+    }
+
+    /// Whether the device is still to read a room's log up to an entry.
+    fn reads_up_to(&self, room: &RoomId, seq: u64) -> Result<bool> {
+        let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(room), "room")?;
+        Ok(here.is_some_and(|here| here.stalled == 0 && here.seq.saturating_add(1) < seq))
     }
 
     /// Takes the place that the log shows, as soon as there is what everybody in the room can be

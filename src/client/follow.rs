@@ -92,7 +92,7 @@ impl<'a> Call<'a, '_> {
             Err(error) => return Err(error),
         };
         let before = session.row.seq;
-        session.row.stalled = 0;
+        (session.row.stalled, session.row.astray) = (0, false);
         let chain = match self.connect(&session, &delivery) {
             Ok(chain) => chain,
             Err(error) => {

@@ -53,7 +53,7 @@ pub(super) fn told(what: &'static [u8; 1], whose: &str) -> Key {
     KeyBuilder::table("c/told/").fixed(what).name(whose.as_bytes()).build()
 }
 
-/// The last inbox item taken over.
+/// The last inbox item taken over: its number and its mark.
 pub(super) fn inbox() -> Key {
     KeyBuilder::table("c/inbox").build()
 }

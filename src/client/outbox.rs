@@ -48,13 +48,16 @@ impl Call<'_, '_> {
         Ok(Some(Receipt { room, message }))
     }
 
-    /// Puts work into a room's outbox, under the app's request.
+    /// Puts work into a room's outbox, under the app's request; what the engine does by itself, nobody
+    /// asks for again.
     pub(super) fn enqueue(&mut self, request: RequestId, room: &RoomId, work: Work) -> Result<Item> {
         let number = self.draft.next_number(&keys::outbox_counter())?;
         let message = work.message().map(|message| message.id.clone()).unwrap_or_default();
-        let receipt =
-            ReceiptRow { room: room.as_bytes().to_vec(), message, item: number, at: self.now().as_millis() };
-        rows::write(&mut self.draft, keys::receipt(&request), &receipt);
+        if !work.is_quiet() {
+            let at = self.now().as_millis();
+            let receipt = ReceiptRow { room: room.as_bytes().to_vec(), message, item: number, at };
+            rows::write(&mut self.draft, keys::receipt(&request), &receipt);
+        }
         let row = OutboxRow { request: request.as_bytes().to_vec(), work: Some(work), ..Default::default() };
         let item = Item { number, row };
         self.keep(room, &item);

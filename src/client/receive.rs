@@ -36,11 +36,13 @@ impl Call<'_, '_> {
         let awaited = self.awaited(&id)?;
         match (reply.body, awaited) {
             (ReplyBody::Delivery(delivery), _) => {
-                self.sync_answered(&reply.request_id)?;
+                let last = self.sync_answered(&reply.request_id)?;
                 if self.account.row.not_served > 0 {
                     self.change_account(|row| row.not_served = 0)?;
                 }
-                self.delivery(delivery)
+                let astray = delivery.astray.iter().copied().collect();
+                self.delivery(delivery)?;
+                if last { self.go_astray(&astray) } else { Ok(()) }
             }
             (ReplyBody::Refusal(refusal), _) => self.refused(*refusal),
             (ReplyBody::Material(material), Some(awaited)) if awaited.invitation > 0 => {
@@ -101,7 +103,7 @@ impl Call<'_, '_> {
         }
         self.take_own_chain(&delivery.chain)?;
         let recorded = self.take_records(core::mem::take(&mut delivery.records))?;
-        let done = self.inbox_done()?;
+        let (done, _) = self.inbox_done()?;
         // One further ahead than an inbox holds would have the next ones passed over.
         let ahead = |number: u64| number.checked_sub(done).and_then(|ahead| usize::try_from(ahead).ok());
         let expected = |number| ahead(number).is_some_and(|n| (1..=limits::DEVICE_INBOX).contains(&n));
@@ -128,7 +130,8 @@ impl Call<'_, '_> {
                 InboxBody::Entrance(entrance) => self.entrance(*entrance)?,
                 InboxBody::Directory(directory) => self.looked_up(directory)?,
             }
-            self.draft.put(keys::inbox(), item.number.to_be_bytes().to_vec());
+            let done = [item.number.to_be_bytes(), item.mark.to_be_bytes()].concat();
+            self.draft.put(keys::inbox(), done);
         }
         for room in delivery.rooms {
             news |= self.follow(room, whole)?;
@@ -144,9 +147,12 @@ impl Call<'_, '_> {
         }
     }
 
-    pub(super) fn inbox_done(&self) -> Result<u64> {
-        let row = self.draft.get(&keys::inbox())?;
-        row.map_or(Ok(0), |row| row.try_into().map(u64::from_be_bytes).map_err(|_| corrupt("inbox")))
+    /// The last inbox item taken over: its number and its mark.
+    pub(super) fn inbox_done(&self) -> Result<(u64, u64)> {
+        let Some(row) = self.draft.get(&keys::inbox())? else { return Ok((0, 0)) };
+        let (number, mark) = row.split_first_chunk::<8>().ok_or(corrupt("inbox"))?;
+        let mark = mark.try_into().map_err(|_| corrupt("inbox"))?;
+        Ok((u64::from_be_bytes(*number), u64::from_be_bytes(mark)))
     }
 
     /// Takes documents over, each if it is good: what needs a bad one fails for the lack of it.

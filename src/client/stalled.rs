@@ -1,12 +1,21 @@
 //! Rooms whose log cannot be followed for now: what is missing comes, or the time comes, or the
 //! device comes in anew.
 
-use super::{Event, call::Call, session::Session};
+use std::collections::BTreeSet;
+
+use super::{
+    Event,
+    call::Call,
+    keys,
+    rows::{self, RoomRow, SyncRow},
+    session::Session,
+};
 use crate::{
     code::{Code, Kind},
     error::{Error, Result},
-    ids::AgencyId,
+    ids::{AgencyId, RoomId},
     limits,
+    store::corrupt,
     time::Timestamp,
 };
 
@@ -22,6 +31,37 @@ impl Call<'_, '_> {
         let home = self.account.device.user.agency();
         let signed = self.directory.signed_time(&self.draft, Some(home).filter(|home| *home != hub))?;
         Ok(signed.plus(limits::REVOCATION_UPDATE))
+    }
+
+    /// Of these rooms, and of no others, the own server does not have what this device has processed: its
+    /// store was put back to an earlier state, or the hub's. Nothing is made for them meanwhile, and the app is told once
+    /// (SPEC V-576).
+    pub(super) fn go_astray(&mut self, astray: &BTreeSet<RoomId>) -> Result<()> {
+        let known = self.synced()?;
+        if astray.is_empty() && !known.astray {
+            return Ok(());
+        }
+        rows::write(&mut self.draft, keys::synced(), &SyncRow { astray: !astray.is_empty(), ..known });
+        let prefix = keys::rooms();
+        for (key, row) in self.draft.scan(&prefix, None, limits::SYNC_ROOMS)? {
+            let row: RoomRow = rows::parse(&row, "room")?;
+            let room = RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?;
+            if row.astray == astray.contains(&room) {
+                continue;
+            }
+            let mut session = self.open(&room)?;
+            session.row.astray = !row.astray;
+            if session.row.astray {
+                let next = session.row.seq.saturating_add(1);
+                let error = Error::new(Code::BrokenLog, "the own server does not have what is here");
+                self.stall(&mut session, next, error)?;
+            } else {
+                session.row.stalled = 0;
+                self.drive(&mut session)?;
+            }
+            self.close(session)?;
+        }
+        Ok(())
     }
 
     /// The room cannot be followed past an entry: says so once, and tries again when more comes;

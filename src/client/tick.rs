@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    ids::{RequestId, RoomId},
+    ids::{Hash, RequestId, RoomId},
     limits,
     room::log::Tail,
     store::{Row, corrupt},
@@ -222,15 +222,18 @@ impl Call<'_, '_> {
         for (key, row) in self.draft.scan(&prefix, None, limits::SYNC_ROOMS)? {
             let row: RoomRow = rows::parse(&row, "room")?;
             let room = RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?;
-            cursors.push(Cursor { room, seq: row.seq });
+            let hash = (!row.hash.is_empty()).then(|| Hash::from_slice(&row.hash)).transpose()?;
+            cursors.push(Cursor { room, seq: row.seq, hash });
         }
         let counter = self.submissions()?;
         let known = self.directory.descriptor_versions(&self.draft)?;
         let descriptors =
             known.into_iter().map(|(agency, version)| KnownDescriptor { agency, version }).collect();
+        let (inbox_done, inbox_mark) = self.inbox_done()?;
         let sync = Sync {
             cursors,
-            inbox_done: self.inbox_done()?,
+            inbox_done,
+            inbox_mark,
             trust_version: self.directory.trust_version(&self.draft)?,
             descriptors,
             counter,
@@ -243,23 +246,24 @@ impl Call<'_, '_> {
         let attempts = last.attempts.saturating_add(u32::from(missed));
         let due = if again { self.retry_at(attempts).as_millis() } else { 0 };
         let request = request_id.as_bytes().to_vec();
-        let row = SyncRow { request_id: request, counter, due, attempts, answered: false };
+        let row = SyncRow { request_id: request, counter, due, attempts, answered: false, ..last };
         rows::write(&mut self.draft, keys::synced(), &row);
         self.ask(request_id, RequestBody::Sync(sync));
         Ok(())
     }
 
-    fn synced(&self) -> Result<SyncRow> {
+    pub(super) fn synced(&self) -> Result<SyncRow> {
         Ok(rows::read(&self.draft, &keys::synced(), "synchronisation")?.unwrap_or_default())
     }
 
-    /// The server has answered a synchronisation; an earlier one than the last is no matter.
-    pub(super) fn sync_answered(&mut self, request: &RequestId) -> Result<()> {
+    /// The server has answered a synchronisation; an earlier one than the last is no matter. Says which it was.
+    pub(super) fn sync_answered(&mut self, request: &RequestId) -> Result<bool> {
         let row = self.synced()?;
-        if !row.answered && row.request_id == request.as_bytes() {
+        let last = row.request_id == request.as_bytes();
+        if last && !row.answered {
             rows::write(&mut self.draft, keys::synced(), &SyncRow { attempts: 0, answered: true, ..row });
         }
-        Ok(())
+        Ok(last)
     }
 
     /// The revocation lists that the device has, and those that it needs to take up

@@ -68,7 +68,7 @@ impl Budget {
 impl Call<'_, '_> {
     pub(super) fn sync(&mut self, device: &Device, sync: &Sync) -> Result<ReplyBody> {
         self.records_done(device, sync.records_done)?;
-        let state = self.inbox_done(device, sync.inbox_done)?;
+        let state = self.inbox_done(device, sync.inbox_done, sync.inbox_mark)?;
         // V-546: a device that has forgotten what it submitted has an old store.
         ensure(sync.counter >= state.counter, Code::StoreRolledBack, "sync")?;
 
@@ -79,8 +79,12 @@ impl Call<'_, '_> {
         let inbox = if all { self.inbox(device, &state, &mut budget)? } else { Vec::new() };
         let mut rooms = Vec::new();
         // Rooms take turns in being first, so that a busy one keeps no other waiting.
+        let mut astray = BTreeSet::new();
         for cursor in in_turn(&sync.cursors, self.draft.rng().next_u64()) {
-            rooms.extend(self.room_delivery(device, cursor, &mut budget)?);
+            match self.is_astray(device, cursor)? {
+                true => drop(astray.insert(cursor.room)),
+                false => rooms.extend(self.room_delivery(device, cursor, &mut budget)?),
+            }
         }
         rooms.sort_by_key(|delivery: &RoomDelivery| delivery.room);
         let (mut listed, revocations) = self.newer_revocations(sync, &inbox, &mut budget)?;
@@ -98,7 +102,23 @@ impl Call<'_, '_> {
             chain,
             records,
             more,
+            astray: astray.into_iter().collect(),
         }))
+    }
+
+    /// Whether a device has processed what is not in the log that is here: this server's store was put
+    /// back to an earlier state, or its hub's (SPEC V-576).
+    fn is_astray(&self, device: &Device, cursor: &Cursor) -> Result<bool> {
+        if cursor.seq == 0 {
+            return Ok(false);
+        }
+        let Some(place) = self.place(&cursor.room)? else { return Ok(true) };
+        if !self.spans(&cursor.room, device)?.may_have_read(cursor.seq) || place.tail.seq < cursor.seq {
+            return Ok(true);
+        }
+        // Where more has been said since, the entries themselves tell (V-503).
+        let last = place.tail.seq == cursor.seq && cursor.hash.is_some();
+        Ok(last && place.tail.hash != cursor.hash)
     }
 
     /// Entries that a device may read after its cursor, up to one for which there is a head
@@ -171,6 +191,7 @@ impl Call<'_, '_> {
         let mut items = Vec::new();
         for number in state.inbox_done.saturating_add(1)..=state.inbox_last {
             let row: InboxRow = self.read(&keys.inbox(number))?.ok_or(corrupt("inbox item is missing"))?;
+            let (mark, number) = (row.mark, number.saturating_add(state.inbox_shift));
             let bytes = if row.seq == 0 {
                 row.item
             } else {
@@ -187,9 +208,10 @@ impl Call<'_, '_> {
                 break;
             }
             items.push(match row.seq {
-                0 => decode_body(&bytes).map_err(unreadable)?,
+                0 => InboxItem { number, ..decode_body(&bytes).map_err(unreadable)? },
                 _ => InboxItem {
                     number,
+                    mark,
                     body: InboxBody::Invitation(Box::new(decode_body(&bytes).map_err(unreadable)?)),
                 },
             });

@@ -75,7 +75,7 @@ impl Call<'_, '_> {
             return Ok(false);
         }
         state.inbox_last = state.inbox_last.saturating_add(1);
-        let row = InboxRow { room: raw(room.as_bytes()), seq, ..Default::default() };
+        let row = InboxRow { room: raw(room.as_bytes()), seq, mark: self.inbox_mark(), ..Default::default() };
         self.write(keys.inbox(state.inbox_last), &row);
         self.write(keys.state(), &state);
         self.output(Output::DeviceReady(device.clone()));

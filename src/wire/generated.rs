@@ -1564,7 +1564,8 @@ pub struct Sync {
     /// Where the device stands in its rooms, ordered by room, each once. At most 4,096.
     #[prost(message, repeated, tag = "1")]
     pub cursors: ::prost::alloc::vec::Vec<Cursor>,
-    /// Inbox items up to this number are done with.
+    /// Inbox items up to this number are done with. As with `counter`, a lower one than the server has seen
+    /// shows that the device's store was rolled back.
     #[prost(uint64, tag = "2")]
     pub inbox_done: u64,
     /// The version of the trust list that the device has; 0: none.
@@ -1586,6 +1587,9 @@ pub struct Sync {
     /// Claim records up to this number are done with.
     #[prost(uint64, tag = "8")]
     pub records_done: u64,
+    /// The mark of the inbox item `inbox_done`; 0: none is done with.
+    #[prost(uint64, tag = "9")]
+    pub inbox_mark: u64,
 }
 /// How much somebody has of a user's chain.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1608,6 +1612,9 @@ pub struct Cursor {
     /// The last entry processed; 0: none.
     #[prost(uint64, tag = "2")]
     pub seq: u64,
+    /// Its hash, 32 bytes; absent if none was processed.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub hash: ::prost::bytes::Bytes,
 }
 /// A descriptor that a device has.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1876,6 +1883,10 @@ pub struct Delivery {
     /// Whom the device's key packages were given to, ordered by number, without gaps. At most 64.
     #[prost(message, repeated, tag = "8")]
     pub records: ::prost::alloc::vec::Vec<ClaimRecord>,
+    /// Rooms of the device's cursors, 16 bytes each, ordered, each once, of which this server does not have what the device
+    /// has processed: its own store or the hub's was put back to an earlier state. At most 4,096.
+    #[prost(bytes = "bytes", repeated, tag = "9")]
+    pub astray: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// That a key package of the device was given out, and on whose signed claim.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1918,6 +1929,9 @@ pub struct InboxItem {
     /// Its number, growing, from 1.
     #[prost(uint64, tag = "1")]
     pub number: u64,
+    /// A random number, not 0: it tells this item from another one that had its number before a server was put back.
+    #[prost(uint64, tag = "7")]
+    pub mark: u64,
     /// Exactly one.
     #[prost(oneof = "inbox_item::Item", tags = "2, 3, 4, 5, 40, 6")]
     pub item: ::core::option::Option<inbox_item::Item>,
@@ -3203,6 +3217,7 @@ impl super::shape::Shaped for Sync {
         super::shape::Field::new(6, "revocations", super::shape::Kind::Message(&KnownList::SHAPE)),
         super::shape::Field::new(7, "chain", super::shape::Kind::Message(&KnownChain::SHAPE)),
         super::shape::Field::new(8, "records_done", super::shape::Kind::Number),
+        super::shape::Field::new(9, "inbox_mark", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for KnownChain {
@@ -3215,6 +3230,7 @@ impl super::shape::Shaped for Cursor {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("Cursor", &[
         super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "seq", super::shape::Kind::Number),
+        super::shape::Field::new(3, "hash", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for KnownDescriptor {
@@ -3341,6 +3357,7 @@ impl super::shape::Shaped for Delivery {
         super::shape::Field::new(6, "revocations", super::shape::Kind::Bytes),
         super::shape::Field::new(7, "chain", super::shape::Kind::Bytes),
         super::shape::Field::new(8, "records", super::shape::Kind::Message(&ClaimRecord::SHAPE)),
+        super::shape::Field::new(9, "astray", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for ClaimRecord {
@@ -3368,6 +3385,7 @@ impl super::shape::Shaped for InboxItem {
         super::shape::Field::new(5, "stock_low", super::shape::Kind::Message(&Stock::SHAPE)),
         super::shape::Field::new(40, "entrance", super::shape::Kind::Message(&Entrance::SHAPE)),
         super::shape::Field::new(6, "directory", super::shape::Kind::Message(&Directory::SHAPE)),
+        super::shape::Field::new(7, "mark", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for Entrance {

@@ -195,6 +195,41 @@ fn it_comes_in_past_every_fault() {
     }
 }
 
+/// SPEC V-578: another device of its user brings it in while it comes by itself, and what goes with the
+/// invitation is slower than its own commit. It is there with the keys of the leaf that it has.
+#[test]
+fn who_is_brought_in_on_the_way_keeps_the_own_commit() {
+    let mut both = 0;
+    for late in 1..10 {
+        let mut net = officers(119);
+        let room = net.room(ANNA, &[BEN_ID]);
+        let tablet = net.enrol_further(BEN);
+        net.phones[tablet].online = false;
+        let request = join(&mut net, tablet, room);
+        let users = vec![user(BEN_ID)];
+        net.command(BEN, |request| Command::Invite { request, room, users }).unwrap();
+        net.settle();
+        net.phones[tablet].online = true;
+        let mut seen = 0;
+        net.rule = Box::new(move |leg, _| {
+            seen += usize::from(*leg == Leg::Up(tablet));
+            if *leg == Leg::Up(tablet) && seen == late { Fault::Late } else { Fault::None }
+        });
+        net.resume(tablet);
+        net.settle();
+        net.wait();
+        assert!(net.is_done(tablet, request), "{late}");
+        let added = |event: &Event| {
+            let Event::MembersChanged { devices_added, .. } = event else { return false };
+            devices_added.contains(&net.phones[tablet].device)
+        };
+        both += usize::from(net.count(ANNA, added) == 2);
+        assert_eq!(net.count(tablet, |e| matches!(e, Event::Left { .. })), 0, "{late}");
+        converse(&mut net, room, &[ANNA, BEN, tablet]);
+    }
+    assert!(both > 0, "the two never met");
+}
+
 /// Of those who come at the same time each comes in, one after the other.
 #[test]
 fn many_come_in_at_one_time() {

@@ -26,8 +26,13 @@ fn only_online(net: &mut Net, online: &[usize]) {
 
 /// Gives the hub another store; what was there.
 fn exchange(net: &mut Net, store: MemoryStore) -> MemoryStore {
-    net.crash_server(NORD);
-    core::mem::replace(&mut net.hosts.get_mut(&agency(NORD)).unwrap().store, store)
+    put_back(net, NORD, store)
+}
+
+/// Gives a server another store; what was there.
+fn put_back(net: &mut Net, whose: &str, store: MemoryStore) -> MemoryStore {
+    net.crash_server(whose);
+    core::mem::replace(&mut net.hosts.get_mut(&agency(whose)).unwrap().store, store)
 }
 
 fn unreadable(net: &Net, phone: usize) -> Vec<Code> {
@@ -126,4 +131,34 @@ fn what_is_not_answered_is_submitted_again_byte_for_byte() {
     assert!(same.count() >= 2);
     assert_eq!(net.texts(ANNA), ["again and again"]);
     net.agree(room, &[ANNA, BEN, EMIL]);
+}
+
+/// SPEC V-576: at the hub's own agency, and where the room is followed.
+#[test]
+fn a_server_that_was_put_back_is_told_by_what_its_people_have() {
+    for (home, phone, seed) in [(NORD, ANNA, 153), (SUED, BEN, 154)] {
+        let (mut net, room) = together(seed);
+        let before = net.hosts[&agency(home)].store.clone();
+        net.say(phone, room, "heard by all");
+        net.settle();
+        let now = put_back(&mut net, home, before);
+        let stalled = |event: &Event| matches!(event, Event::RoomStalled { code: Code::BrokenLog, .. });
+        for _ in 0..2 {
+            net.resume(phone);
+            net.settle();
+            assert_eq!(net.count(phone, stalled), 1, "{home}");
+        }
+        // Nothing is made for the room meanwhile.
+        net.say(phone, room, "later");
+        net.resume(phone);
+        net.settle();
+        // Its operators find the right store after all.
+        put_back(&mut net, home, now);
+        net.resume(phone);
+        net.settle();
+        net.wait();
+        assert_eq!(net.count(phone, stalled), 1, "{home}");
+        assert_eq!(net.texts(EMIL), ["heard by all", "later"], "{home}");
+        net.agree(room, &[ANNA, BEN, EMIL]);
+    }
 }

@@ -361,3 +361,20 @@ fn a_linked_tablet_comes_into_its_users_rooms() {
         0
     );
 }
+
+/// A device that is linked and then never enrolled is waited for, and nothing is kept of that.
+#[test]
+fn a_device_that_never_comes_leaves_nothing_behind() {
+    let mut net = officers(98);
+    net.room(ANNA, &[BEN_ID]);
+    linked(&mut net);
+    let rows = |net: &Net| net.phones[ANNA].store.rows().filter(|(key, _)| key.starts_with(b"q/")).count();
+    let (before, from) = (rows(&net), net.wire.len());
+    for _ in 0..12 {
+        net.pass(Duration::from_secs(3_600));
+    }
+    // It has asked for news, and again and again for the other device's keys.
+    let asked = net.wire[from..].iter().filter(|(leg, _)| *leg == Leg::Up(ANNA)).count();
+    assert!(asked > 20, "{asked}");
+    assert_eq!(rows(&net), before);
+}

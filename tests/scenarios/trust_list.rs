@@ -295,6 +295,29 @@ fn a_device_that_was_away_for_longer_than_descriptors_last() {
     net.agree(room, &[ANNA, BEN, CLEO]);
 }
 
+/// SPEC V-579: a hub whose agency is suspended while an entry waits, and passes the list on.
+#[test]
+fn a_suspended_hub_keeps_what_it_has_until_it_is_reinstated() {
+    let (mut net, room) = officers(199);
+    net.say(ANNA, room, "on the eve");
+    while net.carry(ANNA) {}
+    let list = set_status(&mut net, NORD, AgencyStatus::Suspended);
+    net.trust_list(NORD, &list);
+    net.wait();
+    assert_eq!((net.texts(BEN), net.texts(CLEO)), (Vec::new(), Vec::new()));
+    let list = set_status(&mut net, NORD, AgencyStatus::Active);
+    for at in [NORD, SUED, WEST] {
+        net.bring_trust_lists(at, &list);
+    }
+    net.wait();
+    net.say(BEN, room, "and on");
+    net.wait();
+    for phone in [BEN, CLEO] {
+        assert!(net.texts(phone).contains(&"on the eve".to_owned()));
+    }
+    net.agree(room, &[ANNA, BEN, CLEO]);
+}
+
 /// SPEC V-325
 #[test]
 fn an_agency_that_speaks_no_version_of_ours_is_waited_for() {

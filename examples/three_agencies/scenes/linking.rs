@@ -29,8 +29,7 @@ pub fn play(story: &mut Story, first: MessageId) -> Result<(), Error> {
     let sponsor = show_code(world, phone)?;
     let (code, mailbox) = (sponsor.code().text(), sponsor.code().mailbox());
     line(format!("the phone shows a code of {} letters: {}…", code.len(), &code[..24]));
-    world.call(phone, |engine, ctx| engine.host_mailbox(ctx, mailbox, None))?;
-    world.settle()?;
+    letter(world, (phone, By::Sponsor), mailbox, None)?;
 
     // The tablet has no account yet. What it scanned says whose device it would be.
     let newcomer = Newcomer::read(&code, world.now)?;
@@ -39,11 +38,9 @@ pub fn play(story: &mut Story, first: MessageId) -> Result<(), Error> {
     let ctx = Ctx { now: world.now, store: &store, rng: &mut world.rng };
     let (request, asking) = engine.ask_to_link(ctx, newcomer, NAME, true)?.commit(&mut store)?.value;
     let tablet = world.add(Phone::new("anna's tablet", engine, store)?);
-    world.call(tablet, |engine, ctx| engine.guest_mailbox(ctx, mailbox, Some(&request)))?;
-    world.settle()?;
+    letter(world, (tablet, By::Newcomer), mailbox, Some(&request))?;
 
-    world.call(phone, |engine, ctx| engine.host_mailbox(ctx, mailbox, None))?;
-    let request = letter(world, phone)?;
+    let request = letter(world, (phone, By::Sponsor), mailbox, None)?.ok_or("the mailbox is empty")?;
     let candidate = sponsor.receive(&request, world.now)?;
     let asks = if candidate.asks_history() { " It asks for the history." } else { "" };
     line(format!("the phone asks: link \"{}\"?{asks} Yes", candidate.name()));
@@ -52,11 +49,9 @@ pub fn play(story: &mut Story, first: MessageId) -> Result<(), Error> {
     let history = Some(pack(world, phone)?);
     let with = Confirmation { settings: b"language=de".to_vec(), history, until: None };
     let (reply, _) = world.call(phone, |engine, ctx| engine.confirm_link(ctx, candidate, with))?;
-    world.call(phone, |engine, ctx| engine.host_mailbox(ctx, mailbox, Some(&reply)))?;
-    world.settle()?;
+    letter(world, (phone, By::Sponsor), mailbox, Some(&reply))?;
 
-    world.call(tablet, |engine, ctx| engine.guest_mailbox(ctx, mailbox, None))?;
-    let reply = letter(world, tablet)?;
+    let reply = letter(world, (tablet, By::Newcomer), mailbox, None)?.ok_or("the mailbox is empty")?;
     let (linked, _) = world.call(tablet, |engine, ctx| engine.linked(ctx, asking, &reply))?;
     let sizes = (request.len(), reply.len());
     line(format!(
@@ -90,11 +85,35 @@ fn show_code(world: &mut World, phone: usize) -> Result<Sponsor, Error> {
     Ok(phone.engine.show_link_code(ctx)?)
 }
 
-/// What lay in the mailbox.
-fn letter(world: &mut World, phone: usize) -> Result<Vec<u8>, Error> {
-    world.settle()?;
-    let letter = world.phones[phone].letter.take().ok_or("no answer about the mailbox")?;
-    letter.map_err(|code| code.text())?.ok_or_else(|| "the mailbox is empty".into())
+/// Whose side of the mailbox.
+#[derive(Clone, Copy)]
+enum By {
+    Sponsor,
+    Newcomer,
+}
+
+/// How often an app asks until it is answered.
+const ASKED: usize = 10;
+
+/// Leaves a letter in the mailbox, or asks for one: what lay in it. Nobody but the app asks again where
+/// question or answer is lost.
+fn letter(
+    world: &mut World,
+    (phone, by): (usize, By),
+    mailbox: [u8; 16],
+    leave: Option<&[u8]>,
+) -> Result<Option<Vec<u8>>, Error> {
+    for _ in 0..ASKED {
+        world.call(phone, |engine, ctx| match by {
+            By::Sponsor => engine.host_mailbox(ctx, mailbox, leave),
+            By::Newcomer => engine.guest_mailbox(ctx, mailbox, leave),
+        })?;
+        world.settle()?;
+        if let Some(letter) = world.phones[phone].letter.take() {
+            return Ok(letter.map_err(|code| code.text())?);
+        }
+    }
+    Err("no answer about the mailbox".into())
 }
 
 /// The phone's history, sealed, of all rooms that allow it.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use verbund::{client::Event, code::Code};
+use verbund::{Authority, DeviceChange, Due, client::Event, code::Code};
 
 use crate::{story::Story, world::Error};
 
@@ -35,9 +35,16 @@ pub fn play(story: &mut Story) -> Result<(), Error> {
     story.claim(removals.len() == 1, "one commit of somebody who was online took it out")?;
     let (said, out) = (story.place_of(dora, AFTER), removals.first().copied());
     story.claim(said > out, "what was said next was encrypted after it was out")?;
+    // By the list itself, or, where that came with the commit, by what the commit rests on.
+    let revoked = |change: &DeviceChange| {
+        change.device == lost && matches!(change.authority, Authority::Due(Due::Revoked))
+    };
     let told = |phone: usize| {
-        let due =
-            |e: &Event| matches!(e, Event::DeviceDue { device, code: Code::Revoked, .. } if *device == lost);
+        let due = |event: &Event| match event {
+            Event::DeviceDue { device, code: Code::Revoked, .. } => *device == lost,
+            Event::MembersChanged { reasons, .. } => reasons.iter().any(revoked),
+            _ => false,
+        };
         story.world.phones[phone].events.iter().any(due)
     };
     let all_told = [story.cast.anna, story.tablet, ben, dora].into_iter().all(told);

@@ -1,6 +1,7 @@
 //! The host's side: stores, sockets and clocks. Here all of it is in memory; between the
 //! engines go nothing but bytes.
 
+mod faults;
 mod host;
 mod oversight;
 mod phone;
@@ -17,6 +18,7 @@ use verbund::{
     time::Timestamp,
 };
 
+pub use faults::Faults;
 pub use host::Host;
 pub use phone::Phone;
 
@@ -35,6 +37,8 @@ pub struct World<R> {
     pub on_progress: fn(&str, u64, u64),
     /// So many things still travel before everything stands still.
     pub budget: usize,
+    /// What goes wrong, if it shall.
+    pub faults: Option<Faults>,
 }
 
 impl<R: CryptoRng> World<R> {
@@ -56,6 +60,7 @@ impl<R: CryptoRng> World<R> {
             phones: Vec::new(),
             on_progress: |_, _, _| {},
             budget: usize::MAX,
+            faults: None,
         })
     }
 
@@ -142,7 +147,15 @@ impl<R: CryptoRng> World<R> {
     pub fn restart(&mut self, phone: usize) -> Result<(), Error> {
         self.phones[phone].engine = Client::new();
         self.phones[phone].outgoing.clear();
-        self.call(phone, |engine, ctx| engine.resume(ctx))?;
+        self.resume(phone)
+    }
+
+    /// Has a phone say again what is unanswered, and ask for news; one that is not enrolled has nothing to say.
+    pub(crate) fn resume(&mut self, phone: usize) -> Result<(), Error> {
+        let here = &self.phones[phone];
+        if here.engine.certified_until(&here.store)?.is_some() {
+            self.call(phone, |engine, ctx| engine.resume(ctx))?;
+        }
         Ok(())
     }
 

@@ -11,14 +11,23 @@ use verbund::{
     store::Ctx,
 };
 
-use super::{Error, World};
+use super::{
+    Error, World,
+    faults::{Ends, Leg, Who},
+};
 
 /// A server's answer, and the chunk beside it.
 type Answer = (Vec<u8>, Option<Vec<u8>>);
 
 impl<R: CryptoRng> World<R> {
-    /// Lets bytes travel until nothing moves any more.
+    /// Lets bytes travel until nothing moves any more, and whatever was lost is made up for.
     pub fn settle(&mut self) -> Result<(), Error> {
+        self.carry_all()?;
+        self.heal()
+    }
+
+    /// Lets bytes travel until nothing moves any more.
+    pub(super) fn carry_all(&mut self) -> Result<(), Error> {
         loop {
             let mut moved = false;
             for phone in 0..self.phones.len() {
@@ -36,6 +45,7 @@ impl<R: CryptoRng> World<R> {
                 moved |= self.carry_fetch(&agency)?;
             }
             self.show()?;
+            moved = moved || self.arrive_late()?;
             if !moved {
                 return Ok(());
             }
@@ -62,35 +72,63 @@ impl<R: CryptoRng> World<R> {
             }
             _ => return Ok(true),
         };
-        self.tick_clock();
-        let sender = &self.phones[phone];
         let chunk = chunk.and_then(|chunk| sender.chunks.get(&chunk).cloned());
-        let agency = sender.device.user.agency().clone();
+        for _ in 0..self.send_off(Leg::Up(phone), &bytes, chunk.as_ref()) {
+            self.arrive_up(phone, &bytes, chunk.as_ref())?;
+        }
+        Ok(true)
+    }
+
+    /// Gives a phone's message to its server, and the phone the reply.
+    pub(super) fn arrive_up(
+        &mut self,
+        phone: usize,
+        bytes: &[u8],
+        chunk: Option<&Vec<u8>>,
+    ) -> Result<(), Error> {
+        self.tick_clock();
+        let agency = self.phones[phone].device.user.agency().clone();
+        let ends = self.ends(Who::Server(agency.clone()));
         let host = self.hosts.get_mut(&agency).ok_or("no such agency")?;
         if host.down {
-            return Ok(true);
+            return Ok(());
         }
         host.carried.from_devices += 1;
-        host.count(&bytes, chunk.as_ref());
+        host.count(bytes, chunk);
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
-        let transition = match &chunk {
-            None => host.engine.device(ctx, &bytes)?,
+        let transition = match chunk {
+            None => host.engine.device(ctx, bytes)?,
             Some(chunk) => {
-                let with = host.engine.device_with_chunk(ctx, &bytes, chunk)?;
+                let with = host.engine.device_with_chunk(ctx, bytes, chunk)?;
                 host.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
                 with.transition
             }
         };
+        if ends == Some(Ends::Before) {
+            return self.restart_server(&agency);
+        }
         let done = transition.commit(&mut host.store)?;
+        if ends == Some(Ends::After) {
+            return self.restart_server(&agency);
+        }
         let reply = done.value;
         let beside = reply.chunk.as_ref().and_then(|chunk| host.read(chunk));
         self.notify(&agency, done.outputs)?;
-        self.take_in(phone, &reply.bytes, beside)
+        for _ in 0..self.send_off(Leg::Down(phone), &reply.bytes, beside.as_ref()) {
+            self.take_in(phone, &reply.bytes, beside.clone())?;
+        }
+        Ok(())
     }
 
     /// Gives a phone a reply, and keeps the chunk beside it if it is the right one.
-    fn take_in(&mut self, phone: usize, reply: &[u8], beside: Option<Vec<u8>>) -> Result<bool, Error> {
-        let phone = &mut self.phones[phone];
+    pub(super) fn take_in(
+        &mut self,
+        index: usize,
+        reply: &[u8],
+        beside: Option<Vec<u8>>,
+    ) -> Result<(), Error> {
+        let ends = self.ends(Who::Phone(index));
+        let phone = &mut self.phones[index];
         let ctx = Ctx { now: self.now, store: &phone.store, rng: &mut self.rng };
         let transition = match &beside {
             None => phone.engine.receive(ctx, reply)?,
@@ -100,10 +138,16 @@ impl<R: CryptoRng> World<R> {
                 with.transition
             }
         };
+        if ends == Some(Ends::Before) {
+            return self.restart(index);
+        }
         phone.written += transition.batch().bytes();
         let done = transition.commit(&mut phone.store)?;
+        if ends == Some(Ends::After) {
+            return self.restart(index);
+        }
         phone.outgoing.extend(done.outputs);
-        Ok(true)
+        Ok(())
     }
 
     /// Sends one frame over a link and gives back the acknowledgement.
@@ -124,10 +168,29 @@ impl<R: CryptoRng> World<R> {
             return Ok(false);
         };
         self.notify(from, done.outputs)?;
-        if let Some((ack, _)) = self.peer(to, &frame, None)? {
-            self.peer(from, &ack, None)?;
-        }
+        self.send_to_peer(from, to, &frame)?;
         Ok(true)
+    }
+
+    /// Sends something to another server, and its answer back.
+    fn send_to_peer(&mut self, from: &AgencyId, to: &AgencyId, bytes: &[u8]) -> Result<(), Error> {
+        for _ in 0..self.send_off(Leg::Peer(from.clone(), to.clone()), bytes, None) {
+            self.arrive_at_peer(from, to, bytes)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn arrive_at_peer(
+        &mut self,
+        from: &AgencyId,
+        to: &AgencyId,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let Some((answer, beside)) = self.peer(to, bytes, None)? else { return Ok(()) };
+        for _ in 0..self.send_off(Leg::Answer(from.clone()), &answer, beside.as_ref()) {
+            self.peer(from, &answer, beside.clone())?;
+        }
+        Ok(())
     }
 
     /// Asks another agency for a chunk, and takes in what it answers.
@@ -139,14 +202,18 @@ impl<R: CryptoRng> World<R> {
         let Some((peer, message)) = host.fetches.pop_front() else { return Ok(false) };
         self.budget -= 1;
         self.tick_clock();
-        if let Some((reply, beside)) = self.peer(&peer, &message, None)? {
-            self.peer(agency, &reply, beside)?;
-        }
+        self.send_to_peer(agency, &peer, &message)?;
         Ok(true)
     }
 
     /// Gives a server what another one sent; its answer may have a chunk beside it.
-    fn peer(&mut self, at: &AgencyId, bytes: &[u8], chunk: Option<Vec<u8>>) -> Result<Option<Answer>, Error> {
+    pub(super) fn peer(
+        &mut self,
+        at: &AgencyId,
+        bytes: &[u8],
+        chunk: Option<Vec<u8>>,
+    ) -> Result<Option<Answer>, Error> {
+        let ends = self.ends(Who::Server(at.clone()));
         let host = self.hosts.get_mut(at).ok_or("no such agency")?;
         if host.down {
             return Ok(None);
@@ -164,9 +231,19 @@ impl<R: CryptoRng> World<R> {
         let transition = match taken {
             // A suspended agency gets no answer, and goes on trying.
             Err(error) if error.code() == Code::SuspendedAgency => return Ok(None),
+            // What came before it was lost, and comes again.
+            Err(error) if error.code() == Code::MissingEvidence => return Ok(None),
             taken => taken?,
         };
+        if ends == Some(Ends::Before) {
+            self.restart_server(at)?;
+            return Ok(None);
+        }
         let done = transition.commit(&mut host.store)?;
+        if ends == Some(Ends::After) {
+            self.restart_server(at)?;
+            return Ok(None);
+        }
         let answer = done.value.map(|reply| {
             let beside = reply.chunk.as_ref().and_then(|chunk| host.read(chunk));
             (reply.bytes, beside)

@@ -102,6 +102,9 @@ pub(in crate::client) struct JoinRow {
     /// The entry of an invitation whose Welcome did not let the device in; empty: none was.
     #[prost(bytes = "vec", tag = "12")]
     pub(in crate::client) invited: Vec<u8>,
+    /// Somebody has brought the device in meanwhile: it comes in only if the hub has taken the commit.
+    #[prost(bool, tag = "13")]
+    pub(in crate::client) brought: bool,
 }
 
 /// What another device of the user told this one when it linked it, until it is enrolled.

@@ -93,6 +93,9 @@ pub(super) struct SyncRow {
     pub(super) attempts: u32,
     #[prost(bool, tag = "5")]
     pub(super) answered: bool,
+    /// Whether there are rooms of which the own server does not have what this device has processed.
+    #[prost(bool, tag = "6")]
+    pub(super) astray: bool,
 }
 
 /// Key packages that the server has not confirmed.

@@ -66,6 +66,9 @@ pub(in crate::client) struct RoomRow {
     /// How often that has come without any new entry.
     #[prost(uint32, tag = "19")]
     pub(in crate::client) waited: u32,
+    /// It is stalled because the own server does not have what the device has processed.
+    #[prost(bool, tag = "22")]
+    pub(in crate::client) astray: bool,
     /// The device is here only to leave, and the app hears nothing of the room.
     #[prost(bool, tag = "30")]
     pub(in crate::client) declined: bool,

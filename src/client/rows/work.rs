@@ -66,6 +66,18 @@ impl Work {
     }
 }
 
+impl Work {
+    /// Whether the engine does it by itself, and the app hears nothing of it.
+    pub(in crate::client) fn is_quiet(&self) -> bool {
+        match self {
+            Work::Message(message) => message.quiet,
+            Work::Invite(invite) => invite.quiet,
+            Work::Leave(leave) => leave.quiet,
+            _ => false,
+        }
+    }
+}
+
 /// Nothing to say.
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(in crate::client) struct Nothing {}

@@ -28,7 +28,17 @@ const ROOM: RoomId = RoomId::from_bytes([4; 16]);
 fn delivery(inbox: Vec<InboxItem>, more: bool) -> Delivery {
     let (rooms, descriptors, revocations) = (Vec::new(), Vec::new(), Vec::new());
     let (chain, records) = (Vec::new(), Vec::new());
-    Delivery { rooms, inbox, trust_list: None, descriptors, revocations, chain, records, more }
+    Delivery {
+        rooms,
+        inbox,
+        trust_list: None,
+        descriptors,
+        revocations,
+        chain,
+        records,
+        more,
+        astray: Vec::new(),
+    }
 }
 
 fn sends(outputs: &[Output]) -> usize {
@@ -55,10 +65,13 @@ fn invitation(entry: Bytes) -> Invitation {
 #[test]
 fn an_invitation_that_cannot_be_read_keeps_nothing_waiting() {
     let mut phone = Phone::new(20);
-    let bad = InboxItem { number: 1, body: InboxBody::Invitation(Box::new(nonsense())) };
-    let good = InboxItem { number: 2, body: InboxBody::StockLow(0) };
+    let bad = InboxItem { number: 1, mark: 7, body: InboxBody::Invitation(Box::new(nonsense())) };
+    let good = InboxItem { number: 2, mark: 7, body: InboxBody::StockLow(0) };
     phone.call(|call| call.delivery(delivery(vec![bad, good], false)));
-    assert_eq!(phone.rows(&keys::inbox()), [(keys::inbox(), 2_u64.to_be_bytes().to_vec())]);
+    assert_eq!(
+        phone.rows(&keys::inbox()),
+        [(keys::inbox(), [2_u64.to_be_bytes(), 7_u64.to_be_bytes()].concat())]
+    );
     assert!(phone.rows(&keys::invitations()).is_empty());
     assert!(!phone.rows(&keys::publishing()).is_empty());
 }
@@ -88,7 +101,8 @@ fn into_some_room() -> Invitation {
 fn so_many_invitations_are_taken_up_at_one_time() {
     let mut phone = Phone::new(23);
     let items = |from: usize, to: usize| {
-        let item = |number| InboxItem { number, body: InboxBody::Invitation(Box::new(into_some_room())) };
+        let item =
+            |number| InboxItem { number, mark: 7, body: InboxBody::Invitation(Box::new(into_some_room())) };
         (from as u64..=to as u64).map(item).collect()
     };
     phone.call(|call| call.delivery(delivery(items(1, limits::INVITATIONS), false)));
@@ -106,7 +120,7 @@ fn so_many_invitations_are_taken_up_at_one_time() {
 #[test]
 fn an_inbox_number_that_is_too_far_ahead_blocks_nothing() {
     let mut phone = Phone::new(24);
-    let item = |number| InboxItem { number, body: InboxBody::StockLow(0) };
+    let item = |number| InboxItem { number, mark: 7, body: InboxBody::StockLow(0) };
     let most = limits::DEVICE_INBOX as u64;
     for far in [u64::MAX, most + 1, 0] {
         assert_eq!(sends(&phone.call(|call| call.delivery(delivery(vec![item(far)], true)))), 0);
@@ -114,7 +128,10 @@ fn an_inbox_number_that_is_too_far_ahead_blocks_nothing() {
     assert!(phone.rows(&keys::inbox()).is_empty() && phone.rows(&keys::publishing()).is_empty());
     phone.call(|call| call.delivery(delivery(vec![item(most)], false)));
     phone.call(|call| call.delivery(delivery(vec![item(u64::MAX)], false)));
-    assert_eq!(phone.rows(&keys::inbox()), [(keys::inbox(), most.to_be_bytes().to_vec())]);
+    assert_eq!(
+        phone.rows(&keys::inbox()),
+        [(keys::inbox(), [most.to_be_bytes(), 7_u64.to_be_bytes()].concat())]
+    );
     assert!(!phone.rows(&keys::publishing()).is_empty());
 }
 
@@ -122,7 +139,7 @@ fn an_inbox_number_that_is_too_far_ahead_blocks_nothing() {
 fn more_without_anything_new_is_not_asked_for_at_once() {
     let mut phone = Phone::new(21);
     assert_eq!(sends(&phone.call(|call| call.delivery(delivery(Vec::new(), true)))), 0);
-    let news = || vec![InboxItem { number: 1, body: InboxBody::StockLow(99) }];
+    let news = || vec![InboxItem { number: 1, mark: 7, body: InboxBody::StockLow(99) }];
     assert_eq!(sends(&phone.call(|call| call.delivery(delivery(news(), true)))), 1);
     assert_eq!(sends(&phone.call(|call| call.delivery(delivery(news(), true)))), 0);
 }

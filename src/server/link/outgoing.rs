@@ -149,10 +149,11 @@ impl Call<'_, '_> {
     }
 
     /// Whether something can go to an agency at present: it takes part, and there is a version
-    /// that it speaks; the own descriptor is in force, or nobody could verify what is signed.
+    /// that it speaks; the own agency takes part (SPEC V-579), and its descriptor is in force, or nobody could
+    /// verify what is signed.
     fn takes_part(&self, peer: &AgencyId) -> Result<bool> {
         let speaks = self.directory.check_version(&self.draft, peer, self.now());
-        match self.active(peer).and(speaks) {
+        match self.active(peer).and(self.active(&self.own.agency)).and(speaks) {
             Err(error) if error.code() == Code::UnknownVersion => return Ok(false),
             Err(error) if matches!(error.code(), Code::SuspendedAgency | Code::UnknownAgency) => {
                 return Ok(false);

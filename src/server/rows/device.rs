@@ -55,6 +55,13 @@ pub(in crate::server) struct DeviceState {
     /// Claim records up to this one are gone.
     #[prost(uint64, tag = "8")]
     pub(in crate::server) record_done: u64,
+    /// The mark of the inbox item [`DeviceState::inbox_done`]; 0: none.
+    #[prost(uint64, tag = "9")]
+    pub(in crate::server) inbox_mark: u64,
+    /// So much higher are the numbers under which the device is given its items: it had been given as
+    /// many more before this store was put back.
+    #[prost(uint64, tag = "10")]
+    pub(in crate::server) inbox_shift: u64,
 }
 
 /// A one-time key package.
@@ -153,6 +160,9 @@ pub(in crate::server) struct InboxRow {
     /// The entry of an invitation.
     #[prost(uint64, tag = "3")]
     pub(in crate::server) seq: u64,
+    /// Random, not 0.
+    #[prost(uint64, tag = "4")]
+    pub(in crate::server) mark: u64,
 }
 
 /// Where two devices of a user meet.

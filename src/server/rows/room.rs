@@ -105,6 +105,14 @@ impl SpanRow {
     }
 }
 
+impl SpanRow {
+    /// Whether a device may have processed an entry. Of one that has come and gone too often nobody knows.
+    pub(in crate::server) fn may_have_read(&self, seq: u64) -> bool {
+        let within = |span: &Span| span.from <= seq && (span.is_open() || seq <= span.until);
+        self.spans.len() >= Self::KEPT || self.spans.iter().any(within)
+    }
+}
+
 impl Span {
     fn is_open(&self) -> bool {
         self.until == 0

@@ -1,6 +1,10 @@
 //! What devices are given: in order, in parts that fit, and only what is theirs.
 
-use super::{device::Dev, world::World};
+use super::{
+    device::Dev,
+    hub::{Four, four},
+    world::World,
+};
 use crate::{
     code::Code,
     identity::fixture::{DAY, agency, now, signed},
@@ -93,15 +97,15 @@ fn a_device_reads_its_own_rooms_alone() {
     let said = anna.say(&room, "hello");
     world.submit(&mut anna, &said);
     // V-547
-    let nosy = Sync { cursors: vec![Cursor { room, seq: 0 }], ..bert.sync_request() };
+    let nosy = Sync { cursors: vec![Cursor { room, seq: 0, hash: None }], ..bert.sync_request() };
     assert!(deliver(&mut world, &mut bert, &nosy).rooms.is_empty());
     let nosy = bert.request(RequestBody::GetMaterial(GetMaterial { room, seq: 2 }));
     assert_eq!(world.site("a.example").refused(&nosy), Code::UnknownRoom);
     // Who was invited reads from the invitation on.
-    let early = Sync { cursors: vec![Cursor { room, seq: 0 }], ..cleo.sync_request() };
+    let early = Sync { cursors: vec![Cursor { room, seq: 0, hash: None }], ..cleo.sync_request() };
     assert!(deliver(&mut world, &mut cleo, &early).rooms.is_empty());
     // A cursor past the log gets nothing.
-    let past = Sync { cursors: vec![Cursor { room, seq: u64::MAX }], ..cleo.sync_request() };
+    let past = Sync { cursors: vec![Cursor { room, seq: u64::MAX, hash: None }], ..cleo.sync_request() };
     assert!(deliver(&mut world, &mut cleo, &past).rooms.is_empty());
     world.sync(&mut cleo);
     assert_eq!(cleo.texts(), ["hello"]);
@@ -182,18 +186,25 @@ fn an_inbox_has_an_end_and_is_emptied_by_its_device() {
     let sync = anna.sync_request();
     let delivery = deliver(&mut world, &mut anna, &sync);
     assert!(delivery.more && delivery.inbox.iter().all(|i| matches!(i.body, InboxBody::Claimed(_))));
-    let last = delivery.inbox.last().unwrap().number;
+    let (last, mark) = delivery.inbox.last().map(|item| (item.number, item.mark)).unwrap();
     // V-548
     assert_eq!((delivery.inbox[0].number, delivery.inbox.len()), (1, limits::DELIVERY_ITEMS));
-    let next = deliver(&mut world, &mut anna, &Sync { inbox_done: last, ..sync.clone() });
+    let next = Sync { inbox_done: last, inbox_mark: mark, ..sync.clone() };
+    let next = deliver(&mut world, &mut anna, &next);
     assert_eq!(next.inbox[0].number, last + 1);
-    // What is said about more than there is empties the inbox.
-    let none = deliver(&mut world, &mut anna, &Sync { inbox_done: u64::MAX, ..sync.clone() });
+    let mut done = next.inbox.last().unwrap().clone();
+    while done.number < limits::DEVICE_INBOX as u64 {
+        let rest = Sync { inbox_done: done.number, inbox_mark: done.mark, ..sync.clone() };
+        done = deliver(&mut world, &mut anna, &rest).inbox.last().unwrap().clone();
+    }
+    let all = Sync { inbox_done: done.number, inbox_mark: done.mark, ..sync.clone() };
+    let none = deliver(&mut world, &mut anna, &all);
     assert!(none.inbox.is_empty() && !none.more);
     let prefix = DeviceKeys::of(&anna.id).inboxes();
     assert!(world.site("a.example").store.rows().all(|(key, _)| !key.starts_with(&prefix)));
-    // Old news of what is done changes nothing.
-    assert!(deliver(&mut world, &mut anna, &sync).inbox.is_empty());
+    // V-546: who is done with less than before has an old store.
+    let before = anna.request(RequestBody::Sync(sync));
+    assert_eq!(world.site("a.example").refused(&before), Code::StoreRolledBack);
     assert_eq!(anna.claim(world.site("a.example"), &[&bert.id.user]), ReplyBody::Done);
 }
 
@@ -250,4 +261,103 @@ fn claims_are_answered_once_by_whom_was_asked() {
     site.now = now();
     super::links::push(&mut world, "a.example", "b.example", claim);
     assert_eq!(count(&mut world), before - 1);
+}
+
+/// A device and its server, whose store is the one that it was before a device has seen more.
+fn put_back(world: &mut World, dev: &mut Dev, meanwhile: impl FnOnce(&mut World, &mut Dev)) {
+    let home = dev.id.user.agency().to_string();
+    let before = world.site(&home).store.clone();
+    meanwhile(world, dev);
+    world.sync(dev);
+    world.site(&home).store = before;
+    world.site(&home).restart();
+}
+
+/// SPEC V-576
+#[test]
+fn who_has_seen_more_than_is_here_is_told() {
+    let Four { mut world, mut anna, room, .. } = four();
+    let said = |world: &mut World, dev: &mut Dev| {
+        let said = dev.say(&room, "lost");
+        world.submit(dev, &said);
+    };
+    // At the hub: past the end.
+    put_back(&mut world, &mut anna, said);
+    let sync = anna.sync_request();
+    let delivery = deliver(&mut world, &mut anna, &sync);
+    assert_eq!((delivery.astray.as_slice(), delivery.rooms.len()), (&[room][..], 0));
+    // Another entry in its place.
+    let other = anna.say(&room, "another");
+    anna.submit(world.site("a.example"), &other);
+    let sync = Sync { counter: anna.counter + 1, ..sync };
+    assert_eq!(deliver(&mut world, &mut anna, &sync).astray, [room]);
+    // With more behind it the entries themselves tell.
+    let more = anna.say(&room, "more");
+    anna.submit(world.site("a.example"), &more);
+    let delivery = deliver(&mut world, &mut anna, &sync);
+    assert_eq!((delivery.astray.len(), delivery.rooms.len()), (0, 1));
+    // Where the room is followed.
+    let Four { mut world, mut bert, room, .. } = four();
+    let said = |world: &mut World, dev: &mut Dev| {
+        let said = dev.say(&room, "lost");
+        world.submit(dev, &said);
+    };
+    put_back(&mut world, &mut bert, said);
+    let sync = bert.sync_request();
+    assert_eq!(deliver(&mut world, &mut bert, &sync).astray, [room]);
+    // In a room that is not here, or in which it was never.
+    let mut unknown = sync.clone();
+    unknown.cursors[0].room = RoomId::from_bytes([9; 16]);
+    assert_eq!(deliver(&mut world, &mut bert, &unknown).astray, [RoomId::from_bytes([9; 16])]);
+    let mut dora = world.person("dora@b.example");
+    let mut never = dora.sync_request();
+    never.cursors = vec![Cursor { room, seq: 1, hash: None }];
+    assert_eq!(deliver(&mut world, &mut dora, &never).astray, [room]);
+    // One that has processed nothing yet is nowhere.
+    never.cursors[0].seq = 0;
+    assert_eq!(deliver(&mut world, &mut dora, &never).astray, []);
+}
+
+/// SPEC V-577
+#[test]
+fn an_inbox_that_was_put_back_is_given_under_new_numbers() {
+    for since in [1, 2, 5] {
+        let mut world = World::new();
+        let mut anna = world.person("anna@a.example");
+        let bert = world.person("bert@b.example");
+        // An answer to each lies in the inbox.
+        let claim = |world: &mut World, anna: &mut Dev, times: usize| {
+            for _ in 0..times {
+                assert_eq!(anna.claim(world.site("a.example"), &[&bert.id.user]), ReplyBody::Done);
+            }
+            world.settle();
+        };
+        claim(&mut world, &mut anna, 1);
+        world.sync(&mut anna);
+        put_back(&mut world, &mut anna, |world, anna| claim(world, anna, 2));
+        let done = anna.inbox_done;
+        assert_eq!(done, 3);
+        // As many come as were lost, fewer, or more.
+        let ask = anna.claim(world.site("a.example"), &[&anna.id.user.clone()]);
+        assert_eq!(ask, ReplyBody::Done);
+        for _ in 1..since {
+            anna.claim(world.site("a.example"), &[&anna.id.user.clone()]);
+        }
+        let sync = anna.sync_request();
+        let delivery = deliver(&mut world, &mut anna, &sync);
+        let numbers: Vec<_> = delivery.inbox.iter().map(|item| item.number).collect();
+        assert_eq!(numbers, (done + 1..=done + since).collect::<Vec<_>>());
+        // Nothing is given twice once it is done with, and what is new goes on from there.
+        let last = delivery.inbox.last().unwrap();
+        let sync = Sync { inbox_done: last.number, inbox_mark: last.mark, ..sync };
+        assert!(deliver(&mut world, &mut anna, &sync).inbox.is_empty());
+        anna.claim(world.site("a.example"), &[&anna.id.user.clone()]);
+        assert_eq!(deliver(&mut world, &mut anna, &sync).inbox[0].number, last.number + 1);
+        // Numbers do not run out by somebody's word.
+        for far in [u64::MAX, u64::MAX / 2] {
+            let far =
+                anna.request(RequestBody::Sync(Sync { inbox_done: far, inbox_mark: 1, ..sync.clone() }));
+            assert_eq!(world.site("a.example").refused(&far), Code::BadField);
+        }
+    }
 }

@@ -43,6 +43,7 @@ pub(super) struct Dev {
     pub(super) rng: ChaCha20Rng,
     pub(super) counter: u64,
     pub(super) inbox_done: u64,
+    pub(super) inbox_mark: u64,
     pub(super) rooms: BTreeMap<RoomId, Joined>,
     /// What was read, in order: sender and text.
     pub(super) read: Vec<(Device, String)>,
@@ -72,6 +73,7 @@ impl Dev {
             rng: rng(seed),
             counter: 0,
             inbox_done: 0,
+            inbox_mark: 0,
             rooms: BTreeMap::new(),
             read: Vec::new(),
             inbox: Vec::new(),
@@ -132,12 +134,16 @@ impl Dev {
     }
 
     pub(super) fn sync_request(&mut self) -> Sync {
-        let cursors =
-            self.rooms.iter().map(|(room, joined)| Cursor { room: *room, seq: joined.tail.seq }).collect();
+        let cursors = self
+            .rooms
+            .iter()
+            .map(|(room, joined)| Cursor { room: *room, seq: joined.tail.seq, hash: joined.tail.hash })
+            .collect();
         let known = read(&self.store, |draft| Directory.revocation_versions(draft)).unwrap();
         Sync {
             cursors,
             inbox_done: self.inbox_done,
+            inbox_mark: self.inbox_mark,
             trust_version: read(&self.store, |draft| Directory.trust_version(draft)).unwrap(),
             descriptors: Vec::new(),
             counter: self.counter,
@@ -333,7 +339,7 @@ impl Dev {
             assert!(tail.confirm(room.head, &hub_key).is_ok());
         }
         for item in delivery.inbox {
-            self.inbox_done = item.number;
+            (self.inbox_done, self.inbox_mark) = (item.number, item.mark);
             match item.body {
                 InboxBody::Invitation(invitation) => self.join(site, &invitation),
                 other => self.inbox.push(other),

@@ -34,6 +34,8 @@ pub(crate) struct Delivery {
     pub(crate) records: Vec<ClaimRecord>,
     /// Whether there is more than this delivery holds.
     pub(crate) more: bool,
+    /// Rooms of which the server does not have what the device has processed; ordered.
+    pub(crate) astray: Vec<RoomId>,
 }
 
 /// New entries of one room, without gaps from the device's cursor.
@@ -51,6 +53,8 @@ pub(crate) struct RoomDelivery {
 pub(crate) struct InboxItem {
     /// Growing, from 1.
     pub(crate) number: u64,
+    /// Tells it from another one that had its number before the server's store was put back; not 0.
+    pub(crate) mark: u64,
     pub(crate) body: InboxBody,
 }
 
@@ -110,6 +114,9 @@ impl Wire for Delivery {
             repeated(proto.records, (0, limits::DELIVERY_RECORDS), "claim records", ClaimRecord::parse)?;
         let follow = records.is_sorted_by(|a, b| Some(b.number) == a.number.checked_add(1));
         ensure(follow, Code::BadField, "claim records with gaps")?;
+        let room = |bytes: Bytes| RoomId::from_slice(&bytes);
+        let astray = repeated(proto.astray, (0, limits::SYNC_ROOMS), "rooms astray", room)?;
+        fields::ascending(&astray, |room| *room, "rooms are not in order")?;
         let list = |bytes| fields::filled(bytes, limits::REVOCATION_LIST, "revocation list");
         let descriptor = |bytes| fields::filled(bytes, limits::DESCRIPTOR, "agency descriptor");
         Ok(Delivery {
@@ -121,6 +128,7 @@ impl Wire for Delivery {
             chain: claim::chain(proto.chain, 0)?,
             records,
             more: proto.more,
+            astray,
         })
     }
 
@@ -134,6 +142,7 @@ impl Wire for Delivery {
             chain: self.chain.clone(),
             records: fields::protos(&self.records),
             more: self.more,
+            astray: self.astray.iter().map(|room| fields::raw(room.as_bytes())).collect(),
         }
     }
 }
@@ -172,7 +181,9 @@ impl Wire for InboxItem {
             Item::Entrance(proto) => InboxBody::Entrance(Entrance::parse(proto)?.into()),
             Item::Directory(proto) => InboxBody::Directory(Directory::parse(proto)?),
         };
-        Ok(InboxItem { number: fields::positive(proto.number, "inbox number")?, body })
+        let (number, mark) = (fields::positive(proto.number, "inbox number")?, proto.mark);
+        let mark = fields::positive(mark, "mark of an inbox item")?;
+        Ok(InboxItem { number, mark, body })
     }
 
     fn to_proto(&self) -> Self::Proto {
@@ -185,7 +196,7 @@ impl Wire for InboxItem {
             InboxBody::Entrance(entrance) => Item::Entrance(entrance.to_proto()),
             InboxBody::Directory(directory) => Item::Directory(directory.to_proto()),
         };
-        proto::InboxItem { number: self.number, item: Some(item) }
+        proto::InboxItem { number: self.number, mark: self.mark, item: Some(item) }
     }
 }
 

@@ -91,6 +91,8 @@ pub(crate) struct Sync {
     pub(crate) chain: Option<KnownChain>,
     /// Claim records up to this number are done with.
     pub(crate) records_done: u64,
+    /// The mark of the inbox item `inbox_done`; 0 if none is done with.
+    pub(crate) inbox_mark: u64,
 }
 
 /// How much somebody has of a user's chain.
@@ -107,6 +109,7 @@ pub(crate) struct Cursor {
     pub(crate) room: RoomId,
     /// The last entry processed; 0 if none.
     pub(crate) seq: u64,
+    pub(crate) hash: Option<Hash>,
 }
 
 /// A descriptor that a device has; its version is from 1.
@@ -283,6 +286,7 @@ impl Wire for Sync {
             revocations,
             chain,
             records_done,
+            inbox_mark: proto.inbox_mark,
         })
     }
 
@@ -296,6 +300,7 @@ impl Wire for Sync {
             revocations: fields::protos(&self.revocations),
             chain: self.chain.as_ref().map(Wire::to_proto),
             records_done: self.records_done,
+            inbox_mark: self.inbox_mark,
         }
     }
 }
@@ -322,11 +327,13 @@ impl Wire for Cursor {
     const NAME: &'static str = "cursor";
 
     fn parse(proto: Self::Proto) -> Result<Self> {
-        Ok(Cursor { room: RoomId::from_slice(&proto.room)?, seq: proto.seq })
+        let hash = (!proto.hash.is_empty()).then(|| Hash::from_slice(&proto.hash)).transpose()?;
+        Ok(Cursor { room: RoomId::from_slice(&proto.room)?, seq: proto.seq, hash })
     }
 
     fn to_proto(&self) -> Self::Proto {
-        proto::Cursor { room: fields::raw(self.room.as_bytes()), seq: self.seq }
+        let hash = self.hash.map(|hash| fields::raw(hash.as_bytes())).unwrap_or_default();
+        proto::Cursor { room: fields::raw(self.room.as_bytes()), seq: self.seq, hash }
     }
 }
 

@@ -300,7 +300,11 @@ fn requests() {
 #[test]
 fn sync() {
     use proto::device_request::Request;
-    let cursor = |n: u16| proto::Cursor { room: [&n.to_be_bytes()[..], &[0; 14]].concat().into(), seq: 1 };
+    let cursor = |n: u16| proto::Cursor {
+        room: [&n.to_be_bytes()[..], &[0; 14]].concat().into(),
+        seq: 1,
+        ..Default::default()
+    };
     let known = |n: u16| proto::KnownDescriptor { agency: format!("a{n:04}.de"), version: 1 };
     let request = |cursors, descriptors| {
         Some(Request::Sync(proto::Sync { cursors, descriptors, ..Default::default() }))

@@ -54,6 +54,7 @@ pub struct Device<C: MlsConfig> {
     /// Key packages that it asked for.
     claimed: Vec<ClaimAnswer>,
     inbox_done: u64,
+    inbox_mark: u64,
     records_done: u64,
     counter: u64,
     random: chacha20::ChaCha20Rng,
@@ -91,7 +92,8 @@ pub fn device(
     let agency = own.user.split_once('@').expect("a user id").1.to_owned();
     let trust = Arc::new(Mutex::new(trust));
     let client = mls::client(&enrolment.certificate, &key, &trust);
-    let (room, claimed, inbox_done, records_done, counter) = (None, Vec::new(), 0, 0, 0);
+    let (room, claimed, counter) = (None, Vec::new(), 0);
+    let (inbox_done, inbox_mark, records_done) = (0, 0, 0);
     Device {
         own,
         agency,
@@ -102,6 +104,7 @@ pub fn device(
         room,
         claimed,
         inbox_done,
+        inbox_mark,
         records_done,
         counter,
         random,
@@ -143,6 +146,7 @@ impl<C: MlsConfig> Device<C> {
                 let sync = Sync {
                     cursors: self.room.iter().map(|room| room.cursor()).collect(),
                     inbox_done: self.inbox_done,
+                    inbox_mark: self.inbox_mark,
                     trust_version: trust.version(),
                     descriptors: trust.known(),
                     counter: self.counter,
@@ -162,7 +166,7 @@ impl<C: MlsConfig> Device<C> {
                     self.join(&invitation, post);
                 }
                 self.claimed.extend(item.claimed);
-                self.inbox_done = item.number;
+                (self.inbox_done, self.inbox_mark) = (item.number, item.mark);
                 new = true;
             }
             for room in delivery.rooms {
@@ -392,7 +396,7 @@ impl<C: MlsConfig> Device<C> {
 
 impl<C: MlsConfig> Room<C> {
     fn cursor(&self) -> Cursor {
-        Cursor { room: self.state.room.clone(), seq: self.seq }
+        Cursor { room: self.state.room.clone(), seq: self.seq, hash: self.hash.clone() }
     }
 }
 

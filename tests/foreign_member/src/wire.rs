@@ -114,8 +114,9 @@ messages! {
         descriptors: Many<KnownDescriptor>, [message, repeated] = 4;
         counter: u64, [uint64] = 5;
         records_done: u64, [uint64] = 8;
+        inbox_mark: u64, [uint64] = 9;
     }
-    Cursor { room: Bytes, [bytes = "vec"] = 1; seq: u64, [uint64] = 2; }
+    Cursor { room: Bytes, [bytes = "vec"] = 1; seq: u64, [uint64] = 2; hash: Bytes, [bytes = "vec"] = 3; }
     KnownDescriptor { agency: String, [string] = 1; version: u64, [uint64] = 2; }
     Claim { users: Many<String>, [string, repeated] = 1; at: u64, [uint64] = 2; }
     GetMaterial { room: Bytes, [bytes = "vec"] = 1; seq: u64, [uint64] = 2; }
@@ -140,6 +141,7 @@ messages! {
         descriptors: Many<Bytes>, [bytes = "vec", repeated] = 4;
         more: bool, [bool] = 5;
         records: Many<ClaimRecord>, [message, repeated] = 8;
+        astray: Many<Bytes>, [bytes = "vec", repeated] = 9;
     }
     ClaimRecord {
         number: u64, [uint64] = 1;
@@ -158,6 +160,7 @@ messages! {
         invitation: Option<Invitation>, [message, optional] = 2;
         claimed: Option<ClaimAnswer>, [message, optional] = 3;
         stock_low: Option<Stock>, [message, optional] = 5;
+        mark: u64, [uint64] = 7;
     }
     Invitation {
         hub: String, [string] = 1;

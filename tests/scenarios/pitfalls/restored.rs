@@ -48,6 +48,21 @@ fn a_restored_store_that_sends_before_it_asks_is_found_out_as_well() {
     assert_eq!(net.texts(CLARA), ["one"]);
 }
 
+/// SPEC V-546: it has submitted nothing since, but what its server has let go does not come again.
+#[test]
+fn a_restored_store_that_lacks_an_invitation_is_found_out_as_well() {
+    let mut net = officers(63);
+    let backup = net.phones[CLARA].store.clone();
+    let room = net.room(ANNA, &[BEN_ID, CLARA_ID]);
+    net.agree(room, &ALL);
+    net.wait();
+    net.phones[CLARA].store = backup;
+    net.phones[CLARA].events.clear();
+    net.restart(CLARA);
+    net.settle();
+    assert_eq!(net.count(CLARA, |e| *e == Event::StoreRolledBack), 1);
+}
+
 #[test]
 fn a_submission_that_overtakes_a_synchronisation_is_no_rollback() {
     let (mut net, room) = together(62);

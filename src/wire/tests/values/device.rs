@@ -122,15 +122,15 @@ pub(super) fn claim_records() -> BoxedStrategy<Vec<ClaimRecord>> {
 }
 
 pub(super) fn sync() -> BoxedStrategy<Sync> {
-    let cursors = btree_map(room(), number(), 0..4);
     let descriptors = btree_map(agency(), count(), 0..4);
     let chain = option::of((hash(), 1..=1_024_u32))
         .prop_map(|known| known.map(|(identity, links)| KnownChain { identity, links }));
-    let done = (number(), number());
+    let done = (number(), number(), number());
+    let cursors = btree_map(room(), (number(), option::of(hash())), 0..4);
     (cursors, done, number(), descriptors, number(), known_lists(), chain)
         .prop_map(|(cursors, done, trust_version, descriptors, counter, revocations, chain)| {
-            let (inbox_done, records_done) = done;
-            let cursor = |(room, seq)| Cursor { room, seq };
+            let (inbox_done, inbox_mark, records_done) = done;
+            let cursor = |(room, (seq, hash))| Cursor { room, seq, hash };
             let known = |(agency, version)| KnownDescriptor { agency, version };
             Sync {
                 cursors: cursors.into_iter().map(cursor).collect(),
@@ -141,6 +141,7 @@ pub(super) fn sync() -> BoxedStrategy<Sync> {
                 revocations,
                 chain,
                 records_done,
+                inbox_mark,
             }
         })
         .boxed()
@@ -245,12 +246,22 @@ pub(crate) fn delivery() -> BoxedStrategy<Delivery> {
         rooms.dedup_by_key(|r| r.room);
         rooms
     });
-    let inbox = btree_map(count(), inbox_body(), 0..3);
+    let inbox = btree_map(count(), (count(), inbox_body()), 0..3);
+    let astray = btree_set(room(), 0..3);
     let lists = vec(bytes(), 0..3);
-    (rooms, inbox, option::of(bytes()), [(); 3].map(|()| lists.clone()), claim_records(), any::<bool>())
-        .prop_map(|(rooms, inbox, trust_list, [descriptors, revocations, chain], records, more)| {
-            let inbox = inbox.into_iter().map(|(number, body)| InboxItem { number, body }).collect();
-            Delivery { rooms, inbox, trust_list, descriptors, revocations, chain, records, more }
+    (
+        rooms,
+        inbox,
+        option::of(bytes()),
+        [(); 3].map(|()| lists.clone()),
+        claim_records(),
+        (any::<bool>(), astray),
+    )
+        .prop_map(|(rooms, inbox, trust_list, [descriptors, revocations, chain], records, (more, astray))| {
+            let item = |(number, (mark, body))| InboxItem { number, mark, body };
+            let inbox = inbox.into_iter().map(item).collect();
+            let astray = astray.into_iter().collect();
+            Delivery { rooms, inbox, trust_list, descriptors, revocations, chain, records, more, astray }
         })
         .boxed()
 }
