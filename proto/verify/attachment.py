@@ -17,16 +17,32 @@ from attachments.sealed_file import Beginning, length_of_beginning
 
 
 def seal(source: Path, sealed: Path, key: Path, suite: int) -> None:
-    """The list is known last, and written last into the place that was left free for it."""
+    """The list is known last, and written last into the place that was left free for it. What is not whole does not stay."""
     with open(source, "rb") as plain, open(sealed, "xb") as target:
-        size = os.fstat(plain.fileno()).st_size
-        sealer = Sealer(suite, secrets.token_bytes(32), secrets.token_bytes(16), size)
-        target.seek(length_of_beginning(sealer.geometry))
-        for chunk in sealer.stream(plain.read):
-            target.write(chunk)
-        target.seek(0)
-        beginning = Beginning(sealer.geometry.padded, sealer.header.encode(), sealer.chunk_list())
-        target.write(beginning.encode())
+        try:
+            sealer = seal_into(target, plain, suite)
+            write_key(key, sealer)
+        except BaseException:
+            sealed.unlink()
+            raise
+
+
+def seal_into(target, plain, suite: int) -> Sealer:
+    """The chunks, and in the end what goes before them."""
+    size = os.fstat(plain.fileno()).st_size
+    sealer = Sealer(suite, secrets.token_bytes(32), secrets.token_bytes(16), size)
+    target.seek(length_of_beginning(sealer.geometry))
+    for chunk in sealer.stream(plain.read):
+        target.write(chunk)
+    target.seek(0)
+    beginning = Beginning(sealer.geometry.padded, sealer.header.encode(), sealer.chunk_list())
+    target.write(beginning.encode())
+    target.flush()
+    return sealer
+
+
+def write_key(key: Path, sealer: Sealer) -> None:
+    """The file reference, for nobody else to read."""
     # Nobody has uploaded it: blob id, origin and expiry are there because a reference has them.
     line = key_file.write(sealer.reference(), secrets.token_bytes(16), "nowhere.example", 1)
     with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as target:

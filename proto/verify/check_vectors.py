@@ -8,9 +8,22 @@ from pathlib import Path
 import faults
 import files
 import large
+import pieces
 from attachments import of_padded, of_sealed_size, of_size
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "attachments.json"
+
+KINDS = {
+    "suite",
+    "files",
+    "faults",
+    "large",
+    "large_faults",
+    "sealed_files",
+    "sealed_file_faults",
+    "sealings",
+    "unspoken",
+}
 
 
 def geometry(vector: dict) -> None:
@@ -33,7 +46,7 @@ def checks(vectors: dict):
         yield "server fault", vector["fault"], faults.server, (vector,)
     for suite in vectors["suites"]:
         number = suite["suite"]
-        unknown = suite.keys() - {"suite", "files", "faults", "large", "large_faults"}
+        unknown = suite.keys() - KINDS
         assert not unknown, f"vectors of unknown kinds: {unknown}"
         for vector in suite["files"]:
             yield f"suite {number}: file", vector["name"], files.check, (number, vector)
@@ -43,6 +56,14 @@ def checks(vectors: dict):
             yield f"suite {number}: large file", vector["name"], large.check, (number, vector)
         for vector in suite.get("large_faults", []):
             yield f"suite {number}: large fault", vector["fault"], large.check_fault, (number, vector, suite["large"])
+        for vector in suite["sealed_files"]:
+            yield f"suite {number}: sealed file", vector["of"], pieces.check, (number, vector, suite["files"])
+        for vector in suite["sealed_file_faults"]:
+            yield f"suite {number}: sealed file fault", vector["fault"], pieces.check_fault, (number, vector)
+        for vector in suite["sealings"]:
+            yield f"suite {number}: sealing", vector["name"], pieces.sealing, (number, vector)
+        if "unspoken" in suite:
+            yield f"suite {number}: unspoken", suite["unspoken"]["fault"], pieces.unspoken, (number, suite["unspoken"])
 
 
 def main() -> int:

@@ -9,16 +9,25 @@ from .header import Header
 from .reference import Reference
 from .refusal import require
 from .stream import sealed_chunks
+from .suite import SUITES, check_spoken
 
 
 class Opener:
     """A file whose header, list and sizes hold."""
 
-    def __init__(self, reference: Reference, header: bytes, chunk_list: bytes, padded: "int | None" = None):
+    def __init__(
+        self,
+        reference: Reference,
+        header: bytes,
+        chunk_list: bytes,
+        padded: "int | None" = None,
+        spoken: "frozenset[int]" = frozenset(SUITES),
+    ):
         """Checks in the order of SPEC ("Opening"). A sealed file says its padded size too."""
         self.reference = reference
         self.header = Header.decode(header, reference.suite)
         check_list(chunk_list)
+        check_spoken(self.header.suite, spoken)
         right = padded in (None, reference.padded)
         require(right, 603, "V-619", "the sealed file is padded to another size")
         check_root(self.header, reference.padded, chunk_list, reference.root)

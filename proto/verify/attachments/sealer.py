@@ -14,7 +14,8 @@ from .suite import suite_of
 class Sealer:
     """One sealing. File key and salt are random and fresh, but for vectors."""
 
-    def __init__(self, suite: int, file_key: bytes, salt: bytes, size: int):
+    def __init__(self, suite: int, file_key: bytes, salt: bytes, size: int, before: "list[bytes]" = []):
+        """`before` are the hashes of the first chunks, stored before an interruption (V-641)."""
         if len(file_key) != 32 or len(salt) != 16:
             raise ValueError("a file key has 32 bytes, a salt 16")
         require(size <= sizes.LARGEST, 101, "V-610", f"{size} bytes are more than 1 TiB")
@@ -23,6 +24,7 @@ class Sealer:
         self.geometry = sizes.of_size(size)
         self.header = Header.make(suite_of(suite), self.geometry.log2_chunk, salt, file_key)
         self.hashes = [None] * self.geometry.chunks
+        self._before = dict(enumerate(before))
         self._payload_key = self.header.payload_key(file_key)
 
     def wants(self, index: int) -> range:
@@ -31,12 +33,15 @@ class Sealer:
         return range(min(start, self.size), min(start + self.geometry.length(index), self.size))
 
     def chunk(self, index: int, plain: bytes) -> bytes:
-        """Seals a chunk, whose part of the file is given without padding (V-640)."""
+        """Seals a chunk, whose part of the file is given without padding (V-640, V-641)."""
         require(len(plain) == len(self.wants(index)), 607, "V-640", "the file has another size than announced")
         suite = self.header.suite
         padded = plain + bytes(self.geometry.length(index) - len(plain))
         sealed = suite.seal(self._payload_key, nonce(self.geometry, index), padded)
-        self.hashes[index] = chunk_hash(suite, self.geometry, index, sealed)
+        made = chunk_hash(suite, self.geometry, index, sealed)
+        right = self._before.get(index, made) == made
+        require(right, 607, "V-641", f"chunk {index} is not what it was before the interruption")
+        self.hashes[index] = made
         return sealed
 
     def stream(self, read) -> Iterator[bytes]:

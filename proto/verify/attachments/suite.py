@@ -46,6 +46,11 @@ SUITES = {
 
 
 def suite_of(number: int) -> Suite:
-    """The suite of this number (V-602). Both are spoken here (V-616)."""
+    """The suite of this number (V-602)."""
     require(number in SUITES, 204, "V-602", f"there is no suite {number}")
     return SUITES[number]
+
+
+def check_spoken(suite: Suite, spoken: "frozenset[int]") -> None:
+    """Whether files of this suite are opened and sealed here (V-616)."""
+    require(suite.number in spoken, 204, "V-616", f"suite {suite.number} is not spoken")

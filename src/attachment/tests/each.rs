@@ -5,6 +5,7 @@ use super::SUITE;
 mod batch;
 pub(in crate::attachment::tests) mod known;
 mod known_large;
+mod known_sealed;
 mod large;
 mod reading;
 mod resealing;

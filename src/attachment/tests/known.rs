@@ -3,7 +3,7 @@
 use rand_core::Rng;
 use serde_json::{Value, json};
 
-use super::{SUITE, known_large, support::*};
+use super::{SUITE, known_large, known_sealed, support::*};
 use crate::{
     crypto::{Label, Prk},
     vectors::{self, hex, unhex},
@@ -33,13 +33,20 @@ const FILES: [(&str, usize); 17] = [
 /// What the file of vectors has of this suite.
 pub(in crate::attachment::tests) fn made() -> Value {
     let files: Vec<(&str, File)> = FILES.map(|(name, size)| (name, fixed(size))).into();
-    json!({
+    let mut made = json!({
         "suite": SUITE.number(),
         "files": files.iter().map(|(name, file)| positive(name, file)).collect::<Vec<_>>(),
         "faults": faults(),
         "large": known_large::made(),
         "large_faults": known_large::faults(),
-    })
+        "sealed_files": known_sealed::made(&files),
+        "sealed_file_faults": known_sealed::faults(),
+        "sealings": known_sealed::sealings(),
+    });
+    if SUITE != Suite::ChaCha20Poly1305 {
+        made["unspoken"] = known_sealed::unspoken();
+    }
+    made
 }
 
 /// Opens what has to open, and nothing else.
@@ -54,6 +61,13 @@ pub(in crate::attachment::tests) fn run(suite: &Value) {
         let code = known_large::run_fault(fault).expect_err("opens").code();
         assert_eq!(json!(code.number()), fault["code"], "{}", fault["fault"]);
     }
+    let files = suite["files"].as_array().unwrap();
+    suite["sealed_files"].as_array().unwrap().iter().for_each(|vector| known_sealed::run(vector, files));
+    for fault in suite["sealed_file_faults"].as_array().unwrap() {
+        let code = known_sealed::run_fault(fault);
+        assert_eq!(json!(code.number()), fault["code"], "{}", fault["fault"]);
+    }
+    suite["sealings"].as_array().unwrap().iter().for_each(known_sealed::run_sealing);
 }
 
 /// Key and salt drawn from the size's own generator.
@@ -66,7 +80,7 @@ pub(in crate::attachment::tests) fn fixed(size: usize) -> File {
 }
 
 /// Sealed anew under a given key and salt.
-fn seal_of(key: FileKey, salt: [u8; 16], size: usize) -> File {
+pub(super) fn seal_of(key: FileKey, salt: [u8; 16], size: usize) -> File {
     let (header, _) = begin(&key, Geometry::of_file(size as u64).unwrap(), salt);
     seal_with(Sealer::resume(key, header, size as u64, Vec::new()).unwrap(), &content(size))
 }
@@ -277,7 +291,7 @@ pub(in crate::attachment::tests) fn array<const N: usize>(value: &Value) -> [u8;
 }
 
 /// Seals the file again from key, salt and size.
-fn reseal(vector: &Value) -> File {
+pub(super) fn reseal(vector: &Value) -> File {
     let key = FileKey::from_bytes(Zeroizing::new(array(&vector["file_key"])));
     let mut file = seal_of(key, array(&vector["salt"]), usize(number(&vector["size"])));
     file.said.blob = BlobId::from_bytes(array(&vector["blob"]));

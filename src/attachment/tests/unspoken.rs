@@ -41,6 +41,8 @@ pub(super) fn run(suite: &Value) {
         // V-616
         assert_eq!(Opener::new(&said, &header, list).unwrap_err().code(), Code::UnknownSuite);
     }
+    let told = &suite["unspoken"];
+    assert_eq!((&told["rule"], &told["code"]), (&"V-616".into(), &Code::UnknownSuite.number().into()));
 }
 
 #[test]

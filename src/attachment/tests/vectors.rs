@@ -23,7 +23,10 @@ const ABOUT: &str = "Chapter Attachments of SPEC.md. Bytes are hexadecimal; byte
     of all chunks together. `large`: files of which only the given `chunks` are sealed, each with its hash and its last 16 \
     bytes; of every other chunk i of the `hashes` in the list, the hash is the eight bytes of i, big-endian, four times. \
     `large_faults`: the same with a fault; a `chunk` is handed in as chunk `index` and is chunk `of_index` of the large file \
-    '4 GiB + 1'. `server_faults`: what a server finds, who has neither file nor key.";
+    '4 GiB + 1'. `sealed_files`: what stands before the chunks of the file `of` where all is in one piece; `sealed_file_faults`: such \
+    pieces with a fault each, and what the message says. `sealings`: the source has `source_size` bytes, of which byte `changed`, if \
+    there is one, is another (its lowest bit flipped); the hashes `before` were stored before an interruption; without a `code` \
+    the file is sealed, and its list begins with them. `unspoken`: for who does not speak the suite. `server_faults`: what a server finds, who has neither file nor key.";
 
 #[test]
 fn attachments() {
