@@ -5,9 +5,13 @@
 //! state agencies hold an encrypted conversation and share FILE (a picture that comes with it, if
 //! none is named) across the borders. A new device is linked, a desk goes from shift to shift, a
 //! lost device is cut off, and an agency is suspended. Every engine has a store of its own, and
-//! between them go nothing but bytes. With `--faults`, what is on its way is lost, doubled, late and out of order, as the
-//! number SEED has it, and each engine ends once in the midst of what it does: nothing comes of it but time. In the end it lists what it has checked; if anything
-//! differs, it says so and its exit code is 1.
+//! between them go nothing but bytes. With `--faults`, what is on its way is lost, doubled, late and
+//! out of order, as the number SEED has it, and each engine ends once in the midst of what it does:
+//! nothing comes of it but time. In the end it lists what it has checked; if anything differs, it
+//! says so and its exit code is 1.
+//!
+//! `-- --size BYTES` shares a file of so many bytes instead, which is made as it is read and kept on disk by whoever has it
+//! (in the system's temporary directory, at most four times its size), and says how much memory all of it took.
 
 #[allow(dead_code, reason = "tests, which share it, use the rest")]
 mod federation;
@@ -23,13 +27,24 @@ use std::{
     process::ExitCode,
 };
 
-use scenes::{conversation, departures, finish, handover, linking, loss, photo, suspension};
+use scenes::{conversation, departures, finish, handover, large, linking, loss, photo, suspension};
 use story::Story;
 use world::Error;
 
 fn main() -> ExitCode {
+    let mut given = std::env::args_os().skip(1).peekable();
+    if given.next_if(|argument| argument == "--size").is_some() {
+        let size = given.next().and_then(|size| size.to_str()?.parse().ok());
+        return match size.ok_or("--size wants a number of bytes".into()).and_then(play_large) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("three_agencies: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let Some((faults, path)) = arguments() else {
-        eprintln!("three_agencies: [--faults SEED] [FILE], where SEED is a number");
+        eprintln!("three_agencies: [--faults SEED] [FILE], where SEED is a number, or --size BYTES");
         return ExitCode::FAILURE;
     };
     let photo = match Photo::open(&path) {
@@ -75,6 +90,13 @@ fn play(photo: Photo, faults: Option<u64>) -> Result<(), Error> {
     suspension::play(&mut story)?;
     finish::what_servers_saw(&story);
     finish::check(&mut story, &photo)
+}
+
+/// Another play: a file of so many bytes, made as it is read, goes all the way.
+fn play_large(size: u64) -> Result<(), Error> {
+    let mut story = Story::begin(None)?;
+    conversation::begin(&mut story)?;
+    large::share(&mut story, size)
 }
 
 /// The file to share.

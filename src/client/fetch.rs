@@ -3,7 +3,7 @@
 //! against the root before the first chunk is asked for, each chunk against its hash.
 
 use super::{
-    Event, Output, Receipt,
+    Blame, Event, Output, Receipt, Remedy,
     call::Call,
     keys,
     outbox::id16,
@@ -91,9 +91,20 @@ impl Call<'_, '_> {
     pub(super) fn blob_info(&mut self, awaited: &AwaitedRow, info: BlobInfo) -> Result<()> {
         let Some((request, mut row)) = self.fetching(awaited)? else { return Ok(()) };
         let file = file(&row)?;
-        let checked = Header::parse(&info.header)
-            .and_then(|header| Opener::new(&file, &header, ChunkList::parse(&info.chunk_hashes)?));
-        if let Err(error) = checked {
+        let made = Header::parse(&info.header)
+            .and_then(|header| Ok((header, ChunkList::parse(&info.chunk_hashes)?)));
+        let (header, list) = match made {
+            Ok(made) => made,
+            // The own server has checked as much when it took them in.
+            Err(error) => {
+                return self.fetch_failed_by(
+                    &request,
+                    &error,
+                    Some((Blame::OwnAgency, Remedy::TellOperators)),
+                );
+            }
+        };
+        if let Err(error) = Opener::new(&file, &header, list) {
             return self.fetch_failed(&request, &error);
         }
         (row.opened, row.attempts) = (true, 0);
@@ -206,13 +217,25 @@ impl Call<'_, '_> {
     }
 
     pub(super) fn fetch_failed(&mut self, request: &RequestId, error: &Error) -> Result<()> {
+        self.fetch_failed_by(request, error, None)
+    }
+
+    fn fetch_failed_by(
+        &mut self,
+        request: &RequestId,
+        error: &Error,
+        by: Option<(Blame, Remedy)>,
+    ) -> Result<()> {
         let Some(row) = self.fetch_row(request)? else { return Ok(()) };
         if row.history {
             self.draft.delete(keys::history());
         }
         let own = file(&row)?.origin == *self.account.device.user.agency();
         self.forget_fetch(request)?;
-        self.event(&Event::not_fetched(*request, error, own))
+        self.event(&match by {
+            Some(by) => Event::not_fetched_by(*request, error, by),
+            None => Event::not_fetched(*request, error, own),
+        })
     }
 
     /// A file is gone: what is here of it and of its key goes as well, and what still fetches it

@@ -38,7 +38,15 @@ pub enum Remedy {
 impl Event {
     /// That a file could not be fetched. `own`: it was uploaded to the own agency's server.
     pub(super) fn not_fetched(request: RequestId, error: &Error, own: bool) -> Self {
-        let (blame, remedy) = judge(error, own);
+        Self::not_fetched_by(request, error, judge(error, own))
+    }
+
+    /// The same, where it is known already who is to blame.
+    pub(super) fn not_fetched_by(
+        request: RequestId,
+        error: &Error,
+        (blame, remedy): (Blame, Remedy),
+    ) -> Self {
         Event::NotFetched { request, code: error.code(), blame, remedy, retry_at: error.retry_at() }
     }
 }
@@ -58,12 +66,10 @@ fn judge(error: &Error, own: bool) -> (Blame, Remedy) {
         Code::Quota | Code::SuspendedAgency | Code::UnknownAgency | Code::TrustExpired => {
             (Blame::Nobody, Remedy::Later)
         }
-        Code::UnknownBlob
-        | Code::UnknownSuite
-        | Code::BadHeader
-        | Code::BadGeometry
-        | Code::BadRoot
-        | Code::BadCommitment => (Blame::Unclear, Remedy::AskSender),
+        // They are those that the message means: the root comes first.
+        Code::BadGeometry | Code::BadCommitment => (Blame::Sender, Remedy::AskSender),
+        Code::UnknownSuite => (Blame::Nobody, Remedy::AskSender),
+        Code::UnknownBlob | Code::BadHeader | Code::BadRoot => (Blame::Unclear, Remedy::AskSender),
         _ => (Blame::Unclear, Remedy::Later),
     }
 }
@@ -85,6 +91,8 @@ mod tests {
         assert_eq!(of(Code::ChunkLost, true), (Blame::OwnAgency, Remedy::AskSender));
         assert_eq!(of(Code::BadChunk, false), (Blame::OwnAgency, Remedy::TellOperators));
         assert_eq!(of(Code::BadRoot, false), (Blame::Unclear, Remedy::AskSender));
+        assert_eq!(of(Code::BadCommitment, false), (Blame::Sender, Remedy::AskSender));
+        assert_eq!(of(Code::UnknownSuite, false), (Blame::Nobody, Remedy::AskSender));
         assert_eq!(of(Code::Quota, false), (Blame::Nobody, Remedy::TellOperators));
         let full = Error::new(Code::Quota, "").after(Timestamp::from_millis(9));
         assert_eq!(judge(&full, false), (Blame::Nobody, Remedy::Later));

@@ -5,6 +5,7 @@ pub mod departures;
 pub mod finish;
 pub mod handover;
 pub mod history;
+pub mod large;
 pub mod linking;
 pub mod loss;
 pub mod photo;

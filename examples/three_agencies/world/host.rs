@@ -12,7 +12,7 @@ use verbund::{
     time::Timestamp,
 };
 
-use super::Error;
+use super::{Error, shelf::Shelf};
 use crate::federation::{Authority, Desk, Office};
 
 /// An agency, with its server.
@@ -27,6 +27,8 @@ pub struct Host {
     pub carried: Carried,
     /// Sealed chunks, of its own people and of others that its people have asked for.
     pub chunks: BTreeMap<ChunkRef, Vec<u8>>,
+    /// Where they are instead, if there are too many for memory.
+    pub shelf: Option<Shelf>,
     /// The key that revokes, and the newest list.
     pub(super) revoker: Option<(SigningKey, RevocationList)>,
     pub(super) ready: BTreeSet<AgencyId>,
@@ -67,6 +69,7 @@ impl Host {
             authority,
             carried: Carried::default(),
             chunks: BTreeMap::new(),
+            shelf: None,
             revoker: None,
             ready: BTreeSet::new(),
             fetches: VecDeque::new(),
@@ -92,13 +95,29 @@ impl Host {
         Ok((descriptor, signed))
     }
 
-    /// A chunk, as the disk gives it.
-    pub(super) fn read(&self, name: &ChunkRef) -> Option<Vec<u8>> {
-        let mut chunk = self.chunks.get(name)?.clone();
-        if self.spoils.as_ref() == Some(name) {
-            chunk.reverse();
+    /// Keeps a chunk, if there is one to be kept.
+    pub(super) fn keep(&mut self, name: Option<ChunkRef>, chunk: &[u8]) -> Result<(), Error> {
+        let Some(name) = name else { return Ok(()) };
+        match &mut self.shelf {
+            Some(shelf) => shelf.keep(&name, chunk)?,
+            None => drop(self.chunks.insert(name, chunk.to_vec())),
         }
-        Some(chunk)
+        Ok(())
+    }
+
+    /// A chunk, as the disk gives it.
+    pub(super) fn read(&mut self, name: &ChunkRef) -> Result<Option<Vec<u8>>, Error> {
+        let chunk = match &mut self.shelf {
+            Some(shelf) => shelf.read(name)?,
+            None => self.chunks.get(name).cloned(),
+        };
+        let spoils = self.spoils.as_ref() == Some(name);
+        Ok(chunk.map(|mut chunk| {
+            if spoils {
+                chunk.reverse();
+            }
+            chunk
+        }))
     }
 
     pub(super) fn count(&mut self, bytes: &[u8], chunk: Option<&Vec<u8>>) {

@@ -1,11 +1,12 @@
-//! The host's side: stores, sockets and clocks. Here all of it is in memory; between the
-//! engines go nothing but bytes.
+//! The host's side: stores, sockets and clocks. Here all of it is in memory, but for chunks of files that are too
+//! large for it; between the engines go nothing but bytes.
 
 mod faults;
 mod host;
 mod oversight;
 mod phone;
 mod post;
+pub mod shelf;
 
 use std::{collections::BTreeMap, time::Duration};
 

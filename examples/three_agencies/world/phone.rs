@@ -10,6 +10,8 @@ use verbund::{
     store::MemoryStore,
 };
 
+use super::{Error, shelf::Shelf};
+
 /// A device of somebody's, with the app on it.
 pub struct Phone {
     /// What people call it: `anna`, `anna's tablet`.
@@ -21,6 +23,8 @@ pub struct Phone {
     pub events: Vec<Event>,
     /// Sealed chunks: as a database or a folder of the app would hold them.
     pub chunks: BTreeMap<ChunkRef, Vec<u8>>,
+    /// Where they are instead, if there are too many for memory.
+    pub shelf: Option<Shelf>,
     /// The last word about a mailbox: what lay in it, nothing yet, or why not.
     pub letter: Option<Result<Option<Vec<u8>>, Code>>,
     /// Bytes of keys and values that the engine has had written.
@@ -41,10 +45,29 @@ impl Phone {
             store,
             events: Vec::new(),
             chunks: BTreeMap::new(),
+            shelf: None,
             letter: None,
             written: 0,
             online: true,
             outgoing: VecDeque::new(),
         })
+    }
+
+    /// Keeps a chunk, if there is one to be kept.
+    pub(super) fn keep(&mut self, name: Option<ChunkRef>, chunk: &[u8]) -> Result<(), Error> {
+        let Some(name) = name else { return Ok(()) };
+        match &mut self.shelf {
+            Some(shelf) => shelf.keep(&name, chunk)?,
+            None => drop(self.chunks.insert(name, chunk.to_vec())),
+        }
+        Ok(())
+    }
+
+    /// A chunk of its own.
+    pub fn read(&mut self, name: &ChunkRef) -> Result<Option<Vec<u8>>, Error> {
+        match &mut self.shelf {
+            Some(shelf) => shelf.read(name),
+            None => Ok(self.chunks.get(name).cloned()),
+        }
     }
 }

@@ -72,7 +72,8 @@ impl<R: CryptoRng> World<R> {
             }
             _ => return Ok(true),
         };
-        let chunk = chunk.and_then(|chunk| sender.chunks.get(&chunk).cloned());
+        let sender = &mut self.phones[phone];
+        let chunk = chunk.map(|chunk| sender.read(&chunk)).transpose()?.flatten();
         for _ in 0..self.send_off(Leg::Up(phone), &bytes, chunk.as_ref()) {
             self.arrive_up(phone, &bytes, chunk.as_ref())?;
         }
@@ -100,7 +101,7 @@ impl<R: CryptoRng> World<R> {
             None => host.engine.device(ctx, bytes)?,
             Some(chunk) => {
                 let with = host.engine.device_with_chunk(ctx, bytes, chunk)?;
-                host.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
+                host.keep(with.keep, chunk)?;
                 with.transition
             }
         };
@@ -112,7 +113,7 @@ impl<R: CryptoRng> World<R> {
             return self.restart_server(&agency);
         }
         let reply = done.value;
-        let beside = reply.chunk.as_ref().and_then(|chunk| host.read(chunk));
+        let beside = reply.chunk.as_ref().map(|chunk| host.read(chunk)).transpose()?.flatten();
         self.notify(&agency, done.outputs)?;
         for _ in 0..self.send_off(Leg::Down(phone), &reply.bytes, beside.as_ref()) {
             self.take_in(phone, &reply.bytes, beside.clone())?;
@@ -134,7 +135,7 @@ impl<R: CryptoRng> World<R> {
             None => phone.engine.receive(ctx, reply)?,
             Some(chunk) => {
                 let with = phone.engine.receive_with_chunk(ctx, reply, chunk)?;
-                phone.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
+                phone.keep(with.keep, chunk)?;
                 with.transition
             }
         };
@@ -223,10 +224,13 @@ impl<R: CryptoRng> World<R> {
         let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
         let taken = match &chunk {
             None => host.engine.peer(ctx, bytes),
-            Some(chunk) => host.engine.peer_with_chunk(ctx, bytes, chunk).map(|with| {
-                host.chunks.extend(with.keep.map(|name| (name, chunk.clone())));
-                with.transition
-            }),
+            Some(chunk) => match host.engine.peer_with_chunk(ctx, bytes, chunk) {
+                Ok(with) => {
+                    host.keep(with.keep, chunk)?;
+                    Ok(with.transition)
+                }
+                Err(error) => Err(error),
+            },
         };
         let transition = match taken {
             // A suspended agency gets no answer, and goes on trying.
@@ -244,10 +248,13 @@ impl<R: CryptoRng> World<R> {
             self.restart_server(at)?;
             return Ok(None);
         }
-        let answer = done.value.map(|reply| {
-            let beside = reply.chunk.as_ref().and_then(|chunk| host.read(chunk));
-            (reply.bytes, beside)
-        });
+        let answer = match done.value {
+            None => None,
+            Some(reply) => {
+                let beside = reply.chunk.as_ref().map(|chunk| host.read(chunk)).transpose()?.flatten();
+                Some((reply.bytes, beside))
+            }
+        };
         self.notify(at, done.outputs)?;
         Ok(answer)
     }
@@ -269,7 +276,10 @@ impl<R: CryptoRng> World<R> {
                     host.chunks.retain(|chunk, _| chunk.origin != origin || chunk.blob != blob);
                 }
                 server::Output::CheckChunk(name) => {
-                    let chunk = host.chunks.get(&name).cloned();
+                    let chunk = match &mut host.shelf {
+                        Some(shelf) => shelf.read(&name)?,
+                        None => host.chunks.get(&name).cloned(),
+                    };
                     let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
                     host.engine.check_chunk(ctx, &name, chunk.as_deref())?.commit(&mut host.store)?;
                 }

@@ -22,7 +22,7 @@ const OF: [&str; 5] = ["empty", "with padding", "one full chunk", "two chunks, p
 pub(super) fn made(files: &[(&str, File)]) -> Vec<Value> {
     let of = |name: &&str| {
         let (_, file) = files.iter().find(|(there, _)| there == name).expect("file");
-        json!({ "of": name, "beginning": hex(&beginning(file)) })
+        json!({ "of": name, "beginning": hex(beginning(file)) })
     };
     OF.iter().map(of).collect()
 }

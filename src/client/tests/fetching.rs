@@ -108,6 +108,39 @@ fn a_chunk_of_another_place_or_content_is_doubted_and_then_ends_the_fetch() {
     assert_eq!((row.done, row.wrong, row.doubts), (1, 0, false));
 }
 
+/// What is no header or list the own server would not have taken in; what is none that the message means, anybody may
+/// have put there; what it means and does not fit, the sender has made.
+#[test]
+fn who_is_to_blame_for_header_and_list_is_told_apart() {
+    let (file, header, list, _) = file(2);
+    let told = |file: &FileRef, header: Vec<u8>, hashes: Vec<u8>| {
+        let mut phone = Phone::new(8);
+        phone.call(|call| call.fetch(REQUEST, file).map(|_| ()));
+        let info = BlobInfo { header: header.into(), chunk_hashes: hashes.into(), padded: file.padded_size };
+        phone.reply(ReplyBody::BlobInfo(info), None);
+        assert!(phone.fetch_row().is_none());
+        phone.told()
+    };
+    let (good, hashes) = (header.to_bytes().to_vec(), list.as_bytes().to_vec());
+    let own = |code| Some(not_fetched(code, Blame::OwnAgency, Remedy::TellOperators));
+    assert_eq!(told(&file, good[..49].to_vec(), hashes.clone()), own(Code::BadHeader));
+    assert_eq!(told(&file, good.clone(), hashes[..63].to_vec()), own(Code::BadGeometry));
+    let mut flipped = good.clone();
+    flipped[9] ^= 1;
+    let unclear = Some(not_fetched(Code::BadRoot, Blame::Unclear, Remedy::AskSender));
+    assert_eq!(told(&file, flipped, hashes.clone()), unclear);
+    assert_eq!(told(&file, good.clone(), [&hashes[32..], &hashes[..32]].concat()), unclear);
+    let sender = |code| Some(not_fetched(code, Blame::Sender, Remedy::AskSender));
+    let key = crate::attachment::FileKey::from_bytes([3; 32].into());
+    assert_eq!(
+        told(&FileRef { key, ..file.clone() }, good.clone(), hashes.clone()),
+        sender(Code::BadCommitment)
+    );
+    let one = ChunkList::parse(&hashes[..32]).unwrap();
+    let root = one.root(&header, file.padded_size);
+    assert_eq!(told(&FileRef { root, ..file }, good, hashes[..32].to_vec()), sender(Code::BadGeometry));
+}
+
 fn not_fetched(code: Code, blame: Blame, remedy: Remedy) -> Event {
     Event::NotFetched { request: REQUEST, code, blame, remedy, retry_at: None }
 }

@@ -74,7 +74,7 @@ impl Call<'_, '_> {
     /// that it was there, and why it is not: so that it is neither fetched nor announced anew.
     pub(super) fn lay_down(&mut self, blob: Blob, code: Code) -> Result<()> {
         self.draft.guard(blob.keys.guard())?;
-        self.uncharge(&blob)?;
+        self.uncharge_bytes(&blob)?;
         self.draft.delete(keys::under_way(&blob.origin, &blob.id));
         self.draft.delete_prefix(blob.keys.all());
         let row = BlobRow {

@@ -115,11 +115,20 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// The same again, when it is not kept any more. Nothing is charged for what is gone.
-    pub(super) fn uncharge(&mut self, blob: &Blob) -> Result<()> {
-        if blob.row.gone > 0 {
-            return Ok(());
+    /// Its bytes are not kept any more; that it was there is, and counts until it would have expired.
+    pub(super) fn uncharge_bytes(&mut self, blob: &Blob) -> Result<()> {
+        let (storage, user) = (self.storage()?, blob.user()?);
+        for (holder, _) in charged(blob, &user, &storage) {
+            let row: UsageRow = self.read(&holder.usage())?.unwrap_or_default();
+            let then = UsageRow { bytes: row.bytes.saturating_sub(blob.row.sealed), ..row };
+            self.draft.expect_unchanged(holder.usage())?;
+            self.write(holder.usage(), &then);
         }
+        Ok(())
+    }
+
+    /// Nothing is kept of it any more. What is gone has no bytes.
+    pub(super) fn uncharge(&mut self, blob: &Blob) -> Result<()> {
         let (storage, user) = (self.storage()?, blob.user()?);
         for (holder, _) in charged(blob, &user, &storage) {
             let row: UsageRow = self.read(&holder.usage())?.unwrap_or_default();

@@ -49,6 +49,7 @@ impl Call<'_, '_> {
                 && known.row.expires_at == blob.row.expires_at;
             ensure(same_name, Code::Equivocation, "another attachment has this name")?;
             if known.row.gone == u32::from(Code::UploadAbandoned.number()) {
+                self.uncharge(&known)?;
                 self.draft.delete_prefix(known.keys.all());
             } else {
                 known.stands()?;

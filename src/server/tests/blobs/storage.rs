@@ -77,11 +77,39 @@ fn a_user_uploads_no_more_than_is_allowed_and_more_when_something_goes() {
 
     // When all has gone nothing is counted, whatever way it went.
     let forget = |photo: &Photo| RequestBody::BlobForget(wire::device::BlobForget { blob: photo.file.blob });
+    let before = uploaded(site, &anna.id.user);
     assert_eq!(ask(&mut tablet, site, forget(&small)).0, ReplyBody::Done);
+    // What is taken back has no bytes, and counts as long as its name stands.
+    assert_eq!(uploaded(site, &anna.id.user), (before.0, before.1 - small.bytes.len() as u64));
     site.now = now().plus(5 * DAY);
     site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
     assert_eq!(uploaded(site, &anna.id.user), (0, 0));
     assert_eq!(uploaded(site, &arne.id.user), (0, 0));
+}
+
+/// SPEC V-690: one that was given up counts without bytes, and once when it comes again.
+#[test]
+fn what_is_given_up_counts_until_it_would_have_expired() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut photo = Photo::new(1_000, "a.example");
+    photo.file.expires_at = now().plus(30 * DAY);
+    let site = world.site("a.example");
+    set(site, |storage| storage.uploads = Allowance { blobs: 1, bytes: 10_000 });
+    let (begin, sealed) = (RequestBody::BlobBegin(photo.begin()), photo.bytes.len() as u64);
+    assert_eq!(ask(&mut anna, site, begin.clone()).0, ReplyBody::Done);
+    site.now = now().plus(limits::UPLOAD_KEPT).plus(DAY);
+    site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    assert_eq!(uploaded(site, &anna.id.user), (1, 0));
+    let mut other = Photo::new(500, "a.example");
+    other.file.expires_at = now().plus(30 * DAY);
+    let full = ask(&mut anna, site, RequestBody::BlobBegin(other.begin())).0;
+    assert_eq!(refused(&full), (Code::Quota, photo.file.expires_at));
+    assert_eq!(ask(&mut anna, site, begin).0, ReplyBody::Done);
+    assert_eq!(uploaded(site, &anna.id.user), (1, sealed));
+    site.now = photo.file.expires_at;
+    site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    assert_eq!(uploaded(site, &anna.id.user), (0, 0));
 }
 
 /// What has expired stands until its storage is given back: nobody takes its name over before, and with it
