@@ -197,6 +197,14 @@ fn of_other_agencies_no_more_is_kept_than_is_allowed() {
     let forget = RequestBody::BlobForget(wire::device::BlobForget { blob: one.file.blob });
     ask(&mut anna, world.site("a.example"), forget);
     world.settle();
-    assert_eq!(fetched(world.site("b.example"), "a.example").0, 1);
+    assert_eq!(fetched(world.site("b.example"), "a.example"), (2, two.bytes.len() as u64));
+    set(world.site("b.example"), |storage| {
+        storage.of_agency = Allowance { blobs: 3, bytes: 100_000 };
+        storage.fetched = Allowance { blobs: 3, bytes: 100_000 };
+    });
+    for site in &mut world.sites {
+        site.now = now().plus(core::time::Duration::from_secs(1_400));
+        site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    }
     download(&mut world, &mut bert, &mut chunks, three);
 }
