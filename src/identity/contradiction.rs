@@ -287,6 +287,11 @@ mod tests {
         let bad = |one: &Bytes, other: &Bytes| code(Contradiction::of_lists(one, other));
         assert_eq!(bad(&two, &two), Some(Code::BadField));
         assert_eq!(bad(&rival, &three), Some(Code::BadField));
+        // One after the other, whichever revokes more: it is the later one that has to follow.
+        let more = RevocationList::first(b.id.clone(), now());
+        let more = more.next(now(), &[(user("anna@b.example"), None, 7)]);
+        let most = more.next(now(), &[(user("bert@b.example"), None, 7)]);
+        assert_eq!(bad(&list(&more), &list(&most)), Some(Code::BadField));
         // Each of another agency.
         let theirs = RevocationList::first(crate::identity::fixture::agency("c.example"), now());
         let ours = RevocationList::first(b.id.clone(), now().minus(DAY));

@@ -97,7 +97,7 @@ fn a_way_into_another_room() {
     assert_eq!(enters(&world, &ROOM, &other), Err(Code::BadGroupInfo));
     // One whose group and state are not of one room.
     let info = world.group_info.clone();
-    world.group_info = world.resigned_info("carl", &info, |signed| {
+    world.group_info = world.resigned_info("anna", &info, |signed| {
         let at = signed.windows(16).position(|part| part == ROOM.as_bytes()).unwrap();
         signed[at..at + 16].copy_from_slice(elsewhere.as_bytes());
     });
