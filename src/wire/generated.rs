@@ -672,11 +672,13 @@ pub struct ChainFork {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Contradiction {
+    /// Documents of which kind.
     #[prost(oneof = "contradiction::Documents", tags = "1, 2")]
     pub documents: ::core::option::Option<contradiction::Documents>,
 }
 /// Nested message and enum types in `Contradiction`.
 pub mod contradiction {
+    /// Documents of which kind.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     #[prost(skip_debug)]
     pub enum Documents {
@@ -694,6 +696,7 @@ pub mod contradiction {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct SignedPair {
+    /// The one whose body comes first in the order of bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub one: ::prost::bytes::Bytes,
     /// Its body comes after that of `one` in the order of bytes.
