@@ -72,7 +72,6 @@ impl<R: CryptoRng> World<R> {
             }
             _ => return Ok(true),
         };
-        let sender = &mut self.phones[phone];
         let chunk = chunk.map(|chunk| sender.read(&chunk)).transpose()?.flatten();
         for _ in 0..self.send_off(Leg::Up(phone), &bytes, chunk.as_ref()) {
             self.arrive_up(phone, &bytes, chunk.as_ref())?;
@@ -274,6 +273,9 @@ impl<R: CryptoRng> World<R> {
                 }
                 server::Output::ForgetBlob { origin, blob } => {
                     host.chunks.retain(|chunk, _| chunk.origin != origin || chunk.blob != blob);
+                    if let Some(shelf) = &mut host.shelf {
+                        shelf.forget(&blob)?;
+                    }
                 }
                 server::Output::CheckChunk(name) => {
                     let chunk = match &mut host.shelf {

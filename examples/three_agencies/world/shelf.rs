@@ -31,6 +31,16 @@ impl Shelf {
         }
     }
 
+    /// Nobody needs an attachment's chunks any more.
+    pub fn forget(&mut self, blob: &BlobId) -> Result<(), Error> {
+        if let Shelf::Disk(disk) = self
+            && disk.blobs.remove(blob).is_some()
+        {
+            fs::remove_file(disk.directory.join(blob.to_string()))?;
+        }
+        Ok(())
+    }
+
     /// Gives a chunk.
     pub fn read(&mut self, name: &ChunkRef) -> Result<Option<Vec<u8>>, Error> {
         match self {
