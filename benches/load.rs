@@ -6,11 +6,11 @@
 
 mod crowd;
 #[path = "../examples/three_agencies/federation.rs"]
-#[allow(dead_code, reason = "shared with the example, which uses all of it")]
+#[expect(dead_code, reason = "the example and its other guests use the rest")]
 mod federation;
 mod heap;
 #[path = "../examples/three_agencies/world/mod.rs"]
-#[allow(dead_code, reason = "as above")]
+#[expect(dead_code, reason = "the example and its other guests use the rest")]
 mod world;
 
 use std::{collections::BTreeSet, mem, time::Instant};

@@ -13,7 +13,7 @@
 //! `-- --size BYTES` shares a file of so many bytes instead, which is made as it is read and kept on disk by whoever has it
 //! (in the system's temporary directory, at most four times its size), and says how much memory all of it took.
 
-#[allow(dead_code, reason = "tests, which share it, use the rest")]
+#[expect(dead_code, reason = "the tests use the rest")]
 mod federation;
 mod scenes;
 mod show;

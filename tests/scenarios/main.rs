@@ -1,11 +1,10 @@
 //! Scenarios through the public API: several agencies' servers and several devices, each with
 //! a store of its own, and nothing but bytes between them.
 
-#[allow(dead_code, reason = "shared with the example, which uses all of it")]
 #[path = "../../examples/three_agencies/federation.rs"]
 mod federation;
 mod support;
-#[allow(dead_code, reason = "as above")]
+#[expect(dead_code, reason = "the example and its other guests use the rest")]
 #[path = "../../examples/three_agencies/world/mod.rs"]
 mod world;
 

@@ -5,7 +5,9 @@
 //! with `--no-default-features --features asm`, and `asm,parallel`, the others. `-- --test` is a quick pass.
 
 mod age_peer;
-mod memory;
+#[path = "../../heap.rs"]
+#[expect(dead_code, reason = "the benchmark of rooms uses the rest")]
+mod heap;
 mod ours;
 mod raw;
 mod seek;
@@ -22,7 +24,7 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 #[global_allocator]
-static MEMORY: memory::Counting = memory::Counting;
+static HEAP: heap::Counting = heap::Counting;
 
 fn main() {
     let test = std::env::args().any(|arg| arg == "--test");
@@ -91,7 +93,9 @@ fn measure(size: u64, worth: u64) {
             raw.aes_open(size),
         ]);
     }
-    let peaks = [memory::peak(|| ours::seal(Suite::ChaCha20Poly1305, size)), memory::peak(|| ours.open())];
+    let (_, sealed) = heap::used(|| ours::seal(Suite::ChaCha20Poly1305, size));
+    let (_, opened) = heap::used(|| ours.open());
+    let peaks = [sealed.peak, opened.peak];
     // One chunk, or a window of them on all cores, and 32 bytes in the list for each chunk of the file.
     let flat = if cfg!(feature = "parallel") { 1_usize << 20 } else { 80 << 10 };
     let list = 32 * usize::try_from(size >> 16).expect("fits") + (4 << 10);

@@ -3,7 +3,7 @@
 //! Two officers of one agency write to each other. Each app has a database; the agency's
 //! server runs in the same process, where a real app has a network.
 
-#[allow(dead_code, reason = "shared with the tests, which use all of it")]
+#[expect(dead_code, reason = "three_agencies and the tests use the rest")]
 #[path = "../../three_agencies/federation.rs"]
 mod federation;
 mod store;

@@ -1,6 +1,6 @@
 //! What an accepted message costs: rows and bytes, and what is not read for it.
 
-use std::{cell::RefCell, time::Instant};
+use std::cell::RefCell;
 
 use super::{
     device::{Dev, wrap},
@@ -72,47 +72,4 @@ fn a_message_costs_rows_by_agencies_and_not_by_members() {
     let (same_rows, same_bytes, same_reads) = accept(&mut world, &mut anna, &room);
     assert_eq!((same_rows, same_reads.len()), (more_rows, more_read.len()));
     assert!(same_bytes.abs_diff(more_bytes) < 16);
-}
-
-/// Prints times: `cargo test --release --lib server::tests::cost -- --nocapture --ignored`.
-#[test]
-#[ignore = "a measurement"]
-fn how_long_a_message_takes() {
-    let mut world = World::new();
-    let mut anna = world.person("anna@a.example");
-    let mut bert = world.person("bert@b.example");
-    let mut cleo = world.person("cleo@c.example");
-    let room = world.room(&mut [&mut anna, &mut bert, &mut cleo]);
-    let text = "x".repeat(1024);
-    let count: u32 = 2_000;
-    let said: Vec<_> = (0..count).map(|_| wrap(&anna.say(&room, &text))).collect();
-    let site = world.site("a.example");
-    let begun = Instant::now();
-    for said in &said {
-        site.call(|server, ctx| server.device(ctx, said)).unwrap();
-    }
-    println!("accepted: {:?} each", begun.elapsed() / count);
-    let begun = Instant::now();
-    let mut frames = Vec::new();
-    let b = crate::identity::fixture::agency("b.example");
-    while let Some(frame) = world.site("a.example").pump(&b) {
-        frames.push(frame);
-    }
-    println!("framed: {:?} each, {} frames", begun.elapsed() / count, frames.len());
-    let begun = Instant::now();
-    for frame in &frames {
-        world.site("b.example").peer(frame).unwrap();
-    }
-    println!("followed: {:?} each", begun.elapsed() / count);
-    let begun = Instant::now();
-    let mut sync = bert.sync_request();
-    let mut entries = 0;
-    loop {
-        let request = bert.request(crate::wire::device::RequestBody::Sync(sync.clone()));
-        let ReplyBody::Delivery(delivery) = world.site("b.example").device(&request).body else { panic!() };
-        let Some(room) = delivery.rooms.first() else { break };
-        entries += room.items.len();
-        sync.cursors[0].seq = room.head.claimed().seq;
-    }
-    println!("delivered: {:?} each ({entries})", begun.elapsed() / count);
 }

@@ -6,14 +6,14 @@
 #![cfg(test)]
 
 mod device;
-#[allow(dead_code, reason = "the example's host does more than is needed here")]
+#[expect(dead_code, reason = "the example and its other guests use the rest")]
 #[path = "../../../examples/three_agencies/federation.rs"]
 mod federation;
 mod mls;
 mod sign;
 mod trust;
 mod wire;
-#[allow(dead_code, reason = "as above")]
+#[expect(dead_code, reason = "the example and its other guests use the rest")]
 #[path = "../../../examples/three_agencies/world/mod.rs"]
 mod world;
 

@@ -1,6 +1,5 @@
 //! Whole conversations over the storage, its rows, its sizes and its failures.
 
-mod bench;
 mod conversation;
 mod failure;
 mod fixture;
