@@ -95,6 +95,12 @@ impl Error {
         error.get_ref()?.downcast_ref()
     }
 
+    /// Whether it says nothing of what was asked: the store or the library has failed, or rows are not loaded.
+    /// Whoever takes other errors for an answer passes this one on.
+    pub(crate) const fn fails_the_call(&self) -> bool {
+        matches!(self.kind(), Kind::Store | Kind::Bug)
+    }
+
     /// Where it arose, for people who read logs.
     #[must_use]
     pub const fn context(&self) -> &'static str {
@@ -118,6 +124,15 @@ impl From<Error> for io::Error {
 /// Shorthand: `fault(Code::Malformed, "log entry")?`.
 pub(crate) fn fault<T>(code: Code, context: &'static str) -> Result<T> {
     Err(Error::new(code, context))
+}
+
+/// Whether something holds. That the store has failed is no answer.
+pub(crate) fn holds(result: Result<()>) -> Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.fails_the_call() => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Fails with `code` unless `condition` holds; the shape in which SPEC's rules are written.

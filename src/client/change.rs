@@ -15,7 +15,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     crypto::mls::MlsSigner,
     error::{Error, Result, ensure},
     identity::Told,
@@ -244,7 +244,7 @@ impl Call<'_, '_> {
         });
         let Outgoing { commit, welcome, group_info } = match judged {
             Ok(made) => made,
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+            Err(error) if error.fails_the_call() => return Err(error),
             Err(error) => {
                 if session.member.has_commit() {
                     let discarded = session.member.discard_commit(&session.backend.provider());
@@ -326,7 +326,7 @@ impl Call<'_, '_> {
 
     /// A change that cannot be carried out. A failure of the store is no reason.
     pub(super) fn fail_item(&mut self, session: &mut Session<'_>, item: &Item, error: Error) -> Result<()> {
-        if matches!(error.kind(), Kind::Store | Kind::Bug) {
+        if error.fails_the_call() {
             return Err(error);
         }
         session.row.changes = session.row.changes.saturating_sub(1);

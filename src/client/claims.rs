@@ -11,7 +11,7 @@ use super::{
     rows::{AwaitedRow, ClaimRow, InviteWork, ProblemRow, Work},
 };
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     error::{Error, Result, ensure},
     ids::{RequestId, RoomId, UserId},
     limits, room,
@@ -148,11 +148,11 @@ impl Call<'_, '_> {
             Err(error) => Err(error),
         };
         if let Err(error) = accepted {
-            return fails_the_call(error).map(Err);
+            return blamed(error).map(Err);
         }
         match self.directory.check_suite(&self.draft, user.agency(), room::SUITE_NUMBER, self.now()) {
             Err(error) if error.code() == Code::UnknownSuite => return Ok(Err(error)),
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+            Err(error) if error.fails_the_call() => return Err(error),
             // What is missing here, the key packages lack as well.
             _ => {}
         }
@@ -170,7 +170,7 @@ impl Call<'_, '_> {
                     }
                 }
                 Ok(_) => wrong = Error::new(Code::CertificateMismatch, "another user's key package"),
-                Err(error) => wrong = fails_the_call(error)?,
+                Err(error) => wrong = blamed(error)?,
             }
         }
         Ok(if good.is_empty() { Err(wrong) } else { Ok(good.into_values().collect()) })
@@ -209,6 +209,6 @@ fn problem(user: &UserId, error: &Error) -> ProblemRow {
 }
 
 /// Gives back what is wrong with what somebody sent; what is wrong here fails the call.
-fn fails_the_call(error: Error) -> Result<Error> {
-    if matches!(error.kind(), Kind::Store | Kind::Bug) { Err(error) } else { Ok(error) }
+fn blamed(error: Error) -> Result<Error> {
+    if error.fails_the_call() { Err(error) } else { Ok(error) }
 }

@@ -9,7 +9,7 @@ use super::{
     rows::{self, RoomRow},
 };
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     error::Result,
     identity::{AgencyChange, Contradiction, Descriptor},
     ids::{AgencyId, RoomId},
@@ -155,7 +155,7 @@ impl Call<'_, '_> {
 /// A document that is not acceptable is passed over; only the store's failures stop.
 pub(super) fn passed_over(result: Result<()>) -> Result<()> {
     match result {
-        Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+        Err(error) if error.fails_the_call() => Err(error),
         _ => Ok(()),
     }
 }

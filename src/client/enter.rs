@@ -18,7 +18,7 @@ use super::{
 use crate::{
     code::{Code, Kind},
     crypto::{self, mls::MlsSigner},
-    error::{Error, Result, ensure},
+    error::{Error, Result, ensure, holds},
     identity::{Told, read_signed_certificate},
     ids::{AgencyId, RequestId, RoomId, SubmissionId},
     limits,
@@ -119,7 +119,7 @@ impl Call<'_, '_> {
         for room in rooms {
             let room = RoomId::from_slice(room)?;
             let here = self.draft.get(&keys::room(&room))?.is_some();
-            if !here && self.room_for_one_more().is_ok() {
+            if !here && holds(self.room_for_one_more())? {
                 let at = self.now().plus(BROUGHT);
                 self.wake(at);
                 self.come_in(&room, None, JoinRow { due: at.as_millis(), ..JoinRow::default() })?;
@@ -198,7 +198,7 @@ impl Call<'_, '_> {
         self.accept_evidence(&way.material.evidence)?;
         let before = self.draft.savepoint();
         match self.enter(&room, row.clone(), &way) {
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) if error.fails_the_call() => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
                 self.no_way(&room, row, &error)
@@ -354,7 +354,7 @@ impl Call<'_, '_> {
         let (hub, signer) = (AgencyId::parse(&row.hub)?, crypto::signer(&refusal)?);
         let key = self.directory.server_key(&self.draft, &hub, &signer, self.now());
         match key.and_then(|key| crypto::verify(refusal, &key)) {
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) if error.fails_the_call() => Err(error),
             Err(_) => Ok(()),
             Ok(refusal) => {
                 self.draft.expect_unchanged(keys::joining(room))?;
@@ -429,7 +429,7 @@ impl Call<'_, '_> {
         let invitation: Invitation = wire::decode_body(&row.place.clone().into())?;
         let before = self.draft.savepoint();
         match self.take_place(room, &row, &invitation) {
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) if error.fails_the_call() => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
                 let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;

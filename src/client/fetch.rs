@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     attachment::{ChunkList, FileRef, Header, Opener, verify_chunk},
-    code::{Code, Kind},
+    code::Code,
     error::{Error, Result, ensure, fault},
     ids::{BlobId, RequestId},
     limits,
@@ -143,7 +143,7 @@ impl Call<'_, '_> {
             false => fault(Code::BadChunk, "another chunk"),
         };
         match checked {
-            Err(error) if error.kind() == Kind::Store => return Err(error),
+            Err(error) if error.fails_the_call() => return Err(error),
             Err(error) => return self.wrong_chunk(&request, row, &error),
             Ok(()) => {}
         }

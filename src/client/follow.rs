@@ -15,7 +15,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     content::{Content, Frame, Seen, Terms, kind},
     crypto,
     error::{Error, Result, ensure},
@@ -272,7 +272,7 @@ impl<'a> Call<'a, '_> {
                     expires_at,
                 })
             }
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) if error.fails_the_call() => Err(error),
             Err(error) => {
                 let sender = chained.entry.header.claimed().sender.clone();
                 self.event(&Event::Unreadable { room: session.id, seq, sender, code: error.code() })

@@ -10,7 +10,7 @@ use super::{
     stalled::passes,
 };
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     crypto::mls::MlsSigner,
     error::{Error, Result, ensure},
     ids::{RequestId, RoomId, UserId},
@@ -175,7 +175,7 @@ impl Call<'_, '_> {
                 self.drop_invitation(number, &row)?;
                 self.ask_user(number, row, &asking)
             }
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) if error.fails_the_call() => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
                 let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;

@@ -8,7 +8,7 @@ use super::{
     rows::{self, LookUpRow, ReceiptRow},
 };
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     crypto,
     error::{Error, Result, ensure},
     identity::UserKind,
@@ -140,7 +140,7 @@ impl Call<'_, '_> {
         let Some(row) = self.looking_up(&request)? else { return Ok(()) };
         match self.verified_answer(directory, &wire::decode_body(&row.look_up.into())?) {
             Ok(answer) => self.tell_found(request, answer),
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+            Err(error) if error.fails_the_call() => Err(error),
             Err(error) => self.look_up_failed(&request, &error),
         }
     }

@@ -13,7 +13,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     crypto::{self, Verified},
     error::{Error, Result},
     ids::{AgencyId, RequestId, RoomId},
@@ -191,7 +191,7 @@ impl Call<'_, '_> {
             return Ok(());
         };
         let refusal = match self.signed_by_hub(&row, refusal) {
-            Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+            Err(error) if error.fails_the_call() => return Err(error),
             Err(_) => return Ok(()),
             Ok(refusal) => refusal,
         };
@@ -265,7 +265,10 @@ impl Call<'_, '_> {
             true => key(self.now()),
             false => {
                 let stamp: Stamp = wire::decode_body(&Bytes::copy_from_slice(&row.stamp))?;
-                key(stamp.at).or_else(|_| key(self.now()))
+                match key(stamp.at) {
+                    Err(error) if !error.fails_the_call() => key(self.now()),
+                    key => key,
+                }
             }
         };
         crypto::verify(refusal, &key?)

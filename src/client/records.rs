@@ -68,7 +68,7 @@ impl Call<'_, '_> {
                         self.draft.delete(keys::record(old));
                     }
                 }
-                Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+                Err(error) if error.fails_the_call() => return Err(error),
                 Err(error) if error.kind() == Kind::Refused => {} // it cannot be judged here
                 Err(_) if self.daily(b"c", "")? => self.event(&Event::BadRecord { number: last })?,
                 Err(_) => {}

@@ -3,7 +3,11 @@
 //! from then on a commit is as long as the tree is high (SPEC V-478).
 
 use super::{call::Call, session::Session};
-use crate::{error::Result, limits, time::Timestamp};
+use crate::{
+    error::{Result, holds},
+    limits,
+    time::Timestamp,
+};
 
 impl Call<'_, '_> {
     /// Commits a path if it is needed, when it is time for that.
@@ -12,7 +16,7 @@ impl Call<'_, '_> {
         let state = session.member.state();
         let banned = state.bans.contains(&self.account.device.user);
         let closed = row.declined || banned || state.has_ended(session.latest(self.now())?);
-        if !session.standing.gap || closed || self.check_self(session).is_err() {
+        if !session.standing.gap || closed || !holds(self.check_self(session))? {
             session.row.path_due = 0;
             return Ok(());
         }

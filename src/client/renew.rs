@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     code::Code,
-    error::{Error, Result},
+    error::{Error, Result, holds},
     identity::{Told, UserKind, read_certificate},
     ids::{AgencyId, RoomId},
     limits,
@@ -97,7 +97,7 @@ impl Call<'_, '_> {
             session.row.renew_due = 0;
             return Ok(());
         };
-        if self.check_self(session).is_err() {
+        if !holds(self.check_self(session))? {
             return Ok(()); // it counts for nobody, or the hub does not
         }
         let left = until.since(session.latest(self.now())?);
@@ -143,7 +143,7 @@ impl Call<'_, '_> {
         // An archive comes back on its own leaf or not at all (V-450).
         let archive = session.standing.leaf_of(own).is_some_and(|leaf| leaf.kind == UserKind::Archive);
         let stays = !archive && !change.departed.iter().any(|(user, _)| *user == own.user);
-        Ok(expired && stays && !session.row.declined && self.check_self(session).is_ok())
+        Ok(expired && stays && !session.row.declined && holds(self.check_self(session))?)
     }
 
     /// Comes in again, soon.

@@ -15,10 +15,10 @@ use super::{
     session::Session,
 };
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     content::{Content, Frame, Seen, Terms},
     crypto::mls::MlsSigner,
-    error::{Error, Result, ensure},
+    error::{Error, Result, ensure, holds},
     identity::{UserKind, read_certificate},
     ids::{Hash, RequestId, RoomId, UserId},
     limits,
@@ -144,7 +144,7 @@ impl Call<'_, '_> {
             return Ok(());
         }
         // Nobody sends to those who count no more, nor under a trust list that does not.
-        if !self.due_leaves(session)?.is_empty() || self.check_self(session).is_err() {
+        if !self.due_leaves(session)?.is_empty() || !holds(self.check_self(session))? {
             return Ok(());
         }
         for mut item in self.items(&session.id)? {
@@ -175,7 +175,7 @@ impl Call<'_, '_> {
     /// A message that cannot be sent: the app is told, and no other waits for it. A failure of
     /// the store is no reason.
     pub(super) fn not_sent(&mut self, session: &mut Session<'_>, item: &Item, error: &Error) -> Result<()> {
-        if matches!(error.kind(), Kind::Store | Kind::Bug) {
+        if error.fails_the_call() {
             return Err(error.clone());
         }
         session.row.messages = session.row.messages.saturating_sub(1);

@@ -11,7 +11,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     error::{Error, Result},
     ids::{AgencyId, RoomId},
     limits,
@@ -67,7 +67,7 @@ impl Call<'_, '_> {
     /// The room cannot be followed past an entry: says so once, and tries again when more comes;
     /// what passes, a document that is missing or a time that has not come, it asks for again.
     pub(super) fn stall(&mut self, session: &mut Session<'_>, seq: u64, error: Error) -> Result<()> {
-        if matches!(error.kind(), Kind::Store | Kind::Bug) {
+        if error.fails_the_call() {
             return Err(error);
         }
         session.row.stalled = seq;

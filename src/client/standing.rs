@@ -9,7 +9,7 @@ use openmls::prelude::LeafNodeIndex;
 
 use super::{Event, call::Call, keys, rows, rows::RoomRow, session::Session};
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     error::{Error, Result},
     identity::{DeviceCertificate, View, read_certificate},
     ids::{AgencyId, Device},
@@ -239,7 +239,7 @@ const LOOK: u64 = 5_000;
 fn why_not(result: Result<()>) -> Result<Option<Code>> {
     match result {
         Ok(()) => Ok(None),
-        Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => Err(error),
+        Err(error) if error.fails_the_call() => Err(error),
         // Without a list in force nobody is sent anything, and nobody is removed for that.
         Err(error) if matches!(error.code(), Code::MissingEvidence | Code::TrustExpired) => Ok(None),
         Err(error) => Ok(Some(error.code())),

@@ -11,9 +11,8 @@ use prost::Message;
 use super::{Output, hub::CachedRoom, rows, setup};
 use crate::{
     attachment::ChunkRef,
-    code::Kind,
     crypto::{SigningKey, VerifyKey},
-    error::{Error, Result},
+    error::Result,
     identity::{ChainFork, Directory, NewLinks},
     ids::{AgencyId, IncarnationId, RoomId},
     store::{Ctx, Draft, Key, Transition, Value, corrupt},
@@ -117,7 +116,7 @@ impl<'a, 'c> Call<'a, 'c> {
         let (outputs, wake) = (self.outputs.clone(), self.wake);
         match part(self) {
             Ok(value) => Ok(Ok(value)),
-            Err(error) if fails_the_call(&error) => Err(error),
+            Err(error) if error.fails_the_call() => Err(error),
             Err(error) => {
                 self.draft.go_back(savepoint);
                 (self.outputs, self.wake) = (outputs, wake);
@@ -167,9 +166,4 @@ impl<'a, 'c> Call<'a, 'c> {
         self.draft.rng().fill_bytes(&mut bytes);
         bytes
     }
-}
-
-/// Whether an error is about the host or the engine, and not about what somebody sent.
-pub(super) fn fails_the_call(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Store | Kind::Bug)
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{
     Output,
     answers::Question,
-    call::{Call, fails_the_call},
+    call::Call,
     keys::{self, LinkKeys},
     packages::NO_ROOM,
     rows::{Nothing, OutRow, Pending, PendingRow, ToldRow, unreadable},
@@ -200,7 +200,7 @@ impl Call<'_, '_> {
                     bytes = bytes.saturating_add(list.bytes().len());
                     found.trust_lists.push(list.bytes().clone());
                 }
-                Err(error) if fails_the_call(&error) => return Err(error),
+                Err(error) if error.fails_the_call() => return Err(error),
                 Err(_) => break,
             }
         }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::{
     Output,
-    call::{Call, fails_the_call},
+    call::Call,
     keys::{LinkKeys, RoomKeys},
     log::Place,
     rows::{self, DeviceName, FateRow, MemberRow, Pending, PendingEntry, PendingRow, RoomRow, unreadable},
@@ -140,7 +140,7 @@ impl Call<'_, '_> {
 
     /// Signs that a submission was not taken.
     fn refusal(&self, header: &SubmissionHeader, place: Option<&Place>, error: &Error) -> Result<Bytes> {
-        if fails_the_call(error) {
+        if error.fails_the_call() {
             return Err(error.clone());
         }
         let refusal = Refusal {

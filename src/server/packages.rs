@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Output,
-    call::{Call, fails_the_call},
+    call::Call,
     keys::{self, DeviceKeys},
     records::Grounds,
     rows::{self, DeviceRow, DeviceState, PackageRow},
@@ -98,7 +98,7 @@ impl Call<'_, '_> {
                 continue;
             }
             match self.check_current(&device, &row) {
-                Err(error) if fails_the_call(&error) => return Err(error),
+                Err(error) if error.fails_the_call() => return Err(error),
                 Err(_) => continue,
                 Ok(()) => {}
             }

@@ -1,6 +1,8 @@
 //! What an app developer and an operator may rely on, whatever their store, their network
 //! and their processes do to the engines.
 
+use std::{cell::Cell, time::Duration};
+
 use crate::support::*;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -9,7 +11,8 @@ use verbund::{
     code::{Code, Kind},
     error::Retry,
     ids::{RequestId, RoomId},
-    store::{Apply, ApplyError, Batch, Ctx, MemoryStore, Preloaded, Store},
+    server::Server,
+    store::{Apply, ApplyError, Batch, Ctx, MemoryStore, Preloaded, Row, Store, Value},
 };
 
 /// Anna with phone and tablet, Ben, Clara, of three agencies, in one room.
@@ -112,7 +115,7 @@ fn a_late_reminder_does_not_bring_back_what_another_engine_has_settled() {
     let (mut net, room) = conversation(3);
     net.say(BEN, room, "once");
     let stale = net.phones[BEN].store.clone();
-    let now = net.now.plus(std::time::Duration::from_secs(60));
+    let now = net.now.plus(Duration::from_secs(60));
     let late = Client::new().tick(Ctx { now, store: &stale, rng: &mut net.rng }).unwrap();
     net.settle();
     assert_eq!(late.commit(&mut net.phones[BEN].store).unwrap_err(), ApplyError::Conflict);
@@ -143,6 +146,88 @@ fn a_preloaded_store_that_starts_empty_is_filled_as_the_engine_asks() {
     net.phones[BEN].take(done.outputs);
     net.settle();
     assert_eq!(net.texts(ANNA), ["hello"]);
+}
+
+/// A store of which one read fails, the `left`th from here.
+struct Failing<'a> {
+    store: &'a MemoryStore,
+    left: Cell<usize>,
+}
+
+impl Failing<'_> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&MemoryStore) -> verbund::error::Result<T>,
+    ) -> verbund::error::Result<T> {
+        let left = self.left.get();
+        self.left.set(left.wrapping_sub(1));
+        if left == 0 { Err(verbund::Error::new(Code::StoreFailed, "the test's")) } else { read(self.store) }
+    }
+}
+
+impl Store for Failing<'_> {
+    fn get(&self, key: &[u8]) -> verbund::error::Result<Option<Value>> {
+        self.read(|store| store.get(key))
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> verbund::error::Result<Vec<Row>> {
+        self.read(|store| store.scan(prefix, after, limit))
+    }
+}
+
+/// Makes a call with every one of its reads failing in turn: each time the call has to fail. Gives their number.
+fn fail_each_read<T>(
+    store: &MemoryStore,
+    mut call: impl FnMut(&dyn Store) -> verbund::error::Result<T>,
+) -> usize {
+    for left in 0.. {
+        let failing = Failing { store, left: Cell::new(left) };
+        match call(&failing) {
+            Err(error) => assert_eq!(error.code(), Code::StoreFailed, "read {left}"),
+            Ok(_) => {
+                // Past zero: it has been taken for an answer.
+                assert!(failing.left.get() < usize::MAX / 2, "read {left} was passed over");
+                return left;
+            }
+        }
+    }
+    unreachable!("calls end")
+}
+
+/// Whatever read fails, the call does: an engine that cannot read takes nothing for an answer. Ben's device is the only one of
+/// its agency, so that what says whether it stands is read for nobody else.
+#[test]
+fn a_failed_read_fails_the_call_wherever_it_happens() {
+    let (mut net, room) = conversation(7);
+    // A message of Ben's that is to be made again: a commit was before it.
+    net.phones[BEN].online = false;
+    net.say(BEN, room, "late");
+    let topic = Some("By the station".into());
+    net.command(ANNA, |request| Command::Describe { request, room, name: None, topic, label: None }).unwrap();
+    net.settle();
+    let (mut calls, mut reads) = (0, 0);
+    while let Some(bytes) = net.phones[BEN].outgoing.pop_front() {
+        let (now, rng, phone) = (net.now, &mut net.rng, &net.phones[BEN]);
+        let host = &net.hosts[phone.device.user.agency()];
+        reads += fail_each_read(&host.store, |store| Server::new().device(Ctx { now, store, rng }, &bytes));
+        let reply = net.deliver(BEN, &bytes);
+        let (rng, phone) = (&mut net.rng, &net.phones[BEN]);
+        reads += fail_each_read(&phone.store, |store| Client::new().receive(Ctx { now, store, rng }, &reply));
+        net.receive(BEN, &reply);
+        reads += fail_each_read(&net.phones[BEN].store, |store| {
+            Client::new().tick(Ctx { now: now.plus(Duration::from_secs(600)), store, rng: &mut net.rng })
+        });
+        calls += 1;
+        net.settle();
+    }
+    for host in net.hosts.values() {
+        let (now, rng) = (net.now, &mut net.rng);
+        reads += fail_each_read(&host.store, |store| Server::new().tick(Ctx { now, store, rng }, 256));
+    }
+    assert!(calls > 3 && reads > 300, "{calls} calls, {reads} reads");
+    net.phones[BEN].online = true;
+    net.settle();
+    assert_eq!(net.texts(ANNA), ["late"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Directory, rows, view};
 use crate::{
-    code::{Code, Kind},
+    code::Code,
     crypto::VerifyKey,
     error::{Error, Result, ensure},
     identity::{
@@ -215,7 +215,7 @@ impl Directory {
             let count = runs.len();
             for run in runs {
                 match self.accept_run(draft, &run, &mut taken) {
-                    Err(error) if matches!(error.kind(), Kind::Store | Kind::Bug) => return Err(error),
+                    Err(error) if error.fails_the_call() => return Err(error),
                     Err(error) if error.code() == Code::MissingEvidence => {
                         missing.get_or_insert(error);
                         waiting.push(run);

@@ -2,10 +2,7 @@
 //! keeps, and has it fetched anew if that is so (SPEC V-684). Nothing is dropped on a device's word.
 
 use super::{
-    super::{
-        Output,
-        call::{Call, fails_the_call},
-    },
+    super::{Output, call::Call},
     Blob,
 };
 use crate::{attachment::ChunkRef, error::Result};
@@ -37,7 +34,7 @@ impl Call<'_, '_> {
         }
         let here = self.has_chunk(&blob, chunk.index)?;
         let good = match self.check_chunk(&blob, chunk.index, bytes.unwrap_or_default()) {
-            Err(error) if fails_the_call(&error) => return Err(error),
+            Err(error) if error.fails_the_call() => return Err(error),
             checked => checked.is_ok(),
         };
         self.draft.guard(blob.keys.guard())?;

@@ -9,7 +9,7 @@ use rand_core::Rng as _;
 use super::{
     super::{
         Output,
-        call::{Call, fails_the_call},
+        call::Call,
         keys,
         rows::{self, ChunkRow, FetchingRow},
     },
@@ -112,7 +112,7 @@ impl Call<'_, '_> {
             return Ok(Timestamp::from_millis(fetching.until).since(self.now()));
         }
         match self.active(&blob.origin) {
-            Err(error) if fails_the_call(&error) => return Err(error),
+            Err(error) if error.fails_the_call() => return Err(error),
             Err(_) => return Ok(limits::BLOB_ASKED_AGAIN),
             Ok(()) => {}
         }
@@ -205,7 +205,7 @@ impl Call<'_, '_> {
         }
         let chunk = self.chunk.unwrap_or_default();
         match self.check_chunk(&blob, reply.index, chunk) {
-            Err(error) if fails_the_call(&error) => return Err(error),
+            Err(error) if error.fails_the_call() => return Err(error),
             Err(_) if asked.wrong.saturating_add(1) >= limits::CHUNK_WRONG => {
                 return self.chunk_refused(blob, Code::BadOrigin);
             }

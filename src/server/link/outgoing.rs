@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     super::{
         Output,
-        call::{Call, fails_the_call},
+        call::Call,
         keys::LinkKeys,
         rows::{OutRow, unreadable},
     },
@@ -158,7 +158,7 @@ impl Call<'_, '_> {
             Err(error) if matches!(error.code(), Code::SuspendedAgency | Code::UnknownAgency) => {
                 return Ok(false);
             }
-            Err(error) if fails_the_call(&error) => return Err(error),
+            Err(error) if error.fails_the_call() => return Err(error),
             _ => {}
         }
         match self.directory.descriptor_at(&self.draft, &self.own.agency, self.now()) {
