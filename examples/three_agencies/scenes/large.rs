@@ -30,11 +30,11 @@ pub fn share(story: &mut Story, size: u64) -> Result<(), Error> {
         Disk::in_directory(path).map(Shelf::Disk)
     };
     for host in story.world.hosts.values_mut() {
-        host.shelf = Some(shelf(host.agency.as_str())?);
+        host.chunks.shelf = Some(shelf(host.agency.as_str())?);
     }
     let (room, anna) = (story.room, story.cast.anna);
     let (source, sealed) = Source::seal(Sealer::new(size, &mut story.world.rng)?)?;
-    story.world.phones[anna].shelf = Some(Shelf::Source(source.into()));
+    story.world.phones[anna].chunks.shelf = Some(Shelf::Source(source.into()));
     let blob = BlobId::random(&mut story.world.rng);
     let origin = story.world.phones[anna].device.user.agency().clone();
     let file = sealed.file_ref(blob, origin, story.world.now.plus(Duration::from_secs(30 * 86_400)));
@@ -48,11 +48,11 @@ pub fn share(story: &mut Story, size: u64) -> Result<(), Error> {
 
     story.chapter("A device of each agency fetches it, to its own disk");
     for reader in [story.cast.arne, story.cast.ben, story.cast.clara] {
-        story.world.phones[reader].shelf = Some(shelf(&story.world.phones[reader].name)?);
+        story.world.phones[reader].chunks.shelf = Some(shelf(&story.world.phones[reader].name)?);
         let request = photo::fetch(&mut story.world, reader, &file)?;
         compare(&mut story.world, reader, (&request, &file))?;
         // The app has shown it, and does not need it any more.
-        story.world.phones[reader].shelf = None;
+        story.world.phones[reader].chunks.shelf = None;
         story.world.command(reader, |_| Command::Discard { request })?;
     }
     story.claim(true, "three devices of three agencies opened all of it, each equal to what was sealed")?;
@@ -66,7 +66,7 @@ fn compare(world: &mut World, phone: usize, (request, file): (&RequestId, &FileR
     let (mut expected, mut counted) = (Vec::new(), 0);
     for index in 0..file.geometry()?.chunks() {
         let name = ChunkRef { origin: file.origin.clone(), blob: file.blob, index };
-        let mut chunk = phone.read(&name)?.ok_or("a chunk is missing")?;
+        let mut chunk = phone.chunks.read(&name)?.ok_or("a chunk is missing")?;
         opener.open_chunk(index, &mut chunk)?;
         expected.resize(chunk.len(), 0);
         fill(index * opener.geometry().chunk_size(), &mut expected);

@@ -1,6 +1,6 @@
 //! An agency's machines: its server, its registrar's desk, and the keys that are on neither.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use rand_core::CryptoRng;
 use verbund::{
@@ -12,7 +12,7 @@ use verbund::{
     time::Timestamp,
 };
 
-use super::{Error, shelf::Shelf};
+use super::{Error, shelf::Chunks};
 use crate::federation::{Authority, Desk, Office};
 
 /// An agency, with its server.
@@ -26,9 +26,7 @@ pub struct Host {
     /// What the server was given to carry: for the narration of what it sees.
     pub carried: Carried,
     /// Sealed chunks, of its own people and of others that its people have asked for.
-    pub chunks: BTreeMap<ChunkRef, Vec<u8>>,
-    /// Where they are instead, if there are too many for memory.
-    pub shelf: Option<Shelf>,
+    pub chunks: Chunks,
     /// The key that revokes, and the newest list.
     pub(super) revoker: Option<(SigningKey, RevocationList)>,
     pub(super) ready: BTreeSet<AgencyId>,
@@ -68,8 +66,7 @@ impl Host {
             desk,
             authority,
             carried: Carried::default(),
-            chunks: BTreeMap::new(),
-            shelf: None,
+            chunks: Chunks::default(),
             revoker: None,
             ready: BTreeSet::new(),
             fetches: VecDeque::new(),
@@ -95,22 +92,9 @@ impl Host {
         Ok((descriptor, signed))
     }
 
-    /// Keeps a chunk, if there is one to be kept.
-    pub(super) fn keep(&mut self, name: Option<ChunkRef>, chunk: &[u8]) -> Result<(), Error> {
-        let Some(name) = name else { return Ok(()) };
-        match &mut self.shelf {
-            Some(shelf) => shelf.keep(&name, chunk)?,
-            None => drop(self.chunks.insert(name, chunk.to_vec())),
-        }
-        Ok(())
-    }
-
     /// A chunk, as the disk gives it.
     pub(super) fn read(&mut self, name: &ChunkRef) -> Result<Option<Vec<u8>>, Error> {
-        let chunk = match &mut self.shelf {
-            Some(shelf) => shelf.read(name)?,
-            None => self.chunks.get(name).cloned(),
-        };
+        let chunk = self.chunks.read(name)?;
         let spoils = self.spoils.as_ref() == Some(name);
         Ok(chunk.map(|mut chunk| {
             if spoils {

@@ -1,16 +1,15 @@
 //! A phone, tablet or workstation: an engine, its store, and what the app has shown.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use verbund::{
-    attachment::ChunkRef,
     client::{self, Client, Event},
     code::Code,
     ids::Device,
     store::MemoryStore,
 };
 
-use super::{Error, shelf::Shelf};
+use super::shelf::Chunks;
 
 /// A device of somebody's, with the app on it.
 pub struct Phone {
@@ -22,9 +21,7 @@ pub struct Phone {
     /// All that the app has been told, in order.
     pub events: Vec<Event>,
     /// Sealed chunks: as a database or a folder of the app would hold them.
-    pub chunks: BTreeMap<ChunkRef, Vec<u8>>,
-    /// Where they are instead, if there are too many for memory.
-    pub shelf: Option<Shelf>,
+    pub chunks: Chunks,
     /// The last word about a mailbox: what lay in it, nothing yet, or why not.
     pub letter: Option<Result<Option<Vec<u8>>, Code>>,
     /// Bytes of keys and values that the engine has had written.
@@ -44,30 +41,11 @@ impl Phone {
             engine,
             store,
             events: Vec::new(),
-            chunks: BTreeMap::new(),
-            shelf: None,
+            chunks: Chunks::default(),
             letter: None,
             written: 0,
             online: true,
             outgoing: VecDeque::new(),
         })
-    }
-
-    /// Keeps a chunk, if there is one to be kept.
-    pub(super) fn keep(&mut self, name: Option<ChunkRef>, chunk: &[u8]) -> Result<(), Error> {
-        let Some(name) = name else { return Ok(()) };
-        match &mut self.shelf {
-            Some(shelf) => shelf.keep(&name, chunk)?,
-            None => drop(self.chunks.insert(name, chunk.to_vec())),
-        }
-        Ok(())
-    }
-
-    /// A chunk of its own.
-    pub fn read(&mut self, name: &ChunkRef) -> Result<Option<Vec<u8>>, Error> {
-        match &mut self.shelf {
-            Some(shelf) => shelf.read(name),
-            None => Ok(self.chunks.get(name).cloned()),
-        }
     }
 }

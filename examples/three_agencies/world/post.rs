@@ -72,7 +72,7 @@ impl<R: CryptoRng> World<R> {
             }
             _ => return Ok(true),
         };
-        let chunk = chunk.map(|chunk| sender.read(&chunk)).transpose()?.flatten();
+        let chunk = chunk.map(|chunk| sender.chunks.read(&chunk)).transpose()?.flatten();
         for _ in 0..self.send_off(Leg::Up(phone), &bytes, chunk.as_ref()) {
             self.arrive_up(phone, &bytes, chunk.as_ref())?;
         }
@@ -100,7 +100,7 @@ impl<R: CryptoRng> World<R> {
             None => host.engine.device(ctx, bytes)?,
             Some(chunk) => {
                 let with = host.engine.device_with_chunk(ctx, bytes, chunk)?;
-                host.keep(with.keep, chunk)?;
+                host.chunks.keep(with.keep, chunk)?;
                 with.transition
             }
         };
@@ -134,7 +134,7 @@ impl<R: CryptoRng> World<R> {
             None => phone.engine.receive(ctx, reply)?,
             Some(chunk) => {
                 let with = phone.engine.receive_with_chunk(ctx, reply, chunk)?;
-                phone.keep(with.keep, chunk)?;
+                phone.chunks.keep(with.keep, chunk)?;
                 with.transition
             }
         };
@@ -225,7 +225,7 @@ impl<R: CryptoRng> World<R> {
             None => host.engine.peer(ctx, bytes),
             Some(chunk) => match host.engine.peer_with_chunk(ctx, bytes, chunk) {
                 Ok(with) => {
-                    host.keep(with.keep, chunk)?;
+                    host.chunks.keep(with.keep, chunk)?;
                     Ok(with.transition)
                 }
                 Err(error) => Err(error),
@@ -272,16 +272,10 @@ impl<R: CryptoRng> World<R> {
                     host.fetches.push_back((peer, message));
                 }
                 server::Output::ForgetBlob { origin, blob } => {
-                    host.chunks.retain(|chunk, _| chunk.origin != origin || chunk.blob != blob);
-                    if let Some(shelf) = &mut host.shelf {
-                        shelf.forget(&blob)?;
-                    }
+                    host.chunks.forget(&origin, &blob)?;
                 }
                 server::Output::CheckChunk(name) => {
-                    let chunk = match &mut host.shelf {
-                        Some(shelf) => shelf.read(&name)?,
-                        None => host.chunks.get(&name).cloned(),
-                    };
+                    let chunk = host.chunks.read(&name)?;
                     let ctx = Ctx { now: self.now, store: &host.store, rng: &mut self.rng };
                     host.engine.check_chunk(ctx, &name, chunk.as_deref())?.commit(&mut host.store)?;
                 }

@@ -1,18 +1,68 @@
-//! Where a host keeps sealed chunks that do not fit into its memory.
+//! Where sealed chunks are kept: in memory, or where files are too large for it, on a shelf.
 
 use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{Read, Seek, SeekFrom, Write},
+    ops::{Deref, DerefMut},
     path::PathBuf,
 };
 
 use verbund::{
     attachment::{ChunkRef, FileKey, Header, Sealed, Sealer},
-    ids::BlobId,
+    ids::{AgencyId, BlobId},
 };
 
 use super::Error;
+
+/// The sealed chunks of a server or of an app, as a database or a folder would hold them. It is the map of those in
+/// memory.
+#[derive(Default)]
+pub struct Chunks {
+    memory: BTreeMap<ChunkRef, Vec<u8>>,
+    /// Where they are instead, if they are too many.
+    pub shelf: Option<Shelf>,
+}
+
+impl Chunks {
+    /// Keeps a chunk, if there is one to be kept.
+    pub fn keep(&mut self, name: Option<ChunkRef>, chunk: &[u8]) -> Result<(), Error> {
+        let Some(name) = name else { return Ok(()) };
+        match &mut self.shelf {
+            Some(shelf) => shelf.keep(&name, chunk)?,
+            None => drop(self.memory.insert(name, chunk.to_vec())),
+        }
+        Ok(())
+    }
+
+    /// Gives a chunk, if it is here.
+    pub fn read(&mut self, name: &ChunkRef) -> Result<Option<Vec<u8>>, Error> {
+        match &mut self.shelf {
+            Some(shelf) => shelf.read(name),
+            None => Ok(self.memory.get(name).cloned()),
+        }
+    }
+
+    /// Nobody needs an attachment's chunks any more.
+    pub fn forget(&mut self, origin: &AgencyId, blob: &BlobId) -> Result<(), Error> {
+        self.memory.retain(|chunk, _| chunk.origin != *origin || chunk.blob != *blob);
+        self.shelf.as_mut().map_or(Ok(()), |shelf| shelf.forget(blob))
+    }
+}
+
+impl Deref for Chunks {
+    type Target = BTreeMap<ChunkRef, Vec<u8>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.memory
+    }
+}
+
+impl DerefMut for Chunks {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.memory
+    }
+}
 
 /// Instead of a map in memory.
 pub enum Shelf {
@@ -24,15 +74,14 @@ pub enum Shelf {
 
 impl Shelf {
     /// Keeps a chunk that comes in.
-    pub fn keep(&mut self, name: &ChunkRef, chunk: &[u8]) -> Result<(), Error> {
+    fn keep(&mut self, name: &ChunkRef, chunk: &[u8]) -> Result<(), Error> {
         match self {
             Shelf::Disk(disk) => disk.keep(name, chunk),
             Shelf::Source(_) => Err("a source takes nothing in".into()),
         }
     }
 
-    /// Nobody needs an attachment's chunks any more.
-    pub fn forget(&mut self, blob: &BlobId) -> Result<(), Error> {
+    fn forget(&mut self, blob: &BlobId) -> Result<(), Error> {
         if let Shelf::Disk(disk) = self
             && disk.blobs.remove(blob).is_some()
         {
@@ -41,8 +90,7 @@ impl Shelf {
         Ok(())
     }
 
-    /// Gives a chunk.
-    pub fn read(&mut self, name: &ChunkRef) -> Result<Option<Vec<u8>>, Error> {
+    fn read(&mut self, name: &ChunkRef) -> Result<Option<Vec<u8>>, Error> {
         match self {
             Shelf::Disk(disk) => disk.read(name),
             Shelf::Source(source) => source.read(name.index).map(Some),

@@ -314,15 +314,20 @@ fn run_positive(vector: &Value) {
     kept.admit(&Capability::from_bytes(Zeroizing::new(array(&vector["capability"])))).unwrap();
 }
 
-fn received(vector: &Value, chunks: Vec<Vec<u8>>) -> File {
-    let said = FileRef {
+/// What the message says of a vector's file.
+pub(super) fn said(vector: &Value) -> FileRef {
+    FileRef {
         suite: SUITE,
         key: FileKey::from_bytes(Zeroizing::new(array(&vector["file_key"]))),
         root: Root::from_bytes(array(&vector["root"])),
         size: number(&vector["size"]),
         padded_size: number(&vector["padded_size"]),
         ..fixed(0).said
-    };
+    }
+}
+
+fn received(vector: &Value, chunks: Vec<Vec<u8>>) -> File {
+    let said = said(vector);
     File { said, header: unhex(&vector["header"]), list: unhex(&vector["chunk_hashes"]), chunks }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     SUITE,
-    known::{array, number},
+    known::{array, number, said},
     support::*,
 };
 use crate::vectors::{hex, unhex};
@@ -76,14 +76,7 @@ fn list(count: u64, given: &[Value]) -> Vec<u8> {
 
 /// As a recipient gets it.
 fn received(vector: &Value) -> Result<Opener> {
-    let said = FileRef {
-        suite: SUITE,
-        key: FileKey::from_bytes(Zeroizing::new(array(&vector["file_key"]))),
-        root: Root::from_bytes(array(&vector["root"])),
-        size: number(&vector["size"]),
-        padded_size: number(&vector["padded_size"]),
-        ..seal(b"", 0).said
-    };
+    let said = said(vector);
     let list = list(number(&vector["hashes"]), vector["chunks"].as_array().unwrap());
     Opener::new(&said, &Header::parse(&unhex(&vector["header"]))?, ChunkList::parse(&list)?)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     SUITE,
-    known::{array, fixed, number, reseal, seal_of},
+    known::{array, fixed, number, reseal, said, seal_of},
     support::*,
     writing::code,
 };
@@ -98,14 +98,7 @@ pub(super) fn faults() -> Vec<Value> {
 }
 
 pub(super) fn run_fault(vector: &Value) -> Code {
-    let said = FileRef {
-        suite: SUITE,
-        key: FileKey::from_bytes(Zeroizing::new(array(&vector["file_key"]))),
-        root: Root::from_bytes(array(&vector["root"])),
-        size: number(&vector["size"]),
-        padded_size: number(&vector["padded_size"]),
-        ..fixed(0).said
-    };
+    let said = said(vector);
     code(&open(&said, &unhex(&vector["sealed_file"])).expect_err("opens"))
 }
 

@@ -109,7 +109,7 @@ fn a_source_that_changed_meanwhile_is_noticed() {
         other[change] ^= 1;
         let refused = record.go_on(&mut world, &other, usize::MAX, false);
         assert_eq!(refused.unwrap_err(), Code::SourceChanged);
-        assert_eq!(world.phones[ANNA].chunks, kept, "nothing of it was let out");
+        assert_eq!(*world.phones[ANNA].chunks, kept, "nothing of it was let out");
         // As long as before, or it is no file of this sealing.
         let shorter = record.go_on(&mut world, &plain(SIZE - 1), usize::MAX, false);
         assert_eq!(shorter.unwrap_err(), Code::SourceChanged);
