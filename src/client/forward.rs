@@ -112,7 +112,9 @@ impl Call<'_, '_> {
         self.draft.expect_unchanged(keys::outbox_item(room, item.number))?;
         self.no_longer_awaited(&id16(&item.row.awaited)?);
         item.row.awaited.clear();
-        let whole = states.iter().all(|state| state.chunks > 0 && state.present == state.chunks);
+        let Some(Work::Forward(forward)) = &item.row.work else { return Ok(()) };
+        let asked: BlobsWanted = wire::decode_body(&forward.wanted.clone().into())?;
+        let whole = all_here(&asked, &states);
         for failure in states.into_iter().filter_map(|state| state.failure) {
             let error = failure.error(Code::Malformed, "refused by the own server");
             let comes = match error.code() {
@@ -151,9 +153,39 @@ impl Call<'_, '_> {
     }
 }
 
+/// Whether an answer says of each file that was asked about that all of it is here.
+fn all_here(asked: &BlobsWanted, states: &[BlobState]) -> bool {
+    let whole = |state: &BlobState| state.chunks > 0 && state.present == state.chunks;
+    states.len() == asked.blobs.len() && states.iter().all(whole)
+}
+
 /// The question whether all of some files is here, ordered as it has to be.
 fn wanted(content: &Content) -> BlobsWanted {
     let mut blobs: Vec<BlobGet> = content.files().map(|file| chunk_wanted(file, 0)).collect();
     blobs.sort_by(|a, b| (&a.origin, a.blob).cmp(&(&b.origin, b.blob)));
     BlobsWanted { blobs }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{client::tests::fetching::file, ids::BlobId};
+
+    /// SPEC V-694: of all files that the message names.
+    #[test]
+    fn an_answer_about_fewer_files_is_none() {
+        let [(one, ..), (mut other, ..)] = [file(2), file(1)];
+        other.blob = BlobId::from_bytes([9; 16]);
+        let attachment = Attachment::new(one, "video/mp4").unwrap();
+        let asked = wanted(&attachment.into());
+        let here = BlobState { here: true, present: 2, chunks: 2, ..BlobState::default() };
+        assert!(all_here(&asked, core::slice::from_ref(&here)));
+        assert!(!all_here(&asked, &[]));
+        assert!(!all_here(&asked, &[here.clone(), here.clone()]));
+        assert!(!all_here(&asked, &[BlobState { present: 1, ..here.clone() }]));
+        assert!(!all_here(&asked, &[BlobState { present: 0, chunks: 0, ..here.clone() }]));
+        let both = BlobsWanted { blobs: [asked.blobs.clone(), vec![chunk_wanted(&other, 0)]].concat() };
+        assert!(!all_here(&both, core::slice::from_ref(&here)));
+        assert!(all_here(&both, &[here.clone(), here]));
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
 const REQUEST: RequestId = RequestId::from_bytes([7; 16]);
 
 /// A file of 64 KiB chunks, of which only the first exists.
-fn file(chunks: u64) -> (FileRef, Header, ChunkList, Vec<u8>) {
+pub(in crate::client) fn file(chunks: u64) -> (FileRef, Header, ChunkList, Vec<u8>) {
     let mut rng = super::Phone::new(9).rng;
     let size = chunks << 16;
     let mut sealer = Sealer::new(size, &mut rng).unwrap();

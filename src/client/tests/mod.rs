@@ -4,7 +4,7 @@ mod deliveries;
 mod enrolment;
 mod entering;
 mod expiring;
-mod fetching;
+pub(in crate::client) mod fetching;
 mod history;
 mod index;
 mod looking_up;

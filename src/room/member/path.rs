@@ -14,7 +14,11 @@ impl MemberRoom {
     /// Whether a commit of this device would make those of others shorter, and they need it (SPEC V-478).
     /// Computed from the tree in O(leaves).
     pub(crate) fn wants_path(&self) -> Result<bool> {
-        let tree = Tree::of(self.mls.treesync())?;
+        let tree = self.mls.treesync();
+        if tree.leaves().len() <= limits::PATH_SUBTREE {
+            return Ok(false);
+        }
+        let tree = Tree::of(tree)?;
         let own = self.mls.own_leaf_index().u32() as usize;
         Ok(tree.has_gap(own) && tree.width(own) > limits::PATH_KEYS.saturating_mul(tree.height()))
     }
