@@ -1,0 +1,52 @@
+//! Everybody knows what became of what they asked for.
+
+use verbund::client::Event;
+
+use super::Finding;
+use crate::{ledger::Asked, world::World};
+
+impl World {
+    /// Whoever asked for something knows what became of it, and was told so once.
+    pub(super) fn check_fates(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for ((phone, request), asked) in &self.ledger.asked {
+            let here = &self.phones[*phone];
+            if here.gone || here.restored || asked.what == Asked::Nothing {
+                // Nothing is promised, or it is told in other words.
+                continue;
+            }
+            let told = here.events().filter(|event| match event {
+                Event::Sent { request: one, .. } => asked.what == Asked::Message && one == request,
+                Event::Fetched { request: one } | Event::NotFetched { request: one, .. } => {
+                    asked.what == Asked::File && one == request
+                }
+                Event::Done { request: one } => {
+                    matches!(asked.what, Asked::Change | Asked::Room(_)) && one == request
+                }
+                Event::Failed { request: one, .. } => one == request,
+                _ => false,
+            });
+            let told = told.count() + usize::from(self.ledger.withdrawn.contains(request));
+            let founded = |event: &&Event| matches!((event, asked.what), (Event::RoomCreated { room, .. }, Asked::Room(asked)) if *room == asked);
+            let known = match here.events().filter(founded).count() {
+                0 => told == 1,
+                1 => told <= 1,
+                _ => false,
+            };
+            if !known {
+                let text = format!("{:?} was told {told} times", asked.what);
+                findings.push(self.finding("fate", (*phone, asked.room), text));
+            }
+        }
+        findings
+    }
+
+    /// A device whose store was put back behind what it had done knows it.
+    pub(super) fn check_restored(&self) -> Vec<Finding> {
+        let silent = |phone: &usize| self.phones[*phone].must_be_told && !self.phones[*phone].gone;
+        let silent = (0..self.phones.len()).filter(silent);
+        silent
+            .map(|phone| self.finding("restored", (phone, None), "it does not know that its store is old"))
+            .collect()
+    }
+}
