@@ -153,7 +153,9 @@ impl World {
             | Event::InvitationFailed { room, .. }
             | Event::Rejoined { room, .. }
             | Event::Unreadable { room, .. } => about(*room),
-            Event::AgencyMisbehaved { agency, .. } => self.sites[self.site_of(agency)].restored.is_some(),
+            Event::AgencyMisbehaved { evidence, .. } => {
+                self.sites[self.site_of(evidence.agency())].restored.is_some()
+            }
             Event::StoreRolledBack | Event::NotServed { .. } => true,
             _ => false,
         })

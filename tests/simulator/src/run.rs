@@ -185,7 +185,7 @@ impl World {
                 Event::Rejoined { .. } => "rejoined".into(),
                 Event::SendNeedsConsent { .. } => "consent needed".into(),
                 Event::StoreRolledBack => "store rolled back".into(),
-                Event::AgencyMisbehaved { code, .. } => format!("misbehaved with {}", code.number()),
+                Event::AgencyMisbehaved { .. } => "misbehaved".into(),
                 _ => continue,
             };
             *told.entry(name).or_default() += 1;
