@@ -13,6 +13,7 @@ use super::{
     outbox::Item,
     rows::{AwaitedRow, DescribeWork, PendingRow, Work},
     session::Session,
+    stalled::is_lost,
 };
 use crate::{
     code::Code,
@@ -57,7 +58,7 @@ impl Call<'_, '_> {
         let mut session = self.open(&room)?;
         session.has_room()?;
         let mut item = self.enqueue(request, &room, work)?;
-        if session.row.stalled > 0 && matches!(item.work()?, Work::Leave(_)) {
+        if is_lost(&session.row) && matches!(item.work()?, Work::Leave(_)) {
             self.leave_stalled(session)?;
             return self.receipt(&request)?.ok_or(Error::new(Code::Bug, "receipt"));
         }

@@ -8,6 +8,7 @@ use super::{
     outbox::{Item, id16},
     rows::{self, DepartedRow, RoomRow, Work},
     session::Session,
+    stalled::is_lost,
 };
 use crate::{
     code::Code,
@@ -25,12 +26,18 @@ impl<'a> Call<'a, '_> {
         self.forget_room(session)
     }
 
-    /// The hub does not take a room that this device wanted to found: it never was.
+    /// The hub does not take a room that this device wanted to found: it never was, and nothing that was
+    /// to be done in it comes about.
     pub(super) fn not_founded(&mut self, session: Session<'a>, item: &Item, why: Error) -> Result<()> {
-        for item in self.items(&session.id)? {
-            self.drop_item(&session.id, &item)?;
+        let request = item.request()?;
+        for other in self.items(&session.id)? {
+            // Those who were to be invited with it are of the same request.
+            if other.request()? == request {
+                self.drop_item(&session.id, &other)?;
+            }
         }
-        self.event(&Event::failed(item.request()?, &why))?;
+        self.event(&Event::failed(request, &why))?;
+        self.fail_outbox(&session.id, &session.row)?;
         self.forget_room(session)
     }
 
@@ -57,6 +64,15 @@ impl<'a> Call<'a, '_> {
     pub(super) fn is_past(&self, room: &RoomId, seq: u64) -> Result<bool> {
         let row: Option<DepartedRow> = rows::read(&self.draft, &keys::departed(room), "departure")?;
         Ok(row.is_some_and(|departed| seq <= departed.seq))
+    }
+
+    /// Whether the device was to leave a room and cannot ask for it, since its log cannot be followed.
+    pub(super) fn leaves_in_vain(&self, room: &RoomId, row: &RoomRow) -> Result<bool> {
+        if !is_lost(row) {
+            return Ok(false);
+        }
+        let mut items = self.items(room)?.into_iter();
+        items.try_fold(false, |leaves, item| Ok(leaves || matches!(item.work()?, Work::Leave(_))))
     }
 
     /// Leaves a room whose log cannot be followed. Nothing can be proposed there, so it is

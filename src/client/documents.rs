@@ -32,6 +32,11 @@ impl Call<'_, '_> {
                     self.event(&Event::AgencyChanged { agency, list: version, change })?;
                 }
                 self.tell_hubs(version, &news.changes)?;
+                for (agency, change) in &news.changes {
+                    if *change == AgencyChange::Reinstated {
+                        self.is_back(agency)?;
+                    }
+                }
                 self.look_at_rooms()
             }
             Ok(None) => Ok(()),

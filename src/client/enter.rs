@@ -432,6 +432,11 @@ impl Call<'_, '_> {
             Err(error) if error.fails_the_call() => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
+                if self.is_suspended(&invitation.hub, error.code())? {
+                    let due = self.while_suspended().as_millis();
+                    self.put_join(room, &JoinRow { due, ..row });
+                    return Ok(());
+                }
                 let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;
                 if !passes(error.code()) || in_vain {
                     return self.not_in(room, &row, &error);

@@ -178,6 +178,12 @@ impl Call<'_, '_> {
             Err(error) if error.fails_the_call() => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
+                if self.is_suspended(&invitation.hub, error.code())? {
+                    let due = self.while_suspended().as_millis();
+                    self.draft.expect_unchanged(keys::invitation(number))?;
+                    rows::write(&mut self.draft, keys::invitation(number), &InvitationRow { due, ..row });
+                    return Ok(());
+                }
                 let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;
                 if passes(error.code()) && !in_vain {
                     return self.lacks_evidence(number, row);

@@ -1,13 +1,14 @@
 //! Rooms whose log cannot be followed for now: what is missing comes, or the time comes, or the
-//! device comes in anew.
+//! hub's agency comes back, or the device comes in anew.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use super::{
     Event,
     call::Call,
     keys,
-    rows::{self, RoomRow, SyncRow},
+    rows::{self, InvitationRow, JoinRow, RoomRow, SyncRow},
     session::Session,
 };
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     limits,
     store::corrupt,
     time::Timestamp,
+    wire::{self, device::Invitation},
 };
 
 /// Whether what is refused for this succeeds by itself, when a document or the time has come.
@@ -24,7 +26,56 @@ pub(super) fn passes(code: Code) -> bool {
     matches!(code, Code::MissingEvidence | Code::BadStamp)
 }
 
+/// Whether a room's log cannot be followed, and what keeps it from that is not expected to pass any more.
+pub(super) fn is_lost(row: &RoomRow) -> bool {
+    row.stalled > 0 && (row.ask_due == 0 || row.asked >= limits::EVIDENCE_ASKED)
+}
+
+/// How long a device waits for a suspended agency before it looks again by itself (SPEC V-581).
+const WHILE_SUSPENDED: Duration = Duration::from_secs(86_400);
+
 impl Call<'_, '_> {
+    /// Whether a room's hub is not believed for now alone: until its agency is reinstated.
+    pub(super) fn is_suspended(&self, hub: &AgencyId, code: Code) -> Result<bool> {
+        if code != Code::SuspendedAgency {
+            return Ok(false);
+        }
+        match self.directory.takes_part(&self.draft, hub, self.now()) {
+            Err(error) if error.fails_the_call() => Err(error),
+            Err(error) => Ok(error.code() == Code::SuspendedAgency),
+            Ok(()) => Ok(false),
+        }
+    }
+
+    /// When to look again after what a suspended agency's hub says: reinstated, it is looked at at once.
+    pub(super) fn while_suspended(&mut self) -> Timestamp {
+        let at = self.now().plus(WHILE_SUSPENDED);
+        self.wake(at);
+        at
+    }
+
+    /// Takes up what waited for an agency that was suspended: invitations of its hub, and places in its
+    /// rooms that the device has taken (SPEC V-581).
+    pub(super) fn is_back(&mut self, hub: &AgencyId) -> Result<()> {
+        let soon = self.retry_at(0).as_millis();
+        for (key, row) in self.draft.scan(&keys::invitations(), None, limits::INVITATIONS)? {
+            let row: InvitationRow = rows::parse(&row, "invitation")?;
+            let invitation: Invitation = wire::decode_body(&row.invitation.clone().into())?;
+            if invitation.hub == *hub && row.due > soon {
+                self.draft.expect_unchanged(key.clone())?;
+                rows::write(&mut self.draft, key, &InvitationRow { due: soon, ..row });
+            }
+        }
+        for (key, row) in self.draft.scan(&keys::all_joining(), None, limits::SYNC_ROOMS)? {
+            let row: JoinRow = rows::parse(&row, "joining")?;
+            if row.hub == hub.as_str() && !row.place.is_empty() && row.due > soon {
+                self.draft.expect_unchanged(key.clone())?;
+                rows::write(&mut self.draft, key, &JoinRow { due: soon, ..row });
+            }
+        }
+        Ok(())
+    }
+
     /// Which time it may be by the word of others than a hub: the own clock may be behind. A day later
     /// an agency has signed another list.
     pub(super) fn told_time(&self, hub: &AgencyId) -> Result<Timestamp> {

@@ -9,6 +9,7 @@ use super::{
     call::Call,
     keys, outbox,
     rows::{self, InvitationRow, JoinRow, RoomRow, SyncRow, Work},
+    stalled::is_lost,
 };
 use crate::{
     error::Result,
@@ -138,7 +139,7 @@ impl Call<'_, '_> {
             if ask_due > 0 {
                 self.wake(Timestamp::from_millis(ask_due));
             }
-            let stays = row.declined && row.pending.is_none() && (row.changes == 0 || row.stalled > 0);
+            let stays = row.declined && row.pending.is_none() && (row.changes == 0 || is_lost(&row));
             let ends = row.ends_at > 0 && row.end_told != row.ends_at;
             if ends && !self.passed(row.ends_at) {
                 self.wake(Timestamp::from_millis(row.ends_at));
@@ -171,7 +172,7 @@ impl Call<'_, '_> {
             let room = RoomId::from_slice(key.get(keys::rooms().len()..).ok_or(corrupt("room key"))?)?;
             let mut session = self.open(&room)?;
             session.row.ask_due = ask_due;
-            if stays {
+            if stays || asks && self.leaves_in_vain(&room, &session.row)? {
                 // It cannot ask to leave: nobody is there, or the log cannot be followed.
                 self.leave_stalled(session)?;
                 continue;

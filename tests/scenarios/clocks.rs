@@ -98,6 +98,36 @@ fn a_hub_whose_clock_was_ahead_once() {
     assert!(ended(&net));
 }
 
+/// SPEC V-472: who wants to leave meanwhile waits, and has left for everybody when it is time.
+#[test]
+fn a_room_that_waits_for_its_time_is_left_in_its_log() {
+    let (mut net, room) = together(233);
+    said_ahead(&mut net, room, 24 * HOUR + HOUR / 2, "from tomorrow");
+    assert_eq!(stalled(&net, EMIL, room), [Code::BadStamp]);
+    let (request, _) = net.command(EMIL, |request| Command::Leave { request, room }).unwrap();
+    net.settle();
+    assert!(!net.is_done(EMIL, request));
+    net.idle(2 * HOUR);
+    assert!(net.is_done(EMIL, request));
+    assert_eq!(net.view(EMIL, room), None);
+    net.idle(24 * HOUR);
+    let left = |event: &Event| matches!(event, Event::MembersChanged { left, .. } if *left == [user("emil@police.nord.example")]);
+    assert_eq!((net.count(ANNA, left), net.count(BEN, left)), (1, 1));
+}
+
+/// SPEC V-472: what was to pass and does not keeps nobody in a room.
+#[test]
+fn a_room_that_waits_for_ever_can_be_left() {
+    let (mut net, room) = together(234);
+    said_ahead(&mut net, room, 96 * HOUR, "from next week");
+    let (request, _) = net.command(EMIL, |request| Command::Leave { request, room }).unwrap();
+    net.idle(HOUR / 2);
+    assert!(!net.is_done(EMIL, request));
+    net.idle(6 * HOUR);
+    assert!(net.is_done(EMIL, request));
+    assert_eq!(net.view(EMIL, room), None);
+}
+
 /// SPEC V-499: an hour ahead, and nobody of the hub's people waits for it; the others do.
 #[test]
 fn a_hub_whose_clock_is_a_little_ahead() {

@@ -62,8 +62,16 @@ fn a_room_that_its_hub_refuses_is_gone() {
     net.rng = dice(1);
     let request = found(&mut net, EMIL);
     net.rng = dice(2);
+    // What was to be done in it comes to nothing as well, and its author is told.
+    let room = net.phones[EMIL].engine.rooms(&net.phones[EMIL].store).unwrap()[0].id;
+    let topic = Some("In vain".to_owned());
+    let describe = |request| Command::Describe { request, room, name: None, topic, label: None };
+    let (described, _) = net.command(EMIL, describe).unwrap();
+    let (left, _) = net.command(EMIL, |request| Command::Leave { request, room }).unwrap();
     net.settle();
     never_was(&net, EMIL, request, Code::NotMember);
+    assert_eq!(net.failure(EMIL, described), Some(Code::NotMember));
+    assert!(net.is_done(EMIL, left));
     net.wait();
     never_was(&net, EMIL, request, Code::NotMember);
 }

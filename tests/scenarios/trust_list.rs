@@ -318,6 +318,35 @@ fn a_suspended_hub_keeps_what_it_has_until_it_is_reinstated() {
     net.agree(room, &[ANNA, BEN, CLEO]);
 }
 
+/// SPEC V-581: the hub's agency is suspended while an invitation is on its way.
+#[test]
+fn an_invitation_of_a_suspended_hub_is_taken_up_when_it_is_back() {
+    let (mut net, room) = officers(200);
+    let dora = net.enrol("dora@police.west.example");
+    let list = set_status(&mut net, NORD, AgencyStatus::Suspended);
+    let users = vec![net.phones[dora].device.user.clone()];
+    net.command(ANNA, |request| Command::Invite { request, room, users }).unwrap();
+    // As far as Dora's server, which has it.
+    net.phones[dora].online = false;
+    net.settle();
+    net.trust_list(WEST, &list);
+    net.phones[dora].online = true;
+    net.resume(dora);
+    net.wait();
+    assert!(changed(&net, dora, NORD, 2, AgencyChange::Suspended));
+    net.pass(days(3));
+    let failed = |event: &Event| matches!(event, Event::InvitationFailed { .. });
+    let joined = |event: &Event| matches!(event, Event::Joined { .. });
+    assert_eq!((net.count(dora, failed), net.count(dora, joined)), (0, 0));
+    let list = set_status(&mut net, NORD, AgencyStatus::Active);
+    for at in [NORD, SUED, WEST] {
+        net.bring_trust_lists(at, &list);
+    }
+    net.wait();
+    assert_eq!((net.count(dora, failed), net.count(dora, joined)), (0, 1));
+    net.agree(room, &[ANNA, BEN, CLEO, dora]);
+}
+
 /// SPEC V-325
 #[test]
 fn an_agency_that_speaks_no_version_of_ours_is_waited_for() {

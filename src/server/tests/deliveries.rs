@@ -134,8 +134,14 @@ fn documents_come_as_they_are_needed() {
     assert!(delivery.more);
     let list = signed(&world.federation.roster(2), &[1, 2]);
     assert_eq!(delivery.trust_list, Some(list));
+    // V-580: nothing but lists, until the last of them.
+    let known = core::mem::replace(&mut sync.cursors, vec![Cursor { room, seq: 0, hash: None }]);
+    let delivery = deliver(&mut world, &mut anna, &sync);
+    assert!(delivery.rooms.is_empty() && delivery.inbox.is_empty() && delivery.records.is_empty());
     sync.trust_version = 2;
-    assert!(!deliver(&mut world, &mut anna, &sync).more);
+    let last = deliver(&mut world, &mut anna, &sync);
+    assert!(!last.more && !last.rooms.is_empty());
+    sync.cursors = known;
     sync.trust_version = 3;
     assert_eq!(deliver(&mut world, &mut anna, &sync).trust_list, None);
 
@@ -155,7 +161,7 @@ fn documents_come_as_they_are_needed() {
     // And the peer is told with the next frame.
     let said = anna.say(&room, "mine");
     world.submit(&mut anna, &said);
-    let sync = cleo.sync_request();
+    let sync = Sync { trust_version: 3, ..cleo.sync_request() };
     let told = deliver(&mut world, &mut cleo, &sync).descriptors;
     assert!(told.iter().any(|bytes| *bytes == newer));
 }

@@ -135,6 +135,16 @@ impl World {
     }
 }
 
+/// A command in one line.
+pub fn asked(command: &Command) -> String {
+    match command {
+        Command::Send { request, content, .. } => format!("content {}, {request:?}", content.kind()),
+        Command::Share { request, .. } => format!("a file to be shared, {request:?}"),
+        Command::Fetch { request, .. } => format!("a file, {request:?}"),
+        other => format!("{other:?}").chars().take(160).collect(),
+    }
+}
+
 /// An event in one line, without ids that are chance.
 pub fn short(event: &Event) -> String {
     match event {

@@ -13,7 +13,7 @@ use verbund::{
 use crate::{
     machine::{Called, Engine, Machine},
     network::Leg,
-    people::short,
+    people::{asked, short},
     world::World,
 };
 
@@ -197,6 +197,10 @@ impl World {
             let called = self.call::<Client, _>(phone, "command", None, |client, ctx| {
                 Ok(client.command(ctx, command.clone())?.into())
             });
+            if !matches!(called, Called::Died) {
+                let name = self.phones[phone].machine.name.clone();
+                self.trace.note(self.now, || format!("{name} asks for {}", asked(&command)));
+            }
             match called {
                 Called::Died => return,
                 Called::Refused(error) => self.ledger.refused(phone, &command, error.code()),
