@@ -68,7 +68,8 @@ impl World {
                 here.machine.store = backup.store;
                 here.machine.processes = fresh(here.machine.processes.len());
                 here.ready.clear();
-                here.restored = Some(at);
+                // From the first time on: what is told once is not told again.
+                here.restored.get_or_insert(at);
                 let (name, age) = (here.machine.name.clone(), at - backup.at);
                 self.fault("server restored", || format!("{name} is restored to {age} ms ago"));
                 self.tick_server(site);
@@ -122,8 +123,9 @@ impl World {
             (None, None, _) => Vec::new(),
         };
         let told = links.iter().any(|(one, other)| self.is_link_told(*one, *other));
-        let since = links.iter().flat_map(|(one, other)| [*one, *other]);
-        let Some(since) = since.filter_map(|site| self.sites[site].restored).min() else {
+        let theirs = finding.others.iter().map(|phone| self.phones[*phone].site);
+        let involved = links.iter().flat_map(|(one, other)| [*one, *other]).chain(theirs);
+        let Some(since) = involved.filter_map(|site| self.sites[site].restored).min() else {
             return false; // no restored server has to do with it
         };
         let is_told = |phone: usize| self.is_phone_told(phone, finding, since);

@@ -36,7 +36,15 @@ impl World {
         self.ledger.files.insert(blob, file);
         let attachment = Attachment::new(reference, "application/octet-stream").expect("an attachment");
         let (request, header, list) = (self.request(), *sealed.header(), sealed.list().clone());
-        let command = Command::Share { request, room: room.id, attachment, lifetime: None, preview: None, header, list };
+        let command = Command::Share {
+            request,
+            room: room.id,
+            attachment,
+            lifetime: None,
+            preview: None,
+            header,
+            list,
+        };
         self.command(phone, command);
         true
     }

@@ -28,7 +28,7 @@ pub struct Site {
     pub ready: BTreeSet<AgencyId>,
     /// What its operators still have to do: things that a crash has interrupted.
     pub orders: Vec<Order>,
-    /// When its store was restored from a copy.
+    /// When its store was first restored from a copy.
     pub restored: Option<u64>,
     /// What its engine did not take of which other site, and when.
     pub refused: Vec<(u64, usize, Code)>,

@@ -36,7 +36,7 @@ impl World {
     /// device that has come in anew, and makes again what it had submitted and knows nothing of (SPEC
     /// V-497). The others have it where it came first.
     pub(super) fn check_places(&self) -> Vec<Finding> {
-        let mut places: BTreeMap<(RoomId, u64), MessageId> = BTreeMap::new();
+        let mut places: BTreeMap<(RoomId, u64), (MessageId, BTreeSet<usize>)> = BTreeMap::new();
         let mut where_is: BTreeMap<MessageId, u64> = BTreeMap::new();
         let again = self.made_again();
         let mut findings = Vec::new();
@@ -45,11 +45,14 @@ impl World {
                 let (Event::Message { room, seq, id, .. } | Event::Sent { room, seq, id, .. }) = event else {
                     continue;
                 };
-                let here = *places.entry((*room, *seq)).or_insert(*id);
+                let (here, by) = places.entry((*room, *seq)).or_insert((*id, BTreeSet::new()));
                 let moved = *where_is.entry(*id).or_insert(*seq) != *seq && !again.contains(id);
-                if here != *id || moved {
+                if *here != *id || moved {
                     let text = format!("another message at #{seq}");
-                    findings.push(self.finding("places", (index, Some(*room)), text));
+                    let finding = self.finding("places", (index, Some(*room)), text);
+                    findings.push(Finding { others: by.iter().copied().collect(), ..finding });
+                } else {
+                    by.insert(index);
                 }
             }
         }

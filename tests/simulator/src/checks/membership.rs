@@ -68,14 +68,17 @@ impl World {
     /// could have seen to it.
     pub(super) fn check_ghosts(&self) -> Vec<Finding> {
         let there = self.readers();
-        let seen: BTreeSet<RoomId> =
-            self.sound().into_iter().flat_map(|phone| self.rooms_of(phone)).map(|room| room.id).collect();
+        let mut seen: BTreeMap<RoomId, Vec<usize>> = BTreeMap::new();
+        for phone in self.sound() {
+            self.rooms_of(phone).iter().for_each(|room| seen.entry(room.id).or_default().push(phone));
+        }
         let mut findings = Vec::new();
         for (index, phone) in self.phones.iter().enumerate() {
             let ghost =
-                |room: &&RoomId| seen.contains(*room) && there.contains(&(**room, phone.device.clone()));
+                |room: &&RoomId| seen.contains_key(*room) && there.contains(&(**room, phone.device.clone()));
             if let Some(room) = self.ledger.rooms.keys().filter(|_| phone.out).find(ghost) {
-                findings.push(self.finding("ghost", (index, Some(*room)), "it is still in a room"));
+                let finding = self.finding("ghost", (index, Some(*room)), "it is still in a room");
+                findings.push(Finding { others: seen[room].clone(), ..finding });
             }
         }
         findings
