@@ -68,17 +68,17 @@ impl World {
             }
             Act::Describe => {
                 let topic = Some(format!("topic {number}"));
-                let label = (choice % 8 == 0).then(|| format!("label {}", choice / 8 % 2));
-                let name = (choice % 5 == 0).then(|| format!("name {number}"));
+                let label = choice.is_multiple_of(8).then(|| format!("label {}", choice / 8 % 2));
+                let name = choice.is_multiple_of(5).then(|| format!("name {number}"));
                 Command::Describe { request, room, name, topic, label }
             }
             Act::Open => {
-                let join = if choice % 3 == 0 { JoinRule::Invitation } else { JoinRule::Anybody };
+                let join = if choice.is_multiple_of(3) { JoinRule::Invitation } else { JoinRule::Anybody };
                 Command::SetJoinRule { request, room, join }
             }
             Act::Restrict => {
                 let mut policy = Policy::default();
-                if choice % 2 == 0 {
+                if choice.is_multiple_of(2) {
                     policy.describe = Role::Moderator;
                     policy.invite = Least::new(Role::Moderator, Role::Moderator);
                 }

@@ -10,13 +10,14 @@ mod counts;
 mod devices;
 mod dice;
 mod disaster;
-#[allow(dead_code)] // shared with the example, which uses all of it
+#[expect(dead_code, reason = "shared with the example, which uses all of it")]
 #[path = "../../../examples/three_agencies/federation.rs"]
 mod federation;
 mod files;
 mod govern;
 mod ledger;
 mod machine;
+mod many;
 mod network;
 mod people;
 mod phone;
@@ -31,6 +32,7 @@ mod trouble;
 mod world;
 
 pub use counts::Counts;
+pub use many::run_all;
 pub use plan::{Act, Plan, Shape, Step, Weather};
 pub use run::{Outcome, run};
 pub use shrink::shrink;

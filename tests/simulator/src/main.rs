@@ -1,18 +1,8 @@
 //! Runs seeds, shows one, or shrinks one.
 
-use std::{
-    env,
-    ops::Range,
-    process::ExitCode,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
-    time::Instant,
-};
+use std::{env, ops::Range, process::ExitCode, time::Instant};
 
-use simulator::{Counts, Plan, Planted, run, shrink};
+use simulator::{Plan, Planted, run, run_all, shrink};
 
 const USAGE: &str = "\
 simulator --seeds 0..1000 [--threads 2]   runs these seeds, and prints what was done and what failed
@@ -92,28 +82,9 @@ fn one(options: &Options) -> ExitCode {
 
 fn many(options: &Options) -> ExitCode {
     let begin = Instant::now();
-    let next = AtomicU64::new(options.seeds.start);
-    let all = Mutex::new((Counts::default(), Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..options.threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= options.seeds.end {
-                        return;
-                    }
-                    let outcome = run(&Plan::of(seed), Planted::default(), false);
-                    let mut all = all.lock().expect("nobody panics with it");
-                    all.0.add(&outcome.counts);
-                    if let Some(failure) = outcome.failure {
-                        println!("seed {seed} FAILED: {}: {}", failure.check, failure.text);
-                        all.1.push(seed);
-                    }
-                }
-            });
-        }
+    let (counts, failed) = run_all(options.seeds.clone(), options.threads, |seed, failure| {
+        println!("seed {seed} FAILED: {}: {}", failure.check, failure.text);
     });
-    let (counts, failed) = all.into_inner().expect("nobody panics with it");
     println!("{counts}");
     println!("{} of {} runs failed, in {:.1?}", failed.len(), counts.runs, begin.elapsed());
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

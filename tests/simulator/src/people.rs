@@ -123,7 +123,7 @@ impl World {
         let open = self.ledger.questions(phone, &self.phones[phone]);
         let Some(question) = open.get(step.room as usize % open.len().max(1)).cloned() else { return false };
         let request = self.request();
-        self.command(phone, question.answer(request, step.what % 3 != 0));
+        self.command(phone, question.answer(request, !step.what.is_multiple_of(3)));
         true
     }
 

@@ -1,15 +1,8 @@
 //! The runs that every change has to pass. `VERBUND_SEEDS=0..100` chooses others.
 
-use std::{
-    ops::Range,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
-};
+use std::{ops::Range, thread};
 
-use simulator::{Counts, Failure, Plan, Planted, run};
+use simulator::{Plan, Planted, run, run_all};
 
 fn seeds() -> Range<u64> {
     let chosen = std::env::var("VERBUND_SEEDS").unwrap_or_else(|_| "0..2000".into());
@@ -21,28 +14,12 @@ fn seeds() -> Range<u64> {
 fn whatever_breaks_everything_converges() {
     let seeds = seeds();
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let next = AtomicU64::new(seeds.start);
-    let all = Mutex::new((Counts::default(), Vec::<(u64, Failure)>::new()));
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    let outcome = run(&Plan::of(seed), Planted::default(), false);
-                    let mut all = all.lock().expect("nobody panics with it");
-                    all.0.add(&outcome.counts);
-                    all.1.extend(outcome.failure.map(|failure| (seed, failure)));
-                }
-            });
-        }
+    let (counts, failed) = run_all(seeds.clone(), threads, |seed, failure| {
+        println!("seed {seed} FAILED: {}: {}", failure.check, failure.text);
     });
-    let (counts, failed) = all.into_inner().expect("nobody panics with it");
     println!("{counts}");
     assert_eq!(counts.runs, seeds.end - seeds.start);
-    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(failed.is_empty(), "seeds {failed:?}");
 }
 
 /// A seed and its plan say everything that a trace shows.
