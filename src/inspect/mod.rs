@@ -134,6 +134,8 @@ documents! {
     UserRecord: enclosed::<identity::UserRecord>;
     /// Two links for one place.
     ChainFork: enclosed::<identity::ChainFork>;
+    /// One item of a frame.
+    LinkItem: bare::<link::LinkItem>;
 }
 
 /// A document in an `Envelope`.

@@ -176,6 +176,7 @@ fn documents(document: Document) -> Vec<Bytes> {
         Document::ChainChange => vec![changes().0],
         Document::UserRecord => vec![changes().1],
         Document::ChainFork => vec![changes().2],
+        Document::LinkItem => several(values::link_item(), |item| item.bytes()),
     }
 }
 

@@ -122,7 +122,8 @@ fn of_item(prefixes: &mut Vec<Key>, item: &LinkItem) {
             prefixes.push(DeviceKeys::of(&answered.device).entrance(&answered.entrance.room));
         }
         LinkItem::Claim(claim) => claim_rows(prefixes, claim.request.claimed()),
-        LinkItem::BlobForgotten(_)
+        LinkItem::Unreadable(..)
+        | LinkItem::BlobForgotten(_)
         | LinkItem::BlobOpen(_)
         | LinkItem::BlobInfo(_)
         | LinkItem::Documents(_)

@@ -71,7 +71,7 @@ pub(super) fn canonical<M: Message + Default + Shaped>(
     name: &'static str,
 ) -> Result<M> {
     ensure(bytes.len() <= max, Code::TooLong, name)?;
-    count(&M::SHAPE, bytes)?;
+    count(&M::SHAPE, bytes, limits::FIELDS)?;
     let message = M::decode(bytes.clone()).map_err(|_| Error::new(Code::Malformed, name))?;
     let same_length = message.encoded_len() == bytes.len();
     // It may hold a key.
@@ -81,13 +81,22 @@ pub(super) fn canonical<M: Message + Default + Shaped>(
 }
 
 /// Bounds what a message can take in memory before any of it is taken: an item of a list costs
-/// its sender two bytes and its receiver hundreds.
-fn count(shape: &Shape, bytes: &[u8]) -> Result<()> {
+/// its sender two bytes and its receiver hundreds. Gives how many fields there are.
+fn count(shape: &Shape, bytes: &[u8], most: usize) -> Result<usize> {
     let mut fields = 0;
     shape.walk(bytes, 0, &mut |_, _, _| {
         fields += 1;
-        ensure(fields <= limits::FIELDS, Code::TooLong, "fields of a message")
-    })
+        ensure(fields <= most, Code::TooLong, "fields of a message")
+    })?;
+    Ok(fields)
+}
+
+/// How many fields an encoded message has, at most so many.
+///
+/// # Errors
+/// [`Code::TooLong`] for more; [`Code::Malformed`] and [`Code::NotCanonical`] for what is no such message.
+pub(crate) fn fields_of<T: Wire>(bytes: &[u8], most: usize) -> Result<usize> {
+    count(&T::Proto::SHAPE, bytes, most)
 }
 
 /// A sub-message that has to be there.

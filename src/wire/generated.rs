@@ -2243,7 +2243,7 @@ pub mod peer_message {
     }
 }
 /// One numbered frame of a link.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct LinkFrame {
     /// The sending agency.
@@ -2267,9 +2267,10 @@ pub struct LinkFrame {
     /// The sender's descriptor, a SignedEnvelope; in frame 1 and when it has changed.
     #[prost(bytes = "bytes", tag = "7")]
     pub descriptor: ::prost::bytes::Bytes,
-    /// What it carries. 1 to 256.
-    #[prost(message, repeated, tag = "8")]
-    pub items: ::prost::alloc::vec::Vec<LinkItem>,
+    /// What it carries: 1 to 256 encoded LinkItems. Each is decoded by itself, so that one that cannot be
+    /// stops no other.
+    #[prost(bytes = "bytes", repeated, tag = "8")]
+    pub items: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// Cumulative acknowledgement.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3524,7 +3525,7 @@ impl super::shape::Shaped for LinkFrame {
         super::shape::Field::new(5, "previous", super::shape::Kind::Bytes),
         super::shape::Field::new(6, "at", super::shape::Kind::Number),
         super::shape::Field::new(7, "descriptor", super::shape::Kind::Bytes),
-        super::shape::Field::new(8, "items", super::shape::Kind::Message(&LinkItem::SHAPE)),
+        super::shape::Field::new(8, "items", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkAck {

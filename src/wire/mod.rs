@@ -19,7 +19,7 @@ mod signed;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use codec::{Wire, decode, decode_body, encode, encode_body, field, repeated};
+pub(crate) use codec::{Wire, decode, decode_body, encode, encode_body, field, fields_of, repeated};
 pub(crate) use fields::Reason;
 pub(crate) use shape::outline;
 pub(crate) use signed::{RawSignature, Signed};

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     code::Code,
     crypto::{sign, verify},
-    error::{Result, ensure},
+    error::{Error, Result, ensure},
     ids::{AgencyId, Hash, IncarnationId},
     limits,
     time::Timestamp,
@@ -131,6 +131,7 @@ impl Call<'_, '_> {
             LinkItem::Entrance(answered) => self.peer_entrance(from, *answered),
             LinkItem::LookUp(asked) => self.peer_look_up(from, asked),
             LinkItem::DirectoryAnswer(answer) => self.peer_answer(from, *answer),
+            LinkItem::Unreadable(_, code) => Err(Error::new(code, "item of a frame")),
         }
     }
 

@@ -375,6 +375,10 @@ fn an_item_that_cannot_be_taken_stops_nothing() {
         LinkItem::Claim(foreign),
         LinkItem::Claim(not_ours),
         LinkItem::Entries(Box::new(beyond)),
+        // What this version does not know, and what is no item.
+        LinkItem::read(Bytes::from_static(&[0xfa, 0x01, 0x02, 0x08, 0x01])),
+        LinkItem::read(Bytes::from_static(b"no item")),
+        LinkItem::read(Bytes::new()),
         good[0].clone(),
         good[0].clone(),
     ];
@@ -382,7 +386,7 @@ fn an_item_that_cannot_be_taken_stops_nothing() {
     assert!(world.site("b.example").peer(&mixed).unwrap().is_some());
     let row = &world.site("b.example").store;
     let row = Store::get(row, &LinkKeys::with(&a).incoming()).unwrap().unwrap();
-    assert_eq!(rows::read::<rows::InRow>(row).unwrap().refused, 4);
+    assert_eq!(rows::read::<rows::InRow>(row).unwrap().refused, 7);
     world.sync(&mut bert);
     assert_eq!(bert.texts(), ["hello"]);
 }

@@ -9,7 +9,7 @@ use crate::{
     ids::{AgencyId, Hash, IncarnationId},
     limits,
     time::Timestamp,
-    wire::{Signed, Wire, field, fields, proto, repeated},
+    wire::{Signed, Wire, field, fields, fields_of, proto, repeated},
 };
 
 /// What one server sends another.
@@ -107,6 +107,16 @@ impl Wire for LinkFrame {
         ensure(previous.is_none() == (number == 1), Code::BadField, "previous frame")?;
         let descriptor = fields::optional(proto.descriptor, limits::DESCRIPTOR, "agency descriptor")?;
         ensure(number != 1 || descriptor.is_some(), Code::BadField, "agency descriptor in frame 1")?;
+        // V-111: what is inside of the items counts, as if they were not encoded by themselves.
+        let mut left = limits::FIELDS;
+        let item = |bytes: Bytes| match fields_of::<LinkItem>(&bytes, left) {
+            Err(error) if error.code() == Code::TooLong => Err(error),
+            Err(error) => Ok(LinkItem::Unreadable(bytes, error.code())),
+            Ok(fields) => {
+                left = left.saturating_sub(fields);
+                Ok(LinkItem::read(bytes))
+            }
+        };
         Ok(LinkFrame {
             from,
             to,
@@ -115,7 +125,7 @@ impl Wire for LinkFrame {
             previous,
             at: Timestamp::from_millis(proto.at),
             descriptor,
-            items: repeated(proto.items, (1, limits::FRAME_ITEMS), "frame items", LinkItem::parse)?,
+            items: repeated(proto.items, (1, limits::FRAME_ITEMS), "frame items", item)?,
         })
     }
 
@@ -128,7 +138,7 @@ impl Wire for LinkFrame {
             previous: self.previous.map(|h| fields::raw(h.as_bytes())).unwrap_or_default(),
             at: self.at.as_millis(),
             descriptor: self.descriptor.clone().unwrap_or_default(),
-            items: fields::protos(&self.items),
+            items: self.items.iter().map(LinkItem::bytes).collect(),
         }
     }
 }

@@ -9,12 +9,12 @@ use crate::{
     limits,
     time::Timestamp,
     wire::{
-        Reason, Signed, Wire,
+        Reason, Signed, Wire, decode_body,
         device::{
             BlobInfo, BlobOpen, ClaimAnswer, DeviceRequest, DirectoryAnswer, Entrance, GetEntrance,
             Invitation, KnownList, LookUp, RequestBody, room_items,
         },
-        field, fields,
+        encode_body, field, fields,
         log::{Head, LogItem, Refusal, RoomMaterial, Submission},
         proto, repeated,
     },
@@ -49,9 +49,24 @@ pub(crate) enum LinkItem {
     LookUp(LinkLookUp),
     /// The sender's answers.
     DirectoryAnswer(Box<Signed<DirectoryAnswer>>),
+    /// Nothing that can be read here, and why. It is refused by itself (SPEC V-536).
+    Unreadable(Bytes, Code),
 }
 
 impl LinkItem {
+    /// Reads an item of a frame.
+    pub(crate) fn read(bytes: Bytes) -> Self {
+        decode_body(&bytes).unwrap_or_else(|error| LinkItem::Unreadable(bytes, error.code()))
+    }
+
+    /// The item as it travels in a frame.
+    pub(crate) fn bytes(&self) -> Bytes {
+        match self {
+            LinkItem::Unreadable(bytes, _) => bytes.clone(),
+            item => encode_body(item),
+        }
+    }
+
     /// When the hub's head was, of what has one.
     pub(crate) fn head_at(&self) -> Option<Timestamp> {
         match self {
@@ -224,6 +239,8 @@ impl Wire for LinkItem {
             LinkItem::Entrance(item) => Item::Entrance(item.to_proto()),
             LinkItem::LookUp(item) => Item::LookUp(item.to_proto()),
             LinkItem::DirectoryAnswer(item) => Item::DirectoryAnswer(item.bytes().clone()),
+            // It has bytes alone, and no frame asks for its fields.
+            LinkItem::Unreadable(..) => return proto::LinkItem { item: None },
         };
         proto::LinkItem { item: Some(item) }
     }

@@ -385,7 +385,11 @@ fn frames() {
         .refused("no life", BadName, |p| p.incarnation.clear())
         .refused("long descriptor", TooLong, |p| p.descriptor = long(limits::DESCRIPTOR))
         .refused("no item", BadField, |p| p.items.clear())
-        .refused("empty item", BadField, |p| p.items[0].item = None)
+        .refused("many fields in its items", TooLong, |p| {
+            let descriptors = vec![Bytes::from_static(b"x"); limits::AGENCIES];
+            let item = LinkItem::Documents(Documents { descriptors, ..Documents::default() });
+            p.items = vec![item.bytes(); 100];
+        })
         .refused("257 items", TooLong, |p| p.items = vec![p.items[0].clone(); 257]);
     Changed::of(values::link_frame().prop_filter("the first", |f| f.number == 1))
         .refused("previous frame", BadField, |p| p.previous = vec![1; 32].into())
