@@ -10,8 +10,6 @@ use crate::{World, world::Error};
 
 /// Devices of one user.
 const DEVICES: usize = 32;
-/// Users who are invited with one command.
-const INVITED: usize = 8;
 
 /// Enrols so many devices, spread over agencies, of users with up to 32 each. None of them is online.
 pub fn enrol(world: &mut World, agencies: &[&str], devices: usize) -> Result<Vec<UserId>, Error> {
@@ -47,10 +45,8 @@ pub fn room(world: &mut World, founder: usize, users: &[UserId]) -> Result<RoomI
     })?;
     world.settle()?;
     let room = receipt.room.ok_or("no room")?;
-    for some in users.chunks(INVITED) {
-        let users = some.to_vec();
-        world.command(founder, |request| Command::Invite { request, room, users })?;
-        world.settle()?;
-    }
+    let users = users.to_vec();
+    world.command(founder, |request| Command::Invite { request, room, users })?;
+    world.settle()?;
     Ok(room)
 }

@@ -259,6 +259,14 @@ pub const SMALL: usize = 2_048;
 pub const CLAIM: usize = 24 << 10;
 /// Users in one key package claim.
 pub const CLAIM_USERS: usize = 64;
+/// Users whom one command of an app invites, beside the own one: as many as may be claimed at once.
+pub const INVITED: usize = 1_024;
+/// Of these, how many are claimed at one time.
+pub const INVITED_AT_ONCE: usize = 128;
+/// Devices that one commit of an invitation adds.
+pub const ADDED: usize = 128;
+/// Bytes of their key packages: half of what a commit may have, for what else may be in it.
+pub const ADDED_BYTES: usize = 512 << 10;
 /// Devices of one user.
 pub const DEVICES_PER_USER: usize = 32;
 /// Rooms in one synchronisation.

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
 
-struct Key(SigningKey);
+pub struct Key(SigningKey);
 
 impl Signer for Key {
     fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, SignerError> {
@@ -34,7 +34,7 @@ impl Signer for Key {
 }
 
 impl Key {
-    fn of(n: usize) -> Self {
+    pub fn of(n: usize) -> Self {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&n.to_be_bytes());
         Key(SigningKey::from_bytes(&seed))
@@ -49,6 +49,29 @@ impl Key {
             signature_key: self.0.verifying_key().to_bytes().to_vec().into(),
         }
     }
+}
+
+/// For all time, as every leaf of a room.
+fn lifetime() -> Lifetime {
+    Lifetime::init(0, u64::MAX)
+}
+
+pub fn package(provider: &OpenMlsRustCrypto, n: usize) -> KeyPackage {
+    let key = Key::of(n);
+    let credential = key.credential(n);
+    let bundle = KeyPackage::builder().key_package_lifetime(lifetime());
+    bundle.build(SUITE, provider, &key, credential).unwrap().key_package().clone()
+}
+
+/// A group of one, whose Welcomes have the tree in them or not.
+pub fn found(provider: &OpenMlsRustCrypto, key: &Key, tree: bool) -> MlsGroup {
+    MlsGroup::builder()
+        .ciphersuite(SUITE)
+        .lifetime(lifetime())
+        .with_wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
+        .use_ratchet_tree_extension(tree)
+        .build(provider, key, key.credential(0))
+        .unwrap()
 }
 
 /// What is sent.
@@ -72,23 +95,10 @@ impl Raw {
     pub fn new(members: usize) -> Self {
         let (a, b, crowd) =
             (OpenMlsRustCrypto::default(), OpenMlsRustCrypto::default(), OpenMlsRustCrypto::default());
-        let lifetime = || Lifetime::init(0, u64::MAX);
-        let package = |provider: &OpenMlsRustCrypto, n: usize| {
-            let key = Key::of(n);
-            let credential = key.credential(n);
-            let bundle = KeyPackage::builder().key_package_lifetime(lifetime());
-            bundle.build(SUITE, provider, &key, credential).unwrap().key_package().clone()
-        };
         let mut packages = vec![package(&b, 1)];
         packages.extend((2..members).map(|n| package(&crowd, n)));
         let key = Key::of(0);
-        let mut group = MlsGroup::builder()
-            .ciphersuite(SUITE)
-            .lifetime(lifetime())
-            .with_wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
-            .use_ratchet_tree_extension(true)
-            .build(&a, &key, key.credential(0))
-            .unwrap();
+        let mut group = found(&a, &key, true);
         let (_, welcome, _) = group.add_members(&a, &key, &packages).unwrap();
         group.merge_pending_commit(&a).unwrap();
         let welcome = welcome.tls_serialize_detached().unwrap();

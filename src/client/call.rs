@@ -17,7 +17,7 @@ use super::{
 use crate::{
     attachment::ChunkRef,
     code::Code,
-    crypto::{self, SigningKey},
+    crypto::{self, Held, SigningKey},
     error::{Error, Result, ensure},
     identity::Directory,
     ids::{Device, DeviceId, RequestId, RoomId, UserId},
@@ -41,6 +41,8 @@ pub(super) struct Cache {
     /// The last request to a mailbox, which is worth nothing after a restart.
     pub(super) mailbox: Option<RequestId>,
     pub(super) rooms: BTreeMap<RoomId, CachedRoom>,
+    /// Signatures of those who are being invited: each is met several times.
+    pub(super) held: Arc<Held>,
 }
 
 /// The device, ready to sign.

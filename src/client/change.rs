@@ -1,9 +1,8 @@
 //! Changing rooms: what the app asks for becomes commits, one at a time. A commit counts
 //! when the log shows it; whoever loses a race makes it anew (SPEC "Commit rule").
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use openmls::prelude::LeafNodeIndex;
 
 use super::{
@@ -19,7 +18,6 @@ use crate::{
     code::Code,
     crypto::mls::MlsSigner,
     error::{Error, Result, ensure},
-    identity::Told,
     ids::{RequestId, RoomId, UserId},
     limits,
     room::{
@@ -36,7 +34,7 @@ use crate::{
 const REMOVED: u64 = 2_000;
 
 /// What is to be committed for an item.
-enum Prepared {
+pub(super) enum Prepared {
     /// This.
     Commit(Box<Change>),
     /// Not yet: an answer is outstanding.
@@ -47,9 +45,9 @@ enum Prepared {
 
 /// A plan with the documents that let others check it.
 #[derive(Default)]
-struct Change {
-    plan: Plan,
-    evidence: Vec<Evidence>,
+pub(super) struct Change {
+    pub(super) plan: Plan,
+    pub(super) evidence: Vec<Evidence>,
 }
 
 impl Call<'_, '_> {
@@ -140,7 +138,7 @@ impl Call<'_, '_> {
             }
             match self.prepare(session, &item) {
                 Ok(Prepared::Wait) => {}
-                Ok(Prepared::Done) => self.finish_item(session, &item)?,
+                Ok(Prepared::Done) => self.finish_item(session, &item, false)?,
                 Ok(Prepared::Commit(change)) => {
                     if self.commit(session, Some(&item), *change)? {
                         return Ok(());
@@ -158,25 +156,7 @@ impl Call<'_, '_> {
         let mut change = Change::default();
         match item.work()? {
             Work::Invite(invite) if !invite.awaiting.is_empty() => return Ok(Prepared::Wait),
-            Work::Invite(invite) => {
-                let mut users = BTreeMap::new();
-                for package in &invite.packages {
-                    let checked = self.check_package(&package.clone().into())?;
-                    if roster.find(checked.device.device()).is_none() {
-                        users.insert(checked.device.user().clone(), *checked.device.identity());
-                        change.plan.add.push(checked.package);
-                    }
-                }
-                if change.plan.add.is_empty() {
-                    return Ok(Prepared::Done);
-                }
-                // Whoever is there has the chain as far as the user's other devices show it.
-                let wanted = users.iter().map(|(user, identity)| {
-                    let known = roster.chain_links(user, identity);
-                    Told { user, identity, known, signer: None }
-                });
-                change.evidence = self.directory.evidence_for(&self.draft, wanted, self.now())?;
-            }
+            Work::Invite(invite) => return self.plan_batch(&roster, invite),
             Work::Remove(remove) => {
                 for user in &remove.users {
                     let user = UserId::parse(user)?;
@@ -240,7 +220,7 @@ impl Call<'_, '_> {
             let fits = made.commit.len().max(made.welcome.len()) <= limits::MLS_MESSAGE;
             ensure(fits, Code::TooLong, "too much for one commit")?;
             let at = session.latest(self.now())?;
-            let mut view = self.directory.newest_at(&self.draft, at)?;
+            let mut view = self.directory.newest_at(&self.draft, at)?.with_held(&self.cache.held);
             session.member.judge_pending(at, &mut view).map(|_| made)
         });
         let Outgoing { commit, welcome, group_info } = match judged {
@@ -312,8 +292,13 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// A change that is carried out.
-    pub(super) fn finish_item(&mut self, session: &mut Session<'_>, item: &Item) -> Result<()> {
+    /// A change that is carried out: by a commit that is in, or nothing was left to do. An invitation of
+    /// many may have only come further.
+    pub(super) fn finish_item(&mut self, session: &mut Session<'_>, item: &Item, won: bool) -> Result<()> {
+        if self.next_of_invitation(session, item, won)? {
+            return Ok(());
+        }
+        let Some(item) = &self.item(&session.id, item.number)? else { return Ok(()) };
         let request = item.request()?;
         session.row.changes = session.row.changes.saturating_sub(1);
         self.drop_item(&session.id, item)?;
@@ -332,21 +317,12 @@ impl Call<'_, '_> {
         }
         session.row.changes = session.row.changes.saturating_sub(1);
         self.drop_item(&session.id, item)?;
-        let quiet = match item.work()? {
-            Work::Invite(invite) => invite.quiet,
-            Work::Leave(leave) => leave.quiet,
-            _ => false,
-        };
-        if quiet { Ok(()) } else { self.event(&Event::failed(item.request()?, &error)) }
-    }
-
-    /// Checks a key package as of now.
-    pub(super) fn check_package(&mut self, package: &Bytes) -> Result<room::CheckedPackage> {
-        let now = self.now();
-        let backend = self.device_backend();
-        let mut view = self.directory.newest(&self.draft)?;
-        let crypto = backend.provider().crypto;
-        room::check_key_package(package, crypto, now, &mut |cert| view.device(cert))
+        let request = item.request()?;
+        match item.work()? {
+            work if work.is_quiet() => Ok(()),
+            Work::Invite(invite) => self.tell_broken_off(request, invite, &error),
+            _ => self.event(&Event::failed(request, &error)),
+        }
     }
 }
 

@@ -1,44 +1,34 @@
 //! Key packages for invitations: claimed at the users' agencies, one claim for each, and
 //! checked when they come.
 
-use core::time::Duration;
+use core::{mem, time::Duration};
 use std::collections::BTreeMap;
+
+use bytes::Bytes;
 
 use super::{
     Event,
     call::Call,
     outbox::{Item, id16},
-    rows::{AwaitedRow, ClaimRow, InviteWork, ProblemRow, Work},
+    rows::{AwaitedRow, ClaimRow, InviteWork, InvitedRow, ProblemRow, Work},
 };
 use crate::{
     code::Code,
-    error::{Error, Result, ensure},
+    crypto::mls::MlsCrypto,
+    error::{Error, Result},
     ids::{RequestId, RoomId, UserId},
-    limits, room,
+    room,
     time::Timestamp,
-    wire::device::{Claim, ClaimAnswer, Keys, RequestBody},
+    wire::device::{Claim, ClaimAnswer, RequestBody},
 };
 
 /// How old a claim may grow before another takes its place: servers do not take one of yesterday.
 const RENEWED: Duration = Duration::from_secs(12 * 3_600);
 
 impl Call<'_, '_> {
-    /// An invitation in the making: nobody has answered yet.
-    pub(super) fn invite_work(&mut self, mut users: Vec<UserId>, quiet: bool) -> Result<InviteWork> {
-        users.sort();
-        users.dedup();
-        ensure((1..=limits::CLAIM_USERS).contains(&users.len()), Code::BadArgument, "users to invite")?;
-        let mut agencies: Vec<String> = users.iter().map(|user| user.agency().to_string()).collect();
-        agencies.sort();
-        agencies.dedup();
-        let awaiting = agencies.into_iter().map(|agency| self.new_claim(agency)).collect();
-        let users = users.iter().map(ToString::to_string).collect();
-        Ok(InviteWork { users, awaiting, packages: Vec::new(), problems: Vec::new(), quiet })
-    }
-
-    fn new_claim(&mut self, agency: String) -> ClaimRow {
+    pub(super) fn new_claim(&mut self, agency: String, users: Vec<String>) -> ClaimRow {
         let id = self.random_id().as_bytes().to_vec();
-        ClaimRow { agency, id, at: self.now().as_millis() }
+        ClaimRow { agency, id, at: self.now().as_millis(), users }
     }
 
     /// Asks for key packages. Asking again is harmless: a claim is answered once and for all.
@@ -48,11 +38,10 @@ impl Call<'_, '_> {
         for claim in &mut invite.awaiting {
             if self.is_stale(claim) {
                 self.no_longer_awaited(&id16(&claim.id)?);
-                *claim = self.new_claim(claim.agency.clone());
+                *claim = self.new_claim(mem::take(&mut claim.agency), mem::take(&mut claim.users));
             }
             let id = RequestId::from_slice(&claim.id)?;
-            let users = invite.users.iter().map(|user| UserId::parse(user)).collect::<Result<Vec<_>>>()?;
-            let users = users.into_iter().filter(|user| user.agency().as_str() == claim.agency).collect();
+            let users = claim.users.iter().map(|user| UserId::parse(user)).collect::<Result<Vec<_>>>()?;
             self.await_answer(id.as_bytes(), &row);
             self.ask(id, RequestBody::Claim(Claim { users, at: Timestamp::from_millis(claim.at) }));
         }
@@ -67,13 +56,25 @@ impl Call<'_, '_> {
         now.since(at) > RENEWED || at.since(now) > RENEWED
     }
 
-    /// Invites those whose agencies have answered. Whoever keeps silent keeps nobody else out.
+    /// Invites those whose agencies have answered. Whoever keeps silent keeps nobody else out, and is not
+    /// asked for those whose turn would come later.
     pub(super) fn invite_others(&mut self, room: &RoomId, mut item: Item) -> Result<()> {
         let Some(Work::Invite(mut invite)) = item.row.work.take() else { return Ok(()) };
-        for claim in core::mem::take(&mut invite.awaiting) {
+        for claim in mem::take(&mut invite.awaiting) {
             self.no_longer_awaited(&id16(&claim.id)?);
             let silent = Error::new(Code::NoAnswer, "no answer to a claim");
-            none_of(&mut invite, &claim.agency, &silent)?;
+            let of_it =
+                |user: &String| UserId::parse(user).map(|user| user.agency().as_str() == claim.agency);
+            let mut later = Vec::new();
+            for user in mem::take(&mut invite.later) {
+                if of_it(&user)? {
+                    none_of(&mut invite, &[user], &silent)?;
+                } else {
+                    later.push(user);
+                }
+            }
+            invite.later = later;
+            none_of(&mut invite, &claim.users, &silent)?;
         }
         self.go_on(room, item, invite)
     }
@@ -92,7 +93,7 @@ impl Call<'_, '_> {
         };
         let claim = invite.awaiting.remove(place);
         self.no_longer_awaited(request.as_bytes());
-        none_of(&mut invite, &claim.agency, error)?;
+        none_of(&mut invite, &claim.users, error)?;
         self.go_on(room, item, invite)
     }
 
@@ -109,20 +110,27 @@ impl Call<'_, '_> {
             claim.agency == answer.agency.as_str() && claim.id == answer.claim_id.as_bytes()
         };
         let Some(place) = invite.awaiting.iter().position(asked) else { return Ok(()) };
-        invite.awaiting.remove(place);
+        let claim = invite.awaiting.remove(place);
         self.no_longer_awaited(answer.claim_id.as_bytes());
+        let mut offered = Vec::new();
         for asked in answer.users {
-            if *asked.user.agency() != answer.agency || !invite.users.contains(&asked.user.to_string()) {
+            if *asked.user.agency() != answer.agency || !claim.users.contains(&asked.user.to_string()) {
                 continue;
             }
-            let found = match asked.keys {
-                Ok(keys) => self.usable(&asked.user, keys)?,
-                Err(failure) => Err(failure.error(Code::NoKeyPackage, "claim")),
-            };
-            match found {
-                Ok(packages) => invite.packages.extend(packages),
-                Err(_) if asked.user == self.account.device.user => {}
-                Err(error) => invite.problems.push(problem(&asked.user, &error)),
+            match asked.keys {
+                Ok(keys) => match self.take_chain_of(&asked.user, &keys.chain)? {
+                    Ok(()) => offered.push((asked.user, keys.packages)),
+                    Err(error) => self.not_usable(&mut invite, &asked.user, &error),
+                },
+                Err(failure) => {
+                    self.not_usable(&mut invite, &asked.user, &failure.error(Code::NoKeyPackage, "claim"));
+                }
+            }
+        }
+        for (user, packages) in offered {
+            match self.usable(&user, packages)? {
+                Ok(rows) => invite.packages.extend(rows),
+                Err(error) => self.not_usable(&mut invite, &user, &error),
             }
         }
         self.go_on(&room, item, invite)
@@ -136,10 +144,16 @@ impl Call<'_, '_> {
         self.close(session)
     }
 
-    /// The key packages that are good and belong to the user, one for each device; what is wrong with
-    /// the first that is not if none is. With two of one device nobody could be invited (SPEC V-435).
-    fn usable(&mut self, user: &UserId, keys: Keys) -> Result<Result<Vec<Vec<u8>>>> {
-        let accepted = match self.directory.accept_chain_of(&mut self.draft, user, &keys.chain) {
+    /// Nothing can be made of the user's own devices: then there are none to bring along.
+    fn not_usable(&self, invite: &mut InviteWork, user: &UserId, error: &Error) {
+        if *user != self.account.device.user {
+            invite.problems.push(problem(user, error));
+        }
+    }
+
+    /// Takes over what a user's agency says of whom the user's devices are; what is wrong with it.
+    fn take_chain_of(&mut self, user: &UserId, links: &[Bytes]) -> Result<Result<()>> {
+        let accepted = match self.directory.accept_chain_of(&mut self.draft, user, links) {
             Ok(taken) => {
                 let whole = taken.complete();
                 self.took_links(taken)?;
@@ -151,19 +165,26 @@ impl Call<'_, '_> {
             return blamed(error).map(Err);
         }
         match self.directory.check_suite(&self.draft, user.agency(), room::SUITE_NUMBER, self.now()) {
-            Err(error) if error.code() == Code::UnknownSuite => return Ok(Err(error)),
-            Err(error) if error.fails_the_call() => return Err(error),
+            Err(error) if error.code() == Code::UnknownSuite => Ok(Err(error)),
+            Err(error) if error.fails_the_call() => Err(error),
             // What is missing here, the key packages lack as well.
-            _ => {}
+            _ => Ok(Ok(())),
         }
+    }
+
+    /// The key packages that are good and belong to the user, one for each device; what is wrong with
+    /// the first that is not if none is. With two of one device nobody could be invited (SPEC V-435).
+    fn usable(&mut self, user: &UserId, packages: Vec<Bytes>) -> Result<Result<Vec<InvitedRow>>> {
         let mut good = BTreeMap::new();
         let mut wrong = Error::new(Code::NoKeyPackage, "no key package");
-        for package in keys.packages {
-            match self.check_package(&package) {
+        let checked = self.check_packages(packages.iter())?;
+        for (package, checked) in packages.iter().zip(checked) {
+            match checked {
                 Ok(checked) if checked.device.device().user == *user => {
                     let device = checked.device.device();
                     if *device != self.account.device {
-                        good.entry(device.clone()).or_insert(package.to_vec());
+                        good.entry(device.clone())
+                            .or_insert_with(|| InvitedRow::of(device, package.to_vec()));
                     }
                     if device.user == self.account.device.user {
                         self.companion_is_there(device)?;
@@ -174,6 +195,18 @@ impl Call<'_, '_> {
             }
         }
         Ok(if good.is_empty() { Err(wrong) } else { Ok(good.into_values().collect()) })
+    }
+
+    /// Checks key packages as of now, each by itself.
+    pub(super) fn check_packages<'p>(
+        &mut self,
+        packages: impl Iterator<Item = &'p Bytes>,
+    ) -> Result<Vec<Result<room::CheckedPackage>>> {
+        let (now, held) = (self.now(), self.cache.held.clone());
+        let crypto = MlsCrypto::new(self.draft.seed()).with_held(&held);
+        let mut view = self.directory.newest(&self.draft)?.with_held(&held);
+        let check = |package| room::check_key_package(package, &crypto, now, &mut |cert| view.device(cert));
+        Ok(packages.map(check).collect())
     }
 
     /// Tells the app who could not be invited, and from when on it may be tried again.
@@ -192,23 +225,20 @@ impl Call<'_, '_> {
     }
 }
 
-/// Nobody of an agency can be invited.
-fn none_of(invite: &mut InviteWork, agency: &str, error: &Error) -> Result<()> {
-    for user in &invite.users {
-        let user = UserId::parse(user)?;
-        if user.agency().as_str() == agency {
-            invite.problems.push(problem(&user, error));
-        }
+/// None of these can be invited.
+fn none_of(invite: &mut InviteWork, users: &[String], error: &Error) -> Result<()> {
+    for user in users {
+        invite.problems.push(problem(&UserId::parse(user)?, error));
     }
     Ok(())
 }
 
-fn problem(user: &UserId, error: &Error) -> ProblemRow {
+pub(super) fn problem(user: &UserId, error: &Error) -> ProblemRow {
     let retry_at = error.retry_at().map(Timestamp::as_millis).unwrap_or_default();
     ProblemRow { user: user.to_string(), code: error.code().number().into(), retry_at }
 }
 
 /// Gives back what is wrong with what somebody sent; what is wrong here fails the call.
-fn blamed(error: Error) -> Result<Error> {
+pub(super) fn blamed(error: Error) -> Result<Error> {
     if error.fails_the_call() { Err(error) } else { Ok(error) }
 }

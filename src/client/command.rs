@@ -28,7 +28,7 @@ pub enum Command {
         name: String,
         /// Who may do what.
         policy: Policy,
-        /// Whom to invite; may be empty.
+        /// Whom to invite; may be empty. At most [`crate::limits::INVITED`].
         invite: Vec<UserId>,
     },
     /// Begin an operation: a room with an end, of which this device's agency has the lead and
@@ -42,7 +42,7 @@ pub enum Command {
         policy: Policy,
         /// When it ends. Whoever may govern it may change that until then.
         ends_at: Timestamp,
-        /// Whom to invite; may be empty.
+        /// Whom to invite; may be empty. At most [`crate::limits::INVITED`].
         invite: Vec<UserId>,
     },
     /// Invite users to a room. Devices that are in it already are passed over.
@@ -51,9 +51,12 @@ pub enum Command {
         request: RequestId,
         /// The room.
         room: RoomId,
-        /// Whom, at most [`crate::limits::CLAIM_USERS`]. Refused at once if one of them may not be
+        /// Whom, at most [`crate::limits::INVITED`]. Refused at once if one of them may not be
         /// invited by this device's user: [`Code::NotPermitted`](crate::code::Code::NotPermitted),
         /// [`Code::Banned`](crate::code::Code::Banned), [`Code::RoomEnded`](crate::code::Code::RoomEnded).
+        /// Many come in batch after batch, each told with [`crate::client::Event::MembersChanged`];
+        /// [`crate::client::Event::Done`] or [`crate::client::Event::Failed`] comes once, at the end, after
+        /// [`crate::client::Event::NotInvited`] if somebody has not come in.
         users: Vec<UserId>,
     },
     /// Remove users with all their devices.

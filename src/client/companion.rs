@@ -127,7 +127,7 @@ impl Call<'_, '_> {
         let mut session = self.open(room)?;
         let there = session.member.roster()?.find(device).is_some();
         let own = device.user.to_string();
-        let inviting = |item: &Item| matches!(item.work(), Ok(Work::Invite(i)) if i.users.contains(&own));
+        let inviting = |item: &Item| matches!(item.work(), Ok(Work::Invite(i)) if i.users.contains(&own) || i.later.contains(&own));
         let brought = if there {
             Brought::There
         } else if self.items(room)?.iter().any(inviting) {

@@ -52,8 +52,10 @@ impl<'a> Call<'a, '_> {
             match item.work()? {
                 Work::Leave(leave) if leave.quiet => {}
                 Work::Leave(_) => self.event(&Event::Done { request })?,
-                Work::Invite(invite) if invite.quiet => {}
-                Work::Message(message) if message.quiet => {}
+                work if work.is_quiet() => {}
+                Work::Invite(invite) => {
+                    self.tell_broken_off(request, invite, &Error::new(Code::NotMember, "left"))?;
+                }
                 _ => self.event(&Event::failed(request, &Error::new(Code::NotMember, "left")))?,
             }
         }

@@ -277,7 +277,8 @@ pub enum Event {
         /// When it may succeed, if somebody said so: not to be tried again before.
         retry_at: Option<Timestamp>,
     },
-    /// Some users could not be invited; the others were.
+    /// Some users could not be invited; the others of the command were, also where [`Event::Failed`] follows:
+    /// then the invitation was broken off on its way. Where that comes without this, nobody has come in.
     NotInvited {
         /// The request.
         request: RequestId,

@@ -307,7 +307,8 @@ impl<'a> Call<'a, '_> {
     fn process(&mut self, session: &mut Session<'_>, chained: &Chained) -> Result<Incoming> {
         let provider = session.backend.provider();
         // Few entries are about certificates.
-        let view = || self.directory.view(&self.draft, &chained.stamp);
+        let held = &self.cache.held;
+        let view = || Ok(self.directory.view(&self.draft, &chained.stamp)?.with_held(held));
         let mut witness = Lazy { view, seen: None };
         let processed = session.member.process(&provider, &chained.entry, &mut witness);
         session.backend.check(processed)
@@ -392,7 +393,7 @@ impl<'a> Call<'a, '_> {
         if let Some(item) = won.filter(|won| won.item > 0)
             && let Some(item) = self.item(&session.id, item.item)?
         {
-            self.finish_item(session, &item)?;
+            self.finish_item(session, &item, true)?;
         }
         Ok(After::Here)
     }

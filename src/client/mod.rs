@@ -27,6 +27,7 @@
 //! [`Client::endorse`], and then [`Command::Invite`] of the own user.
 
 mod asked;
+mod batches;
 mod call;
 mod carry;
 mod chains;

@@ -169,7 +169,7 @@ impl<'a> Call<'a, '_> {
     /// Writes what has changed in a room. The group stays in memory, marked with the stamp
     /// that only the applied batch makes true.
     pub(super) fn close(&mut self, session: Session<'a>) -> Result<()> {
-        let Session { id, mut row, member, backend, standing, stamp, .. } = session;
+        let Session { id, mut row, mut member, backend, standing, stamp, .. } = session;
         row.retention = member.state().retention;
         row.hands_over = may_hand_over(member.state(), &self.account.device.user);
         row.ends_at = member.state().ends_at.as_millis();
@@ -181,6 +181,7 @@ impl<'a> Call<'a, '_> {
         rows::write(&mut self.draft, keys::room(&id), &row);
         let (batch, known) = backend.storage.finish()?;
         self.draft.absorb(batch);
+        member.rest();
         self.cache.rooms.insert(id, CachedRoom { stamp, member, known, standing });
         Ok(())
     }

@@ -12,6 +12,7 @@ mod blake;
 mod documents;
 mod field;
 mod hash;
+mod held;
 mod hpke;
 mod kdf;
 mod label;
@@ -26,6 +27,7 @@ mod vectors;
 pub(crate) use aead::{AeadKey, Cipher, Nonce, TAG};
 pub(crate) use blake::blake3_hash;
 pub(crate) use hash::hash;
+pub(crate) use held::Held;
 pub use hpke::{HpkePrivateKey, HpkePublicKey};
 pub(crate) use kdf::Prk;
 pub(crate) use label::Label;
@@ -33,7 +35,7 @@ pub(crate) use psk::{Psk, Sealed};
 pub(crate) use secret_bytes::{SecretBytes, wipe};
 pub(crate) use sign::Signature;
 pub use sign::{SigningKey, VerifyKey};
-pub(crate) use signed::{Quorum, SignedAs, Verified, sign, signer, verify, verify_quorums};
+pub(crate) use signed::{Quorum, SignedAs, Verified, sign, signer, verify, verify_held, verify_quorums};
 
 #[cfg(test)]
 mod tests {

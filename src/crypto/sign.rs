@@ -12,7 +12,7 @@ use ed25519_dalek::{Signer, Verifier};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::{Label, field, hash, hash::key_id};
+use super::{Held, Label, field, hash, hash::key_id};
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
@@ -114,6 +114,17 @@ impl VerifyKey {
     /// [`Code::BadSignature`].
     pub(crate) fn verify(&self, label: Label, parts: &[&[u8]], signature: &Signature) -> Result<()> {
         self.verify_raw(&message(label, parts), signature)
+    }
+
+    /// The same, unless the signature has held before.
+    pub(in crate::crypto) fn verify_held(
+        &self,
+        label: Label,
+        parts: &[&[u8]],
+        signature: &Signature,
+        held: &Held,
+    ) -> Result<()> {
+        held.verify(self, &message(label, parts), signature)
     }
 
     /// Verifies bytes as they are: for MLS, which labels them itself.

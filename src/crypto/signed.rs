@@ -7,7 +7,7 @@ use core::{fmt, ops::Deref};
 
 use bytes::Bytes;
 
-use super::{Label, Signature, SigningKey, VerifyKey};
+use super::{Held, Label, Signature, SigningKey, VerifyKey};
 use crate::{
     code::Code,
     error::{Error, Result, ensure},
@@ -110,6 +110,23 @@ pub(crate) fn verify<T: SignedAs>(signed: Signed<T>, key: &VerifyKey) -> Result<
     ensure(signer(&signed)? == key.id(), Code::BadSignature, "signed by another key")?;
     for signature in signed.signatures() {
         check(&signed, signature, key)?;
+    }
+    Ok(Verified(signed))
+}
+
+/// The same, unless this signature has held before.
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn verify_held<T: SignedAs>(
+    signed: Signed<T>,
+    key: &VerifyKey,
+    held: &Held,
+) -> Result<Verified<T>> {
+    ensure(signer(&signed)? == key.id(), Code::BadSignature, "signed by another key")?;
+    for one in signed.signatures() {
+        let signature = Signature::from_slice(&one.signature)?;
+        key.verify_held(T::LABEL, &[&VERSION.to_be_bytes(), signed.body()], &signature, held)?;
     }
     Ok(Verified(signed))
 }

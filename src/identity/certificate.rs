@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     code::Code,
-    crypto::{Label, SignedAs, VerifyKey, signer, verify},
+    crypto::{Held, Label, SignedAs, VerifyKey, signer, verify, verify_held},
     error::{Result, ensure},
     ids::{AgencyId, Device, Hash, KeyId, UserId},
     limits,
@@ -65,6 +65,18 @@ pub(crate) fn read_signed_certificate(bytes: &Bytes) -> Result<(DeviceCertificat
     Ok((signed.into_claimed(), by))
 }
 
+/// A certificate key, and which signatures are known to hold.
+pub(super) struct AgencyKey<'h> {
+    pub(super) key: VerifyKey,
+    pub(super) held: Option<&'h Held>,
+}
+
+impl From<VerifyKey> for AgencyKey<'_> {
+    fn from(key: VerifyKey) -> Self {
+        AgencyKey { key, held: None }
+    }
+}
+
 /// A device for which its agency vouches: its certificate was checked, but not whether the
 /// user's chain endorses it. Only this module makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,18 +90,22 @@ impl CertifiedDevice {
     ///
     /// # Errors
     /// SPEC V-261 to V-265, V-297, each with its code.
-    pub(super) fn verify(
+    pub(super) fn verify<'h, K: Into<AgencyKey<'h>>>(
         certificate: Signed<DeviceCertificate>,
         at: Timestamp,
         list: &TrustList,
         revoked: impl FnOnce(&DeviceCertificate) -> Result<()>,
-        agency_key: impl FnOnce(&AgencyId, &KeyId) -> Result<VerifyKey>,
+        agency_key: impl FnOnce(&AgencyId, &KeyId) -> Result<K>,
     ) -> Result<Self> {
         let claims = certificate.claimed();
         claims.check_at(at, list)?;
         revoked(claims)?;
-        let key = agency_key(&claims.agency, &signer(&certificate)?)?;
-        let claims = verify(certificate, &key)?.into_inner();
+        let AgencyKey { key, held } = agency_key(&claims.agency, &signer(&certificate)?)?.into();
+        let verified = match held {
+            Some(held) => verify_held(certificate, &key, held)?,
+            None => verify(certificate, &key)?,
+        };
+        let claims = verified.into_inner();
         Ok(CertifiedDevice { key: VerifyKey::parse(&claims.key)?, claims })
     }
 
@@ -140,12 +156,12 @@ impl VerifiedDevice {
     ///
     /// # Errors
     /// SPEC V-261 to V-269, V-297, each with its code.
-    pub(super) fn verify(
+    pub(super) fn verify<'h, K: Into<AgencyKey<'h>>>(
         certificate: Signed<DeviceCertificate>,
         at: Timestamp,
         list: &TrustList,
         revoked: impl FnOnce(&DeviceCertificate) -> Result<()>,
-        agency_key: impl FnOnce(&AgencyId, &KeyId) -> Result<VerifyKey>,
+        agency_key: impl FnOnce(&AgencyId, &KeyId) -> Result<K>,
         chain: impl FnOnce(&UserId, &Hash) -> Result<Arc<UserChain>>,
         upto: Upto,
     ) -> Result<Self> {

@@ -13,6 +13,7 @@ mod blobs;
 mod chains;
 mod clocks;
 mod content;
+mod crowds;
 mod engine;
 mod entering;
 mod ghosts;

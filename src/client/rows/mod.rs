@@ -14,8 +14,8 @@ pub(super) use room::{
     DepartedRow, ExpiringRow, JoinedRow, MessageRow, PendingRow, PublicRow, RoomRow, SweepRow,
 };
 pub(super) use work::{
-    ClaimRow, DescribeWork, ForwardWork, GovernWork, InviteWork, LeaveWork, MessageWork, Nothing, OutboxRow,
-    ProblemRow, RoleWork, ShareWork, UsersWork, Work,
+    ClaimRow, DescribeWork, ForwardWork, GovernWork, InviteWork, InvitedRow, LeaveWork, MessageWork, Nothing,
+    OutboxRow, ProblemRow, RoleWork, ShareWork, UsersWork, Work,
 };
 
 use crate::{

@@ -113,18 +113,38 @@ pub(in crate::client) struct MessageWork {
 /// An invitation in the making.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::client) struct InviteWork {
+    /// Who is in hand now, and has not come in.
     #[prost(string, repeated, tag = "1")]
     pub(in crate::client) users: Vec<String>,
-    /// Claims that are not answered, one of each agency.
+    /// Claims that are not answered.
     #[prost(message, repeated, tag = "3")]
     pub(in crate::client) awaiting: Vec<ClaimRow>,
-    #[prost(bytes = "vec", repeated, tag = "4")]
-    pub(in crate::client) packages: Vec<Vec<u8>>,
+    /// Devices that are in no commit yet.
+    #[prost(message, repeated, tag = "4")]
+    pub(in crate::client) packages: Vec<InvitedRow>,
     #[prost(message, repeated, tag = "5")]
     pub(in crate::client) problems: Vec<ProblemRow>,
     /// It only fetches the founder's other devices: it succeeds silently.
     #[prost(bool, tag = "6")]
     pub(in crate::client) quiet: bool,
+    /// Whose turn comes later, in this order.
+    #[prost(string, repeated, tag = "7")]
+    pub(in crate::client) later: Vec<String>,
+    /// Some are in already.
+    #[prost(bool, tag = "8")]
+    pub(in crate::client) came: bool,
+}
+
+/// A device that is to be brought in.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct InvitedRow {
+    #[prost(string, tag = "1")]
+    pub(in crate::client) user: String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(in crate::client) device: Vec<u8>,
+    /// Its key package.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(in crate::client) package: Vec<u8>,
 }
 
 /// A claim of key packages.
@@ -139,6 +159,9 @@ pub(in crate::client) struct ClaimRow {
     /// When it was made, in milliseconds.
     #[prost(uint64, tag = "3")]
     pub(in crate::client) at: u64,
+    /// Who is claimed.
+    #[prost(string, repeated, tag = "4")]
+    pub(in crate::client) users: Vec<String>,
 }
 
 /// A user who cannot be invited.

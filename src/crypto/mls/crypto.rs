@@ -1,7 +1,7 @@
 //! The primitives behind openmls, with all randomness from one seed.
 
 use core::{convert::Infallible, fmt};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chacha20::ChaCha20Rng;
 use hkdf::Hkdf;
@@ -20,7 +20,7 @@ use tls_codec::SecretVLBytes;
 use zeroize::Zeroizing;
 
 use super::SUITE;
-use crate::crypto::{AeadKey, Label, Nonce, Prk, Signature, SigningKey, VerifyKey, hpke};
+use crate::crypto::{AeadKey, Held, Label, Nonce, Prk, Signature, SigningKey, VerifyKey, hpke};
 
 /// RFC 5869 §2.3: L <= 255*HashLen.
 const HKDF_MAX: usize = 255 * 32;
@@ -46,13 +46,20 @@ pub(crate) struct MlsCrypto {
     /// The key under which a signature was verified last. To parse one takes the root of a
     /// field element, and messages come in runs of one sender.
     verifier: Mutex<Option<VerifyKey>>,
+    /// Signatures that need not be verified again.
+    held: Option<Arc<Held>>,
 }
 
 impl MlsCrypto {
     pub(crate) fn new(seed: Zeroizing<[u8; 32]>) -> Self {
         let prk = Prk::extract(&[], seed.as_ref());
         let draws = ChaCha20Rng::from_seed(*prk.expand(Label::MLS_RANDOM, &[]));
-        MlsCrypto { ephemerals: prk, draws: Mutex::new(draws), verifier: Mutex::default() }
+        MlsCrypto { ephemerals: prk, draws: Mutex::new(draws), verifier: Mutex::default(), held: None }
+    }
+
+    /// With signatures that held before.
+    pub(crate) fn with_held(self, held: &Arc<Held>) -> Self {
+        MlsCrypto { held: Some(held.clone()), ..self }
     }
 
     fn ephemeral(&self, operation: &[u8], inputs: [&[u8]; 4]) -> ChaCha20Rng {
@@ -181,7 +188,10 @@ impl OpenMlsCrypto for MlsCrypto {
         ed25519(scheme)?;
         let key = self.verifier(key)?;
         Signature::from_slice(signature)
-            .and_then(|signature| key.verify_raw(data, &signature))
+            .and_then(|signature| match &self.held {
+                Some(held) => held.verify(&key, data, &signature),
+                None => key.verify_raw(data, &signature),
+            })
             .map_err(|_| CryptoError::InvalidSignature)
     }
 

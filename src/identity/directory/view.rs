@@ -10,11 +10,11 @@ use bytes::Bytes;
 use super::{Directory, rows};
 use crate::{
     code::Code,
-    crypto::VerifyKey,
+    crypto::{Held, VerifyKey},
     error::{Error, Result, ensure},
     identity::{
         Descriptor, KeyPurpose, TrustList, UserChain, VerifiedDevice,
-        certificate::{CertifiedDevice, DeviceCertificate, Upto},
+        certificate::{AgencyKey, CertifiedDevice, DeviceCertificate, Upto},
     },
     ids::{AgencyId, Hash, KeyId, UserId},
     store::{Draft, Key},
@@ -57,6 +57,7 @@ pub(crate) struct View<'v, 'a> {
     descriptors: BTreeMap<AgencyId, Descriptors>,
     /// The chains of users under an identity.
     chains: BTreeMap<(UserId, Hash), Arc<UserChain>>,
+    held: Option<&'v Held>,
 }
 
 impl<'v, 'a> View<'v, 'a> {
@@ -66,7 +67,20 @@ impl<'v, 'a> View<'v, 'a> {
         list: TrustList,
         revocations: Revocations,
     ) -> Self {
-        View { draft, at, list, revocations, descriptors: BTreeMap::new(), chains: BTreeMap::new() }
+        View {
+            draft,
+            at,
+            list,
+            revocations,
+            descriptors: BTreeMap::new(),
+            chains: BTreeMap::new(),
+            held: None,
+        }
+    }
+
+    /// With signatures that held before.
+    pub(crate) fn with_held(self, held: &'v Held) -> Self {
+        View { held: Some(held), ..self }
     }
 
     /// As a stamp says.
@@ -92,12 +106,14 @@ impl<'v, 'a> View<'v, 'a> {
     /// [`Code::MissingEvidence`] while a document is not here that may yet bear it out; else
     /// SPEC V-210 to V-212, V-228 to V-231, V-261 to V-270, V-297, each with its code.
     pub(crate) fn device_from(&mut self, certificate: &Bytes, least: u32) -> Result<VerifiedDevice> {
-        let View { draft, at, list, revocations, descriptors, chains } = self;
+        let View { draft, at, list, revocations, descriptors, chains, held } = self;
         let newest = matches!(revocations, Revocations::Newest);
         let upto = if newest { Upto::All } else { Upto::Entry(least) };
         let revoked = |claims: &DeviceCertificate| revocations.check(draft, claims);
-        let key =
-            |agency: &AgencyId, id: &KeyId| certificate_key(draft, list, descriptors, (agency, id), *at);
+        let key = |agency: &AgencyId, id: &KeyId| {
+            let key = certificate_key(draft, list, descriptors, (agency, id), *at)?;
+            Ok(AgencyKey { key, held: *held })
+        };
         let bears_out = |user: &UserId, identity: &Hash| {
             let chain = chain(draft, chains, user, identity)?;
             // V-270
@@ -132,10 +148,12 @@ impl<'v, 'a> View<'v, 'a> {
     /// # Errors
     /// As [`View::device`], without what the chain decides.
     pub(crate) fn certified(&mut self, certificate: &Bytes) -> Result<CertifiedDevice> {
-        let View { draft, at, list, revocations, descriptors, .. } = self;
+        let View { draft, at, list, revocations, descriptors, held, .. } = self;
         let revoked = |claims: &DeviceCertificate| revocations.check(draft, claims);
-        let key =
-            |agency: &AgencyId, id: &KeyId| certificate_key(draft, list, descriptors, (agency, id), *at);
+        let key = |agency: &AgencyId, id: &KeyId| {
+            let key = certificate_key(draft, list, descriptors, (agency, id), *at)?;
+            Ok(AgencyKey { key, held: *held })
+        };
         CertifiedDevice::verify(Signed::decode(certificate)?, *at, list, revoked, key)
     }
 

@@ -12,7 +12,8 @@ pub(crate) use enter::{Entered, Entering};
 pub(crate) use join::{Joined, Joining};
 pub(crate) use process::{Incoming, ReceivedCommit};
 
-use std::collections::BTreeMap;
+use core::cell::OnceCell;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use openmls::prelude::{GroupId, LeafNodeIndex, MlsGroup, OpenMlsProvider};
@@ -33,6 +34,8 @@ pub(crate) struct MemberRoom {
     state: RoomState,
     /// Whose the leaves are that have sent in this epoch, so that a certificate is read once.
     senders: BTreeMap<LeafNodeIndex, Sent>,
+    /// Who takes part, once that was asked in this epoch: it is read from everybody's certificate.
+    roster: OnceCell<Arc<Roster>>,
 }
 
 /// Whose a leaf is that has sent something.
@@ -44,7 +47,7 @@ struct Sent {
 
 impl MemberRoom {
     fn new(mls: MlsGroup, state: RoomState) -> Self {
-        MemberRoom { mls, state, senders: BTreeMap::new() }
+        MemberRoom { mls, state, senders: BTreeMap::new(), roster: OnceCell::new() }
     }
 
     /// Loads the device's part in a room, if it has one.
@@ -63,8 +66,17 @@ impl MemberRoom {
         self.mls.epoch().as_u64()
     }
 
-    pub(crate) fn roster(&self) -> Result<Roster> {
-        Roster::of(self.mls.public_group())
+    pub(crate) fn roster(&self) -> Result<Arc<Roster>> {
+        if let Some(roster) = self.roster.get() {
+            return Ok(roster.clone());
+        }
+        let roster = Arc::new(Roster::of(self.mls.public_group())?);
+        Ok(self.roster.get_or_init(|| roster).clone())
+    }
+
+    /// Forgets what is quickly found again, before it is kept in memory for long.
+    pub(crate) fn rest(&mut self) {
+        self.roster.take();
     }
 
     /// Demands that a submission is of somebody who takes part.

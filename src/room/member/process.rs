@@ -141,7 +141,7 @@ impl MemberRoom {
     pub(crate) fn judge_pending(&self, at: Timestamp, witness: &mut dyn Witness) -> Result<Change> {
         let staged = self.mls.pending_commit().ok_or(Error::new(Code::Bug, "no pending commit"))?;
         let own = self.mls.own_leaf_index();
-        commit::judge(staged, own, &self.state, &self.roster()?, at, witness)
+        commit::judge(staged, own, &self.state, &*self.roster()?, at, witness)
     }
 
     /// Moves to the next epoch.
@@ -158,6 +158,7 @@ impl MemberRoom {
         }
         self.state = commit.change.state.clone();
         self.senders.clear();
+        self.roster.take();
         Ok(commit.change)
     }
 
