@@ -29,6 +29,7 @@ mod refusals;
 mod removal;
 mod renewal;
 mod revocation;
+mod roll_out;
 mod rooms;
 mod storm;
 mod topics;
