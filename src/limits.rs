@@ -396,6 +396,13 @@ pub const FRAME_RETRY: Duration = Duration::from_secs(2);
 /// After how long a frame that is not acknowledged is sent again: at most.
 pub const FRAME_RETRY_MAX: Duration = Duration::from_secs(300);
 
+/// How long a hub says nothing of an active room's log, at most, to whoever follows it.
+pub const HEARTBEAT: Duration = Duration::from_secs(600);
+/// How long after its last entry a room is active.
+pub const ROOM_ACTIVE: Duration = Duration::from_secs(3_600);
+/// How long nothing newer is heard of an active room before somebody is told.
+pub const ROOM_SILENT: Duration = Duration::from_secs(1_800);
+
 /// Rows in one batch.
 pub const BATCH_ROWS: usize = 100_000;
 /// Bytes in one batch.

@@ -339,6 +339,24 @@ pub enum Event {
         /// or the time, if the hub's clock is ahead or this device's far behind.
         code: Code,
     },
+    /// For half an hour and more the own server, which answers, has had nothing newer of this room than it had
+    /// before, though people speak in it and its hub says every ten minutes where it stands: what others say
+    /// does not come here, and what is said here may not come to them. The hub's server is down or cut off, or one of the
+    /// two keeps back what there is. Told once, until [`Event::RoomHeard`].
+    RoomSilent {
+        /// The room.
+        room: RoomId,
+        /// The agency whose server is its hub. Where that is the own agency, it is its silence; else it is
+        /// that of the hub or of the own server.
+        hub: AgencyId,
+        /// The time of the last word of the hub, by its own clock.
+        since: Timestamp,
+    },
+    /// The hub of a room was heard again after [`Event::RoomSilent`].
+    RoomHeard {
+        /// The room.
+        room: RoomId,
+    },
     /// The federation has another trust list: its root holders say which agencies there are.
     /// What it changes follows, each by itself.
     TrustListChanged {

@@ -83,6 +83,16 @@ pub(super) fn all_public() -> Key {
     KeyBuilder::table("d/").build()
 }
 
+/// What was heard of a room last.
+pub(super) fn heard(room: &RoomId) -> Key {
+    KeyBuilder::table("hb/").fixed(room.as_bytes()).build()
+}
+
+/// Prefix of [`heard`].
+pub(super) fn all_heard() -> Key {
+    KeyBuilder::table("hb/").build()
+}
+
 /// A room's guard.
 pub(super) fn room_guard(room: &RoomId) -> Key {
     KeyBuilder::table("g/").fixed(room.as_bytes()).build()

@@ -49,6 +49,7 @@ mod forget;
 mod forward;
 mod gap;
 mod govern;
+mod heard;
 mod history;
 mod index;
 mod join;

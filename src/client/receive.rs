@@ -40,9 +40,12 @@ impl Call<'_, '_> {
                 if self.account.row.not_served > 0 {
                     self.change_account(|row| row.not_served = 0)?;
                 }
-                let astray = delivery.astray.iter().copied().collect();
+                let (astray, more) = (delivery.astray.iter().copied().collect(), delivery.more);
                 self.delivery(delivery)?;
-                if last { self.go_astray(&astray) } else { Ok(()) }
+                if last {
+                    self.go_astray(&astray)?;
+                }
+                if last && !more { self.listen() } else { Ok(()) }
             }
             (ReplyBody::Refusal(refusal), _) => self.refused(*refusal),
             (ReplyBody::Material(material), Some(awaited)) if awaited.invitation > 0 => {
@@ -134,7 +137,10 @@ impl Call<'_, '_> {
             self.draft.put(keys::inbox(), done);
         }
         for room in delivery.rooms {
-            news |= self.follow(room, whole)?;
+            match room.items.is_empty() {
+                true => self.heartbeat(room)?,
+                false => news |= self.follow(room, whole)?,
+            }
         }
         match delivery.more {
             true if news => self.sync(),

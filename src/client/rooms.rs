@@ -120,6 +120,7 @@ pub(super) fn touches(room: Option<&RoomId>) -> Vec<Key> {
         keys::device_mls(),
         keys::rooms(),
         keys::all_public(),
+        keys::all_heard(),
         keys::outbox(),
         keys::invitations(),
         keys::all_asked(),

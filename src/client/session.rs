@@ -198,20 +198,28 @@ impl<'a> Call<'a, '_> {
         self.draft.delete_prefix(keys::messages(&id));
         self.draft.delete(keys::room(&id));
         self.draft.delete(keys::public(&id));
+        self.draft.delete(keys::heard(&id));
         self.cache.rooms.remove(&id);
         Ok(())
+    }
+}
+
+impl RoomRow {
+    /// The last entry processed.
+    pub(super) fn tail(&self, room: &RoomId) -> Result<Tail> {
+        let hash = (!self.hash.is_empty()).then(|| Hash::from_slice(&self.hash)).transpose()?;
+        let mut tail = Tail::begin(*room, self.term);
+        if !self.stamp.is_empty() {
+            tail.stamp = wire::decode_body(&Bytes::copy_from_slice(&self.stamp))?;
+        }
+        Ok(Tail { seq: self.seq, hash, ..tail })
     }
 }
 
 impl Session<'_> {
     /// The last entry processed.
     pub(super) fn tail(&self) -> Result<Tail> {
-        let hash = (!self.row.hash.is_empty()).then(|| Hash::from_slice(&self.row.hash)).transpose()?;
-        let mut tail = Tail::begin(self.id, self.row.term);
-        if !self.row.stamp.is_empty() {
-            tail.stamp = wire::decode_body(&Bytes::copy_from_slice(&self.row.stamp))?;
-        }
-        Ok(Tail { seq: self.row.seq, hash, ..tail })
+        self.row.tail(&self.id)
     }
 
     pub(super) fn set_tail(&mut self, tail: &Tail) {

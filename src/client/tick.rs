@@ -52,7 +52,9 @@ impl Call<'_, '_> {
         // The call that an answered request had asked for: if each asked for the next, there
         // would be no end of it.
         let idle = !all && last.answered && last.due > 0 && self.passed(last.due);
-        self.ask_news(last, !idle)
+        // For active rooms it asks now and then, and does not hurry when that is lost.
+        let listens = !all && last.listen_due > 0 && self.passed(last.listen_due);
+        self.ask_news(last, !(idle || listens))
     }
 
     /// Whether it is time to try something again. A time further ahead than anything is put
@@ -219,12 +221,15 @@ impl Call<'_, '_> {
 
     fn ask_news(&mut self, last: SyncRow, again: bool) -> Result<()> {
         let prefix = keys::rooms();
+        let (heard, mut listens) = (self.all_heard()?, false);
         let mut cursors = Vec::new();
         for (key, row) in self.draft.scan(&prefix, None, limits::SYNC_ROOMS)? {
             let row: RoomRow = rows::parse(&row, "room")?;
             let room = RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?;
             let hash = (!row.hash.is_empty()).then(|| Hash::from_slice(&row.hash)).transpose()?;
-            cursors.push(Cursor { room, seq: row.seq, hash });
+            let heard_at = row.heard_at(&room, heard.get(&room))?;
+            cursors.push(Cursor { room, seq: row.seq, hash, heard_at });
+            listens |= self.listens_to(&room, &row)?;
         }
         let counter = self.submissions()?;
         let known = self.directory.descriptor_versions(&self.draft)?;
@@ -247,7 +252,9 @@ impl Call<'_, '_> {
         let attempts = last.attempts.saturating_add(u32::from(missed));
         let due = if again { self.retry_at(attempts).as_millis() } else { 0 };
         let request = request_id.as_bytes().to_vec();
-        let row = SyncRow { request_id: request, counter, due, attempts, answered: false, ..last };
+        let listen_due = if listens { self.listen_later().as_millis() } else { 0 };
+        let row =
+            SyncRow { request_id: request, counter, due, attempts, answered: false, listen_due, ..last };
         rows::write(&mut self.draft, keys::synced(), &row);
         self.ask(request_id, RequestBody::Sync(sync));
         Ok(())

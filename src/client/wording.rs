@@ -11,7 +11,8 @@ use crate::{
 
 impl Event {
     /// Short English sentences for [`Event::MembersChanged`], [`Event::RoomChanged`],
-    /// [`Event::RoomEnded`] and [`Event::DeviceDue`]: who did what, by what authority. Empty for others.
+    /// [`Event::RoomEnded`] and [`Event::DeviceDue`]: who did what, by what authority; and for
+    /// [`Event::RoomSilent`] and [`Event::RoomHeard`]. Empty for others.
     #[must_use]
     pub fn describe(&self) -> Vec<String> {
         match self {
@@ -28,6 +29,10 @@ impl Event {
                 changes.iter().map(|change| format!("{} {change}", by.user)).collect()
             }
             Event::RoomEnded { .. } => vec!["the room has come to its end".to_owned()],
+            Event::RoomSilent { hub, .. } => {
+                vec![format!("nothing is heard of the room any more; {hub} orders it")]
+            }
+            Event::RoomHeard { .. } => vec!["the room is heard again".to_owned()],
             Event::DeviceDue { device, code, .. } => {
                 vec![format!("{} counts no more: {}", device, code.text())]
             }

@@ -142,11 +142,14 @@ impl Call<'_, '_> {
         let Some(last) = spans.readable_after(cursor.seq) else { return Ok(None) };
         let Some(place) = self.place(&cursor.room)? else { return Ok(None) };
         let last = last.min(place.tail.seq);
-        if cursor.seq >= last {
-            return Ok(None);
-        }
         let row = self.room(&cursor.room)?.ok_or(corrupt("room"))?;
         let own = row.hub == self.own.agency.as_str();
+        if cursor.seq >= last {
+            let stays = spans.readable_after(cursor.seq) == Some(u64::MAX);
+            let head = if stays { self.newer_head(cursor, &place.tail, own)? } else { None };
+            let head = head.filter(|head| budget.take(head.bytes().len()));
+            return Ok(head.map(|head| RoomDelivery { room: cursor.room, items: Vec::new(), head }));
+        }
 
         let mut items: Vec<LogItem> = Vec::new();
         for seq in cursor.seq.saturating_add(1)..=last {

@@ -11,6 +11,7 @@ use crate::{
         submission,
     },
     store::corrupt,
+    time::Timestamp,
     wire::{
         Signed,
         device::{InboxBody, Invitation},
@@ -27,7 +28,10 @@ impl Call<'_, '_> {
         let mut row = self.followed(&room, from)?;
         ensure(row.present > 0, Code::NotMember, "entries for nobody")?;
         let mut place = self.place(&room)?.ok_or(corrupt("tail"))?;
-        let keys = RoomKeys::of(&room);
+        if items.is_empty() && departures.is_empty() {
+            return self.heard(from, &place.tail, head);
+        }
+        let (keys, before) = (RoomKeys::of(&room), place.tail.seq);
         self.draft.guard(keys.guard())?;
         for LogItem { entry, evidence } in items {
             let (tail, chained) = place.tail.extend(&entry)?;
@@ -47,8 +51,10 @@ impl Call<'_, '_> {
             self.depart(&mut row, &room, &departure.device, departure.seq)?;
         }
         self.put_room(&room, &row);
-        self.draft.put(keys.head(place.tail.seq), head.bytes().to_vec());
-        self.put_place(&place)?;
+        if place.tail.seq > before {
+            self.draft.put(keys.head(place.tail.seq), head.bytes().to_vec());
+            self.put_place(&place)?;
+        }
         self.want_named(from, &room, &place.tail.stamp)?;
         self.output(Output::RoomReady(room));
         Ok(())
@@ -124,7 +130,7 @@ impl Call<'_, '_> {
             Some(_) if row.present > 0 => Err(Error::new(Code::BrokenLog, "invitation past the log")),
             _ => {
                 self.draft.put(keys.head(tail.seq), invitation.head.bytes().to_vec());
-                self.put_place(&Place { tail, epoch: 0 })
+                self.put_place(&Place { tail, epoch: 0, beat: Timestamp::ZERO })
             }
         }
     }
@@ -149,7 +155,7 @@ impl Call<'_, '_> {
     }
 
     /// That the hub's signed head is this tail.
-    fn confirm(&self, hub: &AgencyId, tail: &Tail, head: Signed<Head>) -> Result<()> {
+    pub(super) fn confirm(&self, hub: &AgencyId, tail: &Tail, head: Signed<Head>) -> Result<()> {
         let key = self.server_key(hub, &head, head.claimed().at)?;
         tail.confirm(head, &key).map(|_| ())
     }
@@ -159,7 +165,7 @@ impl Call<'_, '_> {
         &self,
         agency: &AgencyId,
         signed: &Signed<T>,
-        at: crate::time::Timestamp,
+        at: Timestamp,
     ) -> Result<VerifyKey> {
         self.directory.server_key(&self.draft, agency, &signer(signed)?, at)
     }

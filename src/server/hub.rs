@@ -250,7 +250,7 @@ impl Call<'_, '_> {
         evidence: Vec<Evidence>,
     ) -> Result<Chained> {
         let (tail, chained) = place.tail.append(submission, stamp)?;
-        self.put_place(&Place { tail, epoch })?;
+        self.put_place(&Place { tail, epoch, beat: place.beat })?;
         self.put_entry(&chained, evidence);
         Ok(chained)
     }

@@ -13,6 +13,7 @@ use crate::{
     ids::{AgencyId, Hash, RoomId},
     room::log::{Chained, Tail},
     store::corrupt,
+    time::Timestamp,
     wire::{
         decode_body, encode_body,
         log::{Evidence, Head, LogItem},
@@ -25,6 +26,8 @@ pub(super) struct Place {
     pub(super) tail: Tail,
     /// At the hub: the MLS epoch.
     pub(super) epoch: u64,
+    /// When the room is looked at next to see whether it has gone silent.
+    pub(super) beat: Timestamp,
 }
 
 impl Call<'_, '_> {
@@ -33,12 +36,13 @@ impl Call<'_, '_> {
         let stamp = decode_body(&row.stamp).map_err(unreadable)?;
         let hash = Some(Hash::from_slice(&row.hash).map_err(unreadable)?);
         let tail = Tail { room: *room, term: row.term, seq: row.seq, hash, stamp };
-        Ok(Some(Place { tail, epoch: row.epoch }))
+        Ok(Some(Place { tail, epoch: row.epoch, beat: Timestamp::from_millis(row.beat) }))
     }
 
-    /// Notes where the log stands now.
+    /// Notes where the log stands now. Something was said: from now on the room is active.
     pub(super) fn put_place(&mut self, place: &Place) -> Result<()> {
-        let Place { tail, epoch } = place;
+        let Place { tail, epoch, beat } = place;
+        let beat = self.beat_from(&tail.room, *beat);
         let hash = tail.hash.ok_or(Error::new(crate::code::Code::Bug, "empty log"))?;
         let row = TailRow {
             term: tail.term,
@@ -46,6 +50,7 @@ impl Call<'_, '_> {
             hash: Bytes::copy_from_slice(hash.as_bytes()),
             stamp: encode_body(&tail.stamp),
             epoch: *epoch,
+            beat: beat.as_millis(),
         };
         self.write(RoomKeys::of(&tail.room).tail(), &row);
         Ok(())

@@ -46,6 +46,7 @@ mod documents;
 mod enrol;
 mod entrance;
 mod follow;
+mod heartbeat;
 mod hub;
 mod inbox;
 mod keys;
@@ -68,6 +69,7 @@ mod touches;
 
 pub use blobs::{Allowance, Fetching, Storage};
 pub use directory::{Audience, Entry};
+pub use heartbeat::Difference;
 pub use papers::Papers;
 pub use setup::Setup;
 
@@ -128,6 +130,32 @@ pub enum Output {
         /// Why, by its signed word; [`Code::BadOrigin`]: what it gives is not what it has announced.
         code: Code,
     },
+    /// Nothing has been heard of this agency's server, the hub of this room, though it is active: it is
+    /// down, cut off, or keeps back what is said.
+    HubSilent {
+        /// The agency.
+        hub: AgencyId,
+        /// The room.
+        room: RoomId,
+    },
+    /// What a room's hub says of its log is not of the log that is here. Devices here that wait for more are told
+    /// that the room stands still.
+    LogDiffers {
+        /// The room.
+        room: RoomId,
+        /// The agency whose server is its hub.
+        hub: AgencyId,
+        /// The place of the log of which it speaks.
+        seq: u64,
+        /// What that shows.
+        difference: Difference,
+        /// Its signed heads, as evidence: the one that it sent, then the one of before for the same place,
+        /// if that is here.
+        heads: Vec<Vec<u8>>,
+    },
+    /// This agency's server has sent a frame under a number that it used before: its store was put back
+    /// to an earlier state. What it says from now on is not taken.
+    PeerPutBack(AgencyId),
     /// A device says that this chunk is not the one: read it and give it to
     /// [`Server::check_chunk`].
     CheckChunk(ChunkRef),

@@ -5,15 +5,16 @@ use bytes::Bytes;
 use super::{
     Output, blobs,
     call::Call,
-    keys::{self, BlobKeys, LinkKeys},
+    keys::{self, BlobKeys, LinkKeys, RoomKeys},
     rows::{self, Due, DueRow},
 };
 use crate::{
     error::Result,
-    ids::{AgencyId, BlobId},
+    ids::{AgencyId, BlobId, RoomId},
     limits,
     store::{Key, corrupt},
     time::Timestamp,
+    wire::fields::raw,
 };
 
 impl Call<'_, '_> {
@@ -64,13 +65,22 @@ impl Call<'_, '_> {
         self.wake_at(at);
     }
 
+    /// Looks at a room when its time comes.
+    pub(super) fn beat_later(&mut self, at: Timestamp, room: &RoomId) {
+        let what = Some(Due::Beat(raw(room.as_bytes())));
+        self.write(keys::due(at, &RoomKeys::of(room).tail()), &DueRow { what });
+        self.wake_at(at);
+    }
+
     pub(super) fn tick(&mut self, max: usize) -> Result<()> {
-        for (key, row) in self.draft.scan(&keys::dues(), None, max)? {
+        let mut left = max;
+        for (key, row) in self.draft.scan(&keys::dues(), None, max.saturating_add(1))? {
             let at = time_of(&key)?;
-            if at > self.now() {
+            if at > self.now() || left == 0 {
                 self.wake_at(at);
                 break;
             }
+            left = left.saturating_sub(1);
             match rows::read::<DueRow>(row)?.what.ok_or(corrupt("due row"))? {
                 Due::Rows(prefix) => {
                     self.draft.delete_prefix(prefix.to_vec());
@@ -94,6 +104,11 @@ impl Call<'_, '_> {
                     let (_, blob) = blobs::named(&name)?;
                     self.draft.delete(key);
                     self.give_up(&blob)?;
+                }
+                Due::Beat(room) => {
+                    self.draft.delete(key);
+                    let told = self.beat(&RoomId::from_slice(&room).map_err(rows::unreadable)?)?;
+                    left = left.saturating_sub(told);
                 }
             }
         }

@@ -1618,6 +1618,9 @@ pub struct Cursor {
     /// Its hash, 32 bytes; absent if none was processed.
     #[prost(bytes = "bytes", tag = "3")]
     pub hash: ::prost::bytes::Bytes,
+    /// When the newest head was signed that the device has of the room's log, in milliseconds; 0: it has none.
+    #[prost(uint64, tag = "4")]
+    pub heard_at: u64,
 }
 /// A descriptor that a device has.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1921,7 +1924,7 @@ pub struct RoomDelivery {
     /// The entries. At most 256; none in a heartbeat.
     #[prost(message, repeated, tag = "2")]
     pub items: ::prost::alloc::vec::Vec<LogItem>,
-    /// The hub's signed Head of the same room, at the last of them.
+    /// The hub's signed Head of the same room, at the last of them; in a heartbeat at the device's cursor.
     #[prost(bytes = "bytes", tag = "3")]
     pub head: ::prost::bytes::Bytes,
 }
@@ -2395,7 +2398,7 @@ pub struct RoomEntries {
     /// The entries. At most 256; none in a heartbeat.
     #[prost(message, repeated, tag = "2")]
     pub items: ::prost::alloc::vec::Vec<LogItem>,
-    /// The hub's signed Head of the same room, at the last of them.
+    /// The hub's signed Head of the same room, at the last of them; in a heartbeat at the end of its log.
     #[prost(bytes = "bytes", tag = "3")]
     pub head: ::prost::bytes::Bytes,
     /// Devices of the receiving agency that an entry removes: they see it and nothing after it.
@@ -3235,6 +3238,7 @@ impl super::shape::Shaped for Cursor {
         super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
         super::shape::Field::new(2, "seq", super::shape::Kind::Number),
         super::shape::Field::new(3, "hash", super::shape::Kind::Bytes),
+        super::shape::Field::new(4, "heard_at", super::shape::Kind::Number),
     ]);
 }
 impl super::shape::Shaped for KnownDescriptor {

@@ -107,6 +107,7 @@ fn forgetful_hub(seed: u8) -> (Net, verbund::ids::RoomId, MemoryStore) {
 #[test]
 fn a_hub_that_refuses_messages_for_the_present_epoch_is_asked_ever_more_rarely() {
     let (mut net, room, good) = forgetful_hub(142);
+    net.put_back = Some(Vec::new());
     net.say(ANNA, room, "patience");
     net.settle();
     let begin = net.wire.len();

@@ -35,7 +35,7 @@ fn changed(net: &Net, phone: usize, of: &str, list: u64, change: AgencyChange) -
     net.has(phone, &Event::AgencyChanged { agency: agency(of), list, change })
 }
 
-fn set_status(net: &mut Net, of: &str, status: AgencyStatus) -> Vec<u8> {
+pub fn set_status(net: &mut Net, of: &str, status: AgencyStatus) -> Vec<u8> {
     net.now = net.now.plus(std::time::Duration::from_secs(1));
     let now = net.now;
     net.office

@@ -223,6 +223,11 @@ fn fill(row: &mut EventRow, event: &Event) {
             (row.kind, row.room, row.seq) = (21, room.as_bytes().to_vec(), *seq);
             (row.agency, row.device) = (hub.to_string(), Some(sender.into()));
         }
+        Event::RoomSilent { room, hub, since } => {
+            (row.kind, row.room, row.at) = (23, room.as_bytes().to_vec(), since.as_millis());
+            row.agency = hub.to_string();
+        }
+        Event::RoomHeard { room } => (row.kind, row.room) = (24, room.as_bytes().to_vec()),
         Event::CertificateEnds { until } => (row.kind, row.at) = (22, until.as_millis()),
         Event::Invited { invitation, room, kind, name, by, hub, users } => {
             (row.kind, row.room, row.seq) = (30, room.as_bytes().to_vec(), *invitation);
@@ -388,6 +393,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Event> {
             Event::LogsDiffer { room: room()?, seq, hub, sender: device()? }
         }
         22 => Event::CertificateEnds { until: at },
+        23 => Event::RoomSilent { room: room()?, hub: AgencyId::parse(&row.agency)?, since: at },
+        24 => Event::RoomHeard { room: room()? },
         60 => Event::Rejoined { room: room()?, from_seq: seq, to_seq: row.at },
         61 => Event::NotJoined { room: room()?, code: code()? },
         62 => Event::RoomDescribed {

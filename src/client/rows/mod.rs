@@ -11,7 +11,7 @@ use prost::Message;
 pub(super) use coming::{AskedRow, CompanionRow, InvitationRow, JoinRow, LinkedRow};
 pub(super) use file::{FetchRow, ForgetRow, HistoryRow, InfoRow, NamedRow, PutRow, UploadRow, WaitingRow};
 pub(super) use room::{
-    DepartedRow, ExpiringRow, JoinedRow, MessageRow, PendingRow, PublicRow, RoomRow, SweepRow,
+    DepartedRow, ExpiringRow, HeardRow, JoinedRow, MessageRow, PendingRow, PublicRow, RoomRow, SweepRow,
 };
 pub(super) use work::{
     ClaimRow, DescribeWork, ForwardWork, GovernWork, InviteWork, InvitedRow, LeaveWork, MessageWork, Nothing,
@@ -96,6 +96,9 @@ pub(super) struct SyncRow {
     /// Whether there are rooms of which the own server does not have what this device has processed.
     #[prost(bool, tag = "6")]
     pub(super) astray: bool,
+    /// When to ask again because rooms are active, in milliseconds; 0: none is.
+    #[prost(uint64, tag = "7")]
+    pub(super) listen_due: u64,
 }
 
 /// Key packages that the server has not confirmed.

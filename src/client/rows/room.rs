@@ -105,6 +105,26 @@ pub(in crate::client) struct RoomRow {
     pub(in crate::client) path_due: u64,
 }
 
+/// What was heard of a room since its last entry.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct HeardRow {
+    /// That entry.
+    #[prost(uint64, tag = "1")]
+    pub(in crate::client) seq: u64,
+    /// When the newest head was signed, in milliseconds of the hub's clock.
+    #[prost(uint64, tag = "2")]
+    pub(in crate::client) at: u64,
+    /// When the own server first had no newer one, though the room is active; 0: it has always had one.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::client) since: u64,
+    /// When it still had none, so much later that one was due; 0: that has not been.
+    #[prost(uint64, tag = "4")]
+    pub(in crate::client) again: u64,
+    /// The app was told.
+    #[prost(bool, tag = "5")]
+    pub(in crate::client) told: bool,
+}
+
 /// A message that was read or sent, as later ones may speak of it.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::client) struct MessageRow {

@@ -129,7 +129,7 @@ impl Call<'_, '_> {
         self.put_room(&room, &row);
         self.list_room(None, &state)?;
         self.keep_group_info(submission);
-        let before = Place { tail: Tail::begin(room, 1), epoch: 0 };
+        let before = Place { tail: Tail::begin(room, 1), epoch: 0, beat: Timestamp::ZERO };
         let chained = self.append(submission, &before, 0, stamp, submission.evidence.clone())?;
         self.pass_on(&chained, &row, &[], &[])?;
         Ok(chained.entry.seq)

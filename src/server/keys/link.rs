@@ -83,6 +83,11 @@ impl LinkKeys {
         self.table(b"p").number(at.as_millis()).fixed(room.as_bytes()).number(order).fixed(unique).build()
     }
 
+    /// A room's heartbeat: after all else, so that what has been said goes before it.
+    pub(in crate::server) fn heartbeat(&self, room: &RoomId) -> Key {
+        self.pending_at(Timestamp::from_millis(u64::MAX), room, 0, &[0; 16])
+    }
+
     fn table(&self, table: &'static [u8; 1]) -> KeyBuilder {
         self.0.clone().fixed(table)
     }

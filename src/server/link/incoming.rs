@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     super::{
+        Output,
         call::Call,
         hub::{Fate, Submitted},
         keys::LinkKeys,
@@ -70,6 +71,11 @@ impl Call<'_, '_> {
         if frame.number <= row.number {
             // V-535: again, and the same; only the last one's hash is known.
             ensure(frame.number < row.number || Some(hash) == last, Code::LinkFork, "frame")?;
+            // V-539: one that was sent before the last is not from after it. It is acknowledged all the same, so
+            // that the sender sees it as well (V-538).
+            if frame.at > Timestamp::from_millis(row.at).plus(limits::CLOCK_SKEW) {
+                self.output(Output::PeerPutBack(from.clone()));
+            }
         } else if frame.number == row.number.saturating_add(1) {
             ensure(frame.previous == last, Code::LinkFork, "frame before")?;
             self.draft.guard(link.guard_in())?;

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, VecDeque};
 use super::super::{
     call::Call,
     keys::{LinkKeys, RoomKeys},
-    rows::{self, DeviceName, OutRow, Pending, PendingEntry, PendingRow, PendingWelcome, unreadable},
+    rows::{
+        self, AgencyCount, DeviceName, OutRow, Pending, PendingEntry, PendingRow, PendingWelcome, unreadable,
+    },
 };
 use crate::{
     error::{Error, Result, Retry},
     ids::{AgencyId, Device, RoomId},
     limits,
-    room::log::entry_hash,
+    room::log::{Tail, entry_hash},
     store::corrupt,
     wire::{
         Signed, decode_body,
@@ -39,6 +41,8 @@ pub(super) struct Filling {
 
 enum Item {
     Entries(Group),
+    /// Where a log stands of which nothing else is in the frame.
+    Heartbeat(Box<Tail>),
     Other(Box<LinkItem>),
 }
 
@@ -94,6 +98,9 @@ impl Filling {
             Pending::Documents(_) => {
                 self.documents = true;
                 Ok(true)
+            }
+            Pending::Heartbeat(room) => {
+                self.heartbeat(call, peer, &RoomId::from_slice(&room).map_err(unreadable)?)
             }
             Pending::Item(bytes) => {
                 let fits = self.fits(bytes.len());
@@ -151,6 +158,21 @@ impl Filling {
         Ok(true)
     }
 
+    /// All that was to be said of the room has gone before it, in this frame or an earlier one.
+    fn heartbeat(&mut self, call: &Call<'_, '_>, peer: &AgencyId, room: &RoomId) -> Result<bool> {
+        let is_there = |others: &[AgencyCount]| others.iter().any(|other| other.agency == peer.as_str());
+        let follows = call.room(room)?.is_some_and(|row| is_there(&row.others));
+        if self.open.contains_key(room) || !follows {
+            return Ok(true); // a head goes with the entries, or it is too late
+        }
+        let fits = self.fits(limits::HEAD);
+        if fits {
+            let log = call.place(room)?.ok_or(corrupt("tail"))?.tail;
+            self.items.push(Item::Heartbeat(Box::new(log)));
+        }
+        Ok(fits)
+    }
+
     fn welcome(
         &mut self,
         call: &mut Call<'_, '_>,
@@ -180,7 +202,7 @@ impl Filling {
     }
 }
 
-/// Where a store says that an entry is not loaded: all that come next are wanted.
+/// Where a store says that an entry or a log's place is not loaded: all that come next are wanted.
 fn all_of(call: &Call<'_, '_>, prefix: &[u8], error: Error) -> Error {
     let (Retry::Load(missing), Ok(page)) =
         (error.retry(), call.draft.scan(prefix, None, limits::FRAME_ITEMS))
@@ -189,10 +211,16 @@ fn all_of(call: &Call<'_, '_>, prefix: &[u8], error: Error) -> Error {
     };
     let mut wanted = missing.clone();
     for (_, row) in page {
-        if let Ok(PendingRow { what: Some(Pending::Entry(entry)) }) = rows::read(row)
-            && let Ok(room) = RoomId::from_slice(&entry.room)
-        {
-            wanted.push(RoomKeys::of(&room).entry(entry.seq));
+        match rows::read::<PendingRow>(row).map(|row| row.what) {
+            Ok(Some(Pending::Entry(entry))) => {
+                let room = RoomId::from_slice(&entry.room).map_err(unreadable);
+                wanted.extend(room.map(|room| RoomKeys::of(&room).entry(entry.seq)));
+            }
+            Ok(Some(Pending::Heartbeat(room))) => {
+                let keys = RoomId::from_slice(&room).map(|room| RoomKeys::of(&room));
+                wanted.extend(keys.into_iter().flat_map(|keys| [keys.state(), keys.tail()]));
+            }
+            _ => {}
         }
     }
     Error::load(wanted)
@@ -202,6 +230,12 @@ impl Item {
     fn close(self, call: &Call<'_, '_>) -> Result<LinkItem> {
         let Group { room, last, items, departures } = match self {
             Item::Other(item) => return Ok(*item),
+            Item::Heartbeat(log) => {
+                let hash = log.hash.ok_or(corrupt("empty log"))?;
+                let head = call.head(&log, log.seq, hash).into_signed();
+                let (room, items, departures) = (log.room, Vec::new(), Vec::new());
+                return Ok(LinkItem::Entries(Box::new(RoomEntries { room, items, head, departures })));
+            }
             Item::Entries(group) => group,
         };
         let hash = items.last().map(|item| entry_hash(&item.entry)).ok_or(corrupt("no entries"))?;

@@ -28,6 +28,9 @@ use crate::{
     },
 };
 
+/// How often what is not acknowledged is given again before its receiver counts as silent: for half a minute.
+const SILENT: u32 = 4;
+
 impl Call<'_, '_> {
     /// The next frame to send: one that was made and not given since the last rewind, else
     /// a new one, else nothing. What is not acknowledged in time is given again from the
@@ -151,7 +154,7 @@ impl Call<'_, '_> {
     /// Whether something can go to an agency at present: it takes part, and there is a version
     /// that it speaks; the own agency takes part (SPEC V-579), and its descriptor is in force, or nobody could
     /// verify what is signed.
-    fn takes_part(&self, peer: &AgencyId) -> Result<bool> {
+    pub(in crate::server) fn takes_part(&self, peer: &AgencyId) -> Result<bool> {
         let speaks = self.directory.check_version(&self.draft, peer, self.now());
         match self.active(peer).and(self.active(&self.own.agency)).and(speaks) {
             Err(error) if error.code() == Code::UnknownVersion => return Ok(false),
@@ -166,6 +169,13 @@ impl Call<'_, '_> {
             Err(error) if error.code() == Code::MissingEvidence => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether a peer takes what it is sent, as far as is known: a heartbeat for one that does not would only
+    /// wait with the others.
+    pub(in crate::server) fn answers(&self, peer: &AgencyId) -> Result<bool> {
+        let out = self.out(&LinkKeys::with(peer))?;
+        Ok(out.acked == out.made || out.retries < SILENT)
     }
 
     fn out(&self, link: &LinkKeys) -> Result<OutRow> {

@@ -72,7 +72,7 @@ pub(in crate::server) struct InRow {
 /// all agencies; here stands where.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::server) struct PendingRow {
-    #[prost(oneof = "Pending", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "Pending", tags = "1, 2, 3, 4, 5")]
     pub(in crate::server) what: Option<Pending>,
 }
 
@@ -88,6 +88,9 @@ pub(in crate::server) enum Pending {
     /// Whatever documents the agency was not told.
     #[prost(message, tag = "4")]
     Documents(Nothing),
+    /// Where the log of this room stands, if nothing else says so.
+    #[prost(bytes = "bytes", tag = "5")]
+    Heartbeat(Bytes),
 }
 
 /// Nothing to say.

@@ -42,7 +42,7 @@ pub(super) fn unreadable(_: Error) -> Error {
 /// What `tick` does when a time has come.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DueRow {
-    #[prost(oneof = "Due", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "Due", tags = "1, 2, 3, 4, 5, 6")]
     pub(super) what: Option<Due>,
 }
 
@@ -63,6 +63,9 @@ pub(super) enum Due {
     /// Gives up this attachment's upload, if nothing more has come.
     #[prost(message, tag = "5")]
     Upload(BlobName),
+    /// Sees whether this room has gone silent.
+    #[prost(bytes = "bytes", tag = "6")]
+    Beat(Bytes),
 }
 
 /// An attachment as rows name it.

@@ -21,6 +21,9 @@ pub(in crate::server) struct TailRow {
     /// At the hub: the MLS epoch.
     #[prost(uint64, tag = "5")]
     pub(in crate::server) epoch: u64,
+    /// When the room is looked at next to see whether it has gone silent, in milliseconds; 0: never.
+    #[prost(uint64, tag = "6")]
+    pub(in crate::server) beat: u64,
 }
 
 /// What kind of place a room is, and who takes part.

@@ -11,6 +11,7 @@ use crate::{
     ids::{RequestId, RoomId},
     limits,
     server::keys::DeviceKeys,
+    time::Timestamp,
     wire::{
         device::{Cursor, Delivery, GetMaterial, InboxBody, KnownDescriptor, ReplyBody, RequestBody, Sync},
         link::{LinkClaimAnswer, LinkItem},
@@ -97,15 +98,24 @@ fn a_device_reads_its_own_rooms_alone() {
     let said = anna.say(&room, "hello");
     world.submit(&mut anna, &said);
     // V-547
-    let nosy = Sync { cursors: vec![Cursor { room, seq: 0, hash: None }], ..bert.sync_request() };
+    let nosy = Sync {
+        cursors: vec![Cursor { room, seq: 0, hash: None, heard_at: Timestamp::ZERO }],
+        ..bert.sync_request()
+    };
     assert!(deliver(&mut world, &mut bert, &nosy).rooms.is_empty());
     let nosy = bert.request(RequestBody::GetMaterial(GetMaterial { room, seq: 2 }));
     assert_eq!(world.site("a.example").refused(&nosy), Code::UnknownRoom);
     // Who was invited reads from the invitation on.
-    let early = Sync { cursors: vec![Cursor { room, seq: 0, hash: None }], ..cleo.sync_request() };
+    let early = Sync {
+        cursors: vec![Cursor { room, seq: 0, hash: None, heard_at: Timestamp::ZERO }],
+        ..cleo.sync_request()
+    };
     assert!(deliver(&mut world, &mut cleo, &early).rooms.is_empty());
     // A cursor past the log gets nothing.
-    let past = Sync { cursors: vec![Cursor { room, seq: u64::MAX, hash: None }], ..cleo.sync_request() };
+    let past = Sync {
+        cursors: vec![Cursor { room, seq: u64::MAX, hash: None, heard_at: Timestamp::ZERO }],
+        ..cleo.sync_request()
+    };
     assert!(deliver(&mut world, &mut cleo, &past).rooms.is_empty());
     world.sync(&mut cleo);
     assert_eq!(cleo.texts(), ["hello"]);
@@ -135,7 +145,10 @@ fn documents_come_as_they_are_needed() {
     let list = signed(&world.federation.roster(2), &[1, 2]);
     assert_eq!(delivery.trust_list, Some(list));
     // V-580: nothing but lists, until the last of them.
-    let known = core::mem::replace(&mut sync.cursors, vec![Cursor { room, seq: 0, hash: None }]);
+    let known = core::mem::replace(
+        &mut sync.cursors,
+        vec![Cursor { room, seq: 0, hash: None, heard_at: Timestamp::ZERO }],
+    );
     let delivery = deliver(&mut world, &mut anna, &sync);
     assert!(delivery.rooms.is_empty() && delivery.inbox.is_empty() && delivery.records.is_empty());
     sync.trust_version = 2;
@@ -317,7 +330,7 @@ fn who_has_seen_more_than_is_here_is_told() {
     assert_eq!(deliver(&mut world, &mut bert, &unknown).astray, [RoomId::from_bytes([9; 16])]);
     let mut dora = world.person("dora@b.example");
     let mut never = dora.sync_request();
-    never.cursors = vec![Cursor { room, seq: 1, hash: None }];
+    never.cursors = vec![Cursor { room, seq: 1, hash: None, heard_at: Timestamp::ZERO }];
     assert_eq!(deliver(&mut world, &mut dora, &never).astray, [room]);
     // One that has processed nothing yet is nowhere.
     never.cursors[0].seq = 0;

@@ -137,7 +137,12 @@ impl Dev {
         let cursors = self
             .rooms
             .iter()
-            .map(|(room, joined)| Cursor { room: *room, seq: joined.tail.seq, hash: joined.tail.hash })
+            .map(|(room, joined)| Cursor {
+                room: *room,
+                seq: joined.tail.seq,
+                hash: joined.tail.hash,
+                heard_at: joined.tail.stamp.at,
+            })
             .collect();
         let known = read(&self.store, |draft| Directory.revocation_versions(draft)).unwrap();
         Sync {

@@ -12,6 +12,7 @@ mod cost;
 mod directory;
 mod entrance;
 mod follow;
+mod heartbeats;
 mod hub;
 mod invitations;
 mod links;

@@ -11,6 +11,7 @@ use crate::{
     error::{Result, ensure},
     ids::{AgencyId, Device, Hash, RequestId, RoomId},
     limits,
+    time::Timestamp,
     wire::{Signed, Wire, field, fields, log::Submission, proto, repeated},
 };
 
@@ -110,6 +111,8 @@ pub(crate) struct Cursor {
     /// The last entry processed; 0 if none.
     pub(crate) seq: u64,
     pub(crate) hash: Option<Hash>,
+    /// When the newest head was signed that the device has; zero if it has none.
+    pub(crate) heard_at: Timestamp,
 }
 
 /// A descriptor that a device has; its version is from 1.
@@ -328,12 +331,14 @@ impl Wire for Cursor {
 
     fn parse(proto: Self::Proto) -> Result<Self> {
         let hash = (!proto.hash.is_empty()).then(|| Hash::from_slice(&proto.hash)).transpose()?;
-        Ok(Cursor { room: RoomId::from_slice(&proto.room)?, seq: proto.seq, hash })
+        let heard_at = Timestamp::from_millis(proto.heard_at);
+        Ok(Cursor { room: RoomId::from_slice(&proto.room)?, seq: proto.seq, hash, heard_at })
     }
 
     fn to_proto(&self) -> Self::Proto {
         let hash = self.hash.map(|hash| fields::raw(hash.as_bytes())).unwrap_or_default();
-        proto::Cursor { room: fields::raw(self.room.as_bytes()), seq: self.seq, hash }
+        let heard_at = self.heard_at.as_millis();
+        proto::Cursor { room: fields::raw(self.room.as_bytes()), seq: self.seq, hash, heard_at }
     }
 }
 

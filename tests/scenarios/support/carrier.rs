@@ -109,7 +109,15 @@ impl Net {
             Err(error) if error.code() == Code::SuspendedAgency => return None,
             // It comes again until its time has come.
             Err(error) if error.code() == Code::BadStamp => return None,
-            Err(error) => panic!("{error}"),
+            Err(error) => {
+                let fault = (at.clone(), error.code());
+                let told = self
+                    .put_back
+                    .as_mut()
+                    .filter(|_| matches!(error.code(), Code::LinkFork | Code::RolledBack | Code::NotForUs));
+                told.unwrap_or_else(|| panic!("{error}")).push(fault);
+                return None;
+            }
         };
         if forgetful {
             host.engine = Server::new();
@@ -135,6 +143,9 @@ impl Net {
                     let here = self.phones.iter().map(|phone| &phone.device);
                     wake.extend(here.filter(|device| device.user.agency() == agency).cloned());
                 }
+                server::Output::HubSilent { .. }
+                | server::Output::LogDiffers { .. }
+                | server::Output::PeerPutBack(_) => self.told.push((agency.clone(), output)),
                 _ => {}
             }
         }

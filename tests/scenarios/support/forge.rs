@@ -73,6 +73,13 @@ impl Fields {
     pub fn put(&mut self, field: u64, value: &[u8]) {
         self.set(field, &[value.to_vec()]);
     }
+
+    /// The same for a number.
+    pub fn put_number(&mut self, field: u64, value: u64) {
+        self.set(field, &[]);
+        self.0.push((field, Value::Number(value)));
+        self.0.sort_by_key(|(number, _)| *number);
+    }
 }
 
 /// Every value that lies at a path of fields.

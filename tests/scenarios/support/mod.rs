@@ -18,10 +18,11 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 use verbund::{
     client::{self, Client, Event},
+    code::Code,
     content::{Content, Text},
     identity::{RevocationList, SigningKey},
     ids::{AgencyId, Device, UserId},
-    server::Server,
+    server::{self, Server},
     store::{Ctx, MemoryStore},
     time::Timestamp,
 };
@@ -104,6 +105,10 @@ pub struct Net {
     pub wire: Vec<(Leg, Vec<u8>)>,
     pub rule: Rule,
     pub tamper: Tamper,
+    /// What servers find wrong with a peer's numbers: with a store that was put back, that is to come.
+    pub put_back: Option<Vec<(AgencyId, Code)>>,
+    /// What servers tell their operators of hubs, logs and peers.
+    pub told: Vec<(AgencyId, server::Output)>,
     /// Engines are dropped after every call.
     pub forgetful: bool,
 }
@@ -177,7 +182,8 @@ impl Net {
             hosts.insert(agency, host);
         }
         let (wire, rule, tamper) = (Vec::new(), no_faults(), no_tampering());
-        Net { now, rng, office, hosts, phones: Vec::new(), wire, rule, tamper, forgetful: false }
+        let (phones, told) = (Vec::new(), Vec::new());
+        Net { now, rng, office, hosts, phones, wire, rule, tamper, put_back: None, told, forgetful: false }
     }
 }
 

@@ -183,6 +183,7 @@ impl World {
                 Event::NotJoined { code, .. } => format!("not joined with {}", code.number()),
                 Event::InvitationFailed { code, .. } => format!("invitation failed with {}", code.number()),
                 Event::Rejoined { .. } => "rejoined".into(),
+                Event::RoomSilent { .. } => "room silent".into(),
                 Event::SendNeedsConsent { .. } => "consent needed".into(),
                 Event::StoreRolledBack => "store rolled back".into(),
                 Event::AgencyMisbehaved { .. } => "misbehaved".into(),

@@ -126,11 +126,11 @@ pub(super) fn sync() -> BoxedStrategy<Sync> {
     let chain = option::of((hash(), 1..=1_024_u32))
         .prop_map(|known| known.map(|(identity, links)| KnownChain { identity, links }));
     let done = (number(), number(), number());
-    let cursors = btree_map(room(), (number(), option::of(hash())), 0..4);
+    let cursors = btree_map(room(), (number(), option::of(hash()), time()), 0..4);
     (cursors, done, number(), descriptors, number(), known_lists(), chain)
         .prop_map(|(cursors, done, trust_version, descriptors, counter, revocations, chain)| {
             let (inbox_done, inbox_mark, records_done) = done;
-            let cursor = |(room, (seq, hash))| Cursor { room, seq, hash };
+            let cursor = |(room, (seq, hash, heard_at))| Cursor { room, seq, hash, heard_at };
             let known = |(agency, version)| KnownDescriptor { agency, version };
             Sync {
                 cursors: cursors.into_iter().map(cursor).collect(),
