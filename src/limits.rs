@@ -233,6 +233,10 @@ pub const CHUNKS_UNDER_WAY: u64 = 16;
 pub const CHUNK_WRONG: u32 = 3;
 /// After how long a server asks another again for an attachment that it was not given.
 pub const BLOB_ASKED_AGAIN: Duration = Duration::from_secs(600);
+/// Attachments of other agencies, not here yet, for which a device may ask at once.
+pub const BLOBS_ELSEWHERE: u64 = 1_024;
+/// After how long for one more.
+pub const BLOBS_ELSEWHERE_EVERY: Duration = Duration::from_secs(1);
 /// Attachments that are kept of what one user has uploaded, unless the operators say otherwise.
 pub const UPLOADS: u64 = 10_000;
 /// Bytes of them.
@@ -300,6 +304,10 @@ pub const CLAIM_KEPT: Duration = Duration::from_secs(86_400);
 pub const CLAIMS: u64 = 1_024;
 /// After how long one more may be claimed.
 pub const CLAIMS_EVERY: Duration = Duration::from_secs(4);
+/// Users of other agencies whom a device may claim at once, of all of them together.
+pub const CLAIMS_ELSEWHERE: u64 = 4_096;
+/// After how long one more.
+pub const CLAIMS_ELSEWHERE_EVERY: Duration = Duration::from_secs(1);
 /// How often in a row a user may claim another one.
 pub const CLAIMS_OF_USER: u64 = 16;
 /// After how long once more.

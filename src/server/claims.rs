@@ -28,6 +28,8 @@ use crate::{
     },
 };
 
+/// By one of our devices, of all other agencies together: what leaves here in its name.
+const ELSEWHERE: Quota = Quota { at_once: limits::CLAIMS_ELSEWHERE, every: limits::CLAIMS_ELSEWHERE_EVERY };
 /// By a user, with whatever device: or who has many devices could claim as many times.
 const BY_USER: Quota = Quota { at_once: limits::CLAIMS, every: limits::CLAIMS_EVERY };
 const OF_USER: Quota = Quota { at_once: limits::CLAIMS_OF_USER, every: limits::CLAIMS_OF_USER_EVERY };
@@ -81,9 +83,14 @@ impl Call<'_, '_> {
         if self.draft.get(&key)?.is_some() {
             return Ok(ReplyBody::Done);
         }
+        let agency = asked.claim.agency()?.clone();
+        if agency != self.own.agency {
+            // V-597
+            let users = u64::try_from(asked.claim.users.len()).unwrap_or(u64::MAX);
+            self.take(keys::claims_elsewhere(&asked.grounds.device), ELSEWHERE, users)?;
+        }
         self.draft.guard(keys.guard())?;
         self.drop_later(asked.until(), &key);
-        let agency = asked.claim.agency()?.clone();
         let mut row = ClaimRow::default();
         if agency == self.own.agency {
             let answer = self.attempt(|call| call.answer_claim(&asked))?;

@@ -63,6 +63,9 @@ pub(super) fn device(message: &[u8]) -> Vec<Key> {
                         prefixes.push(keys::entry(user));
                     }
                 }
+                RequestBody::BlobOpen(_) | RequestBody::BlobGet(_) | RequestBody::BlobsWanted(_) => {
+                    prefixes.push(keys::blobs_elsewhere(device));
+                }
                 RequestBody::LinkHost(host) => {
                     prefixes.extend([keys::mailbox(&host.mailbox), keys::mailbox_of(device)]);
                 }
@@ -142,6 +145,7 @@ fn claim_rows(prefixes: &mut Vec<Key>, request: &DeviceRequest) {
     let DeviceRequest { device, request_id, body: RequestBody::Claim(claim), .. } = request else { return };
     prefixes.push(keys::claim(device.user.agency(), device, request_id));
     prefixes.extend([keys::quota_by_user(&device.user), keys::quota_of_agency(device.user.agency())]);
+    prefixes.push(keys::claims_elsewhere(device));
     for user in &claim.users {
         prefixes.extend([keys::quota_of_user(&device.user, user), keys::devices_of(user), keys::entry(user)]);
         prefixes.extend(Directory.standing_rows(user));

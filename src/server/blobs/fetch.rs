@@ -5,7 +5,8 @@ use super::{
     super::{
         Output,
         call::Call,
-        keys::BlobKeys,
+        keys::{BlobKeys, blobs_elsewhere},
+        quota::Quota,
         rows::{BlobAskedRow, BlobRefusedRow, BlobRow, FetchingRow},
     },
     Blob, capability, code, made, shown,
@@ -25,6 +26,9 @@ use crate::{
         link::{LinkBlobInfo, LinkItem, SharedBlob},
     },
 };
+
+/// For attachments of other agencies that are not here, by one of our devices.
+const ELSEWHERE: Quota = Quota { at_once: limits::BLOBS_ELSEWHERE, every: limits::BLOBS_ELSEWHERE_EVERY };
 
 impl Call<'_, '_> {
     /// How an attachment is made.
@@ -113,6 +117,8 @@ impl Call<'_, '_> {
         }
         if self.draft.get(&keys.wanted())?.is_none() {
             self.active(origin)?;
+            // V-695
+            self.take(blobs_elsewhere(device), ELSEWHERE, 1)?;
             self.draft.guard(keys.guard())?;
             let row = BlobAskedRow {
                 capability: raw(shown.expose()),

@@ -32,8 +32,9 @@ pub(super) use device::{DeviceKeys, Recorded, device_id, devices_of, enrolled, m
 pub(super) use directory::{Index, asked, directory_count, directory_guard, entries, entry, user_of_entry};
 pub(super) use link::{LinkKeys, claim, links, peer_of};
 pub(super) use quota::{
-    answers_of_agency, entrances_of_agency, entrances_of_device, look_ups_of_agency, look_ups_of_device,
-    quota_by_user, quota_of_agency, quota_of_user, refusals_of_agency,
+    answers_of_agency, blobs_elsewhere, claims_elsewhere, entrances_of_agency, entrances_of_device,
+    look_ups_of_agency, look_ups_of_device, quota_by_user, quota_of_agency, quota_of_user,
+    refusals_of_agency,
 };
 pub(super) use room::RoomKeys;
 

@@ -11,6 +11,16 @@ pub(in crate::server) fn look_ups_of_device(device: &Device) -> Key {
     with_device(KeyBuilder::table("quota/").fixed(b"l"), device).build()
 }
 
+/// How many users of other agencies a device may still claim.
+pub(in crate::server) fn claims_elsewhere(device: &Device) -> Key {
+    with_device(KeyBuilder::table("quota/").fixed(b"c"), device).build()
+}
+
+/// For how many attachments of other agencies it may still ask that are not here.
+pub(in crate::server) fn blobs_elsewhere(device: &Device) -> Key {
+    with_device(KeyBuilder::table("quota/").fixed(b"b"), device).build()
+}
+
 /// How often the devices of another agency may.
 pub(in crate::server) fn look_ups_of_agency(agency: &AgencyId) -> Key {
     KeyBuilder::table("quota/").fixed(b"p").name(agency.as_str().as_bytes()).build()

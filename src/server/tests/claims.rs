@@ -291,6 +291,38 @@ fn a_device_claims_so_many_users_and_no_more() {
     );
 }
 
+/// SPEC V-597: what a device asks of all other agencies is counted at home, before anything leaves.
+#[test]
+fn a_device_claims_so_many_users_elsewhere_and_no_more() {
+    let Stage { mut world, mut anna, .. } = stage();
+    let batch = limits::CLAIM_USERS as u64;
+    let site = world.site("a.example");
+    let mut ask = |site: &mut Site, from: u64, count: u64| {
+        let of = ["b.example", "c.example"][usize::from(from % 2 == 1)];
+        let claim = Claim { users: crowd(of, from, count), at: site.now };
+        let request = anna.request(RequestBody::Claim(claim));
+        let first = site.device(&request).body;
+        // The same one again is not counted, and no more is known of one that was refused.
+        assert_eq!(site.device(&request).body, first);
+        match first {
+            ReplyBody::Failure(failure) => Some((failure.reason.code().unwrap(), failure.retry_at)),
+            _ => None,
+        }
+    };
+    for n in 0..limits::CLAIMS_ELSEWHERE / batch {
+        assert_eq!(ask(site, n, batch), None);
+    }
+    let again = now().plus(limits::CLAIMS_ELSEWHERE_EVERY * 3);
+    assert_eq!(ask(site, 0, 3), Some((Code::Quota, again)));
+    site.now = again;
+    assert_eq!(ask(site, 1, 3), None);
+    assert_eq!(ask(site, 1, 1).map(|(code, _)| code), Some(Code::Quota));
+    // Its own agency's users it may claim.
+    let claim = Claim { users: crowd("a.example", 0, 1), at: site.now };
+    let request = anna.request(RequestBody::Claim(claim));
+    assert_eq!(site.device(&request).body, ReplyBody::Done);
+}
+
 /// SPEC V-587
 #[test]
 fn an_agency_claims_no_more_with_many_devices() {

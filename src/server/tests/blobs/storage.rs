@@ -208,3 +208,31 @@ fn of_other_agencies_no_more_is_kept_than_is_allowed() {
     }
     download(&mut world, &mut bert, &mut chunks, three);
 }
+
+/// SPEC V-695: what a device wants of other agencies is counted at home, before anything leaves; a file that is
+/// asked for already is not counted again, nor one of the own agency.
+#[test]
+fn a_device_asks_for_so_many_attachments_elsewhere_and_no_more() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let photo = Photo::new(7, "b.example");
+    let open = |n: u64, of: &str| {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&n.to_be_bytes());
+        let (blob, origin) = (BlobId::from_bytes(id), agency(of));
+        RequestBody::BlobOpen(BlobOpen { blob, origin, capability: photo.shown() })
+    };
+    let site = world.site("a.example");
+    for n in 0..limits::BLOBS_ELSEWHERE {
+        let of = ["b.example", "c.example"][usize::from(n % 2 == 1)];
+        assert_eq!(ask(&mut anna, site, open(n, of)).0, ReplyBody::Pending);
+    }
+    let again = site.now.plus(limits::BLOBS_ELSEWHERE_EVERY);
+    let (refused, _) = ask(&mut anna, site, open(limits::BLOBS_ELSEWHERE, "b.example"));
+    let ReplyBody::Failure(failure) = &refused else { panic!("{refused:?}") };
+    assert_eq!((code(&refused), failure.retry_at), (Code::Quota, again));
+    assert_eq!(ask(&mut anna, site, open(0, "b.example")).0, ReplyBody::Pending);
+    assert_eq!(code(&ask(&mut anna, site, open(0, "a.example")).0), Code::UnknownBlob);
+    site.now = again;
+    assert_eq!(ask(&mut anna, site, open(limits::BLOBS_ELSEWHERE, "b.example")).0, ReplyBody::Pending);
+}
