@@ -35,7 +35,9 @@ impl World {
             };
             if !known {
                 let text = format!("{:?} was told {told} times", asked.what);
-                findings.push(self.finding("fate", (*phone, asked.room), text));
+                // Who wants to leave needs somebody who is at the same place.
+                let others = asked.room.map_or_else(Vec::new, |room| self.others_in(room, *phone));
+                findings.push(Finding { others, ..self.finding("fate", (*phone, asked.room), text) });
             }
         }
         findings

@@ -57,7 +57,8 @@ impl World {
                         self.sites[*hub].machine.name,
                         has.contains(room)
                     );
-                    findings.push(self.finding("members", (phone, Some(*room)), text));
+                    let others = self.others_in(*room, phone);
+                    findings.push(Finding { others, ..self.finding("members", (phone, Some(*room)), text) });
                 }
             }
         }

@@ -60,6 +60,12 @@ impl World {
         Finding { check, phone: Some(phone), room, link: None, others: Vec::new(), text }
     }
 
+    /// Phones beside this one that have a room.
+    fn others_in(&self, room: RoomId, phone: usize) -> Vec<usize> {
+        let has = |other: &usize| *other != phone && self.rooms_of(*other).iter().any(|here| here.id == room);
+        self.sound().into_iter().filter(has).collect()
+    }
+
     /// Phones of which everything is promised.
     fn sound(&self) -> Vec<usize> {
         let sound = |phone: &usize| !self.phones[*phone].gone && !self.phones[*phone].restored;
