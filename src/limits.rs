@@ -295,6 +295,14 @@ pub const RECEIPT_KEPT: Duration = Duration::from_secs(30 * 86_400);
 pub const INVITATION_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long after it has asked for the way into a room a device may come in.
 pub const ENTRANCE_KEPT: Duration = Duration::from_secs(86_400);
+/// How many commits of a device have to come too late in a row before its hub waits for it.
+pub const LATE_IN_A_ROW: u32 = 3;
+/// Devices of a room whose late commits its hub counts; of more the last.
+pub const LATE_DEVICES: usize = 8;
+/// How long a hub waits for the commit of a device whose commits came too late.
+pub const TURN: Duration = Duration::from_secs(5);
+/// How long after a turn a device has no further one, unless its commit was taken.
+pub const TURN_EVERY: Duration = Duration::from_secs(600);
 /// How long the refusal of a submission is repeated.
 pub const REFUSAL_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How far the clock of a device that claims key packages may be off, the way to their server

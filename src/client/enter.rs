@@ -294,6 +294,8 @@ impl Call<'_, '_> {
             return self.not_in(room, &row, error);
         }
         let due = match (code, error.retry_at()) {
+            // Soon enough for the turn that the hub gives after some tries (SPEC V-582).
+            (Code::WrongEpoch, _) if row.tries <= limits::LATE_IN_A_ROW => self.soon(4_000),
             (Code::WrongEpoch, _) => self.soon(1_000 << row.tries.min(8)),
             (_, None) => self.retry_at(row.tries),
             (_, Some(said)) => {

@@ -123,8 +123,10 @@ impl Call<'_, '_> {
         }
         session.row.stalled = seq;
         session.row.ask_due = 0;
-        if passes(error.code()) {
-            session.row.ask_due = self.retry_at(session.row.asked).as_millis();
+        let suspended = self.is_suspended(&session.hub()?, error.code())?;
+        if suspended || passes(error.code()) {
+            let due = if suspended { self.while_suspended() } else { self.retry_at(session.row.asked) };
+            session.row.ask_due = due.as_millis();
             session.row.asked = session.row.asked.saturating_add(1);
         }
         if session.was_stalled == seq {

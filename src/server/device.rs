@@ -7,7 +7,7 @@ use super::{
     call::Call,
     hub::{Fate, Submitted},
     keys::{self, DeviceKeys, RoomKeys},
-    rows::{DeviceRow, DeviceState, Pending, read_wire},
+    rows::{DeviceRow, DeviceState, FateRow, Pending, read_wire},
 };
 use crate::{
     code::Code,
@@ -114,6 +114,29 @@ impl Call<'_, '_> {
         // Before anything is noted about the device: it is its own word.
         let (_, key) = self.known_device(&header.sender)?;
         submission::verify(&submission, &key)?;
+        let header = header.clone();
+        match self.attempt(|call| call.take_or_pass_on(submission, key))? {
+            Ok(reply) => Ok(reply),
+            Err(error) => self.not_passed_on(&header, &error),
+        }
+    }
+
+    /// What is refused here stays refused: a copy of it that comes late must not be passed on after
+    /// its author was told that it was not. With a commit its author goes on asking (SPEC V-597).
+    fn not_passed_on(&mut self, header: &SubmissionHeader, refused: &Error) -> Result<ReplyBody> {
+        let failure = Failure::of(refused);
+        let again = header.kind == SubmissionKind::Commit || refused.retry_at().is_some();
+        if !again && refused.code() != Code::StoreRolledBack {
+            let key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
+            let reason = u32::from(refused.code().number());
+            self.write(key.clone(), &FateRow { reason, ..FateRow::default() });
+            self.drop_later(self.now().plus(limits::REFUSAL_KEPT), &key);
+        }
+        Ok(ReplyBody::Failure(failure))
+    }
+
+    fn take_or_pass_on(&mut self, submission: Submission, key: VerifyKey) -> Result<ReplyBody> {
+        let header = submission.header.claimed();
         let hub = match self.room(&header.room)? {
             Some(room) => Some(room.hub()?),
             None => self.entrance_hub(&header.sender, &header.room)?,
@@ -223,5 +246,6 @@ fn answer(fate: &Fate) -> Result<ReplyBody> {
     Ok(match fate {
         Fate::Accepted => ReplyBody::Done,
         Fate::Refused(refusal) => ReplyBody::Refusal(Box::new(Signed::decode(refusal)?)),
+        Fate::NotPassedOn(code) => ReplyBody::Failure(Failure::of(&Error::new(*code, "submission"))),
     })
 }

@@ -169,7 +169,7 @@ fn way_rows(room: &RoomId, device: &Device) -> Vec<Key> {
 fn submission_rows(header: &SubmissionHeader) -> Vec<Key> {
     let keys = RoomKeys::of(&header.room);
     let mut rows = room_rows(&header.room).to_vec();
-    rows.push(keys.fate(&header.sender, &header.submission_id));
+    rows.extend([keys.fate(&header.sender, &header.submission_id), keys.turns()]);
     rows.extend([keys.member(&header.sender), keys.reader(&header.sender)]);
     rows.push(DeviceKeys::of(&header.sender).entrance(&header.room));
     rows.extend(Directory.standing_rows(&header.sender.user));

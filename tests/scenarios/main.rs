@@ -35,4 +35,5 @@ mod rooms;
 mod storm;
 mod topics;
 mod trust_list;
+mod turns;
 mod waking;

@@ -102,12 +102,12 @@ impl Directory {
     /// # Errors
     /// As [`TrustList::check_at`] and [`TrustList::agency`].
     pub(crate) fn takes_part(&self, draft: &Draft<'_>, agency: &AgencyId, at: Timestamp) -> Result<()> {
-        let row = draft.get(&rows::trust())?.ok_or(Error::new(Code::MissingEvidence, "trust list"))?;
-        let (_, from, until) = rows::parse_trust(&row)?;
-        ensure(from <= at && at < until, Code::TrustExpired, "trust list")?;
+        let trust = draft.get(&rows::trust())?.ok_or(Error::new(Code::MissingEvidence, "trust list"))?;
+        let (_, from, until) = rows::parse_trust(&trust)?;
         let row = draft.get(&rows::agency(agency))?;
         match row.as_deref().map(rows::parse_agency).transpose()? {
-            Some((Listed::Active, _)) => Ok(()),
+            Some((Listed::Active, _)) => ensure(from <= at && at < until, Code::TrustExpired, "trust list"),
+            // Also if the own clock is behind the list that says so.
             Some((Listed::Suspended, _)) => Err(Error::new(Code::SuspendedAgency, "agency")),
             Some((Listed::Gone, _)) | None => Err(Error::new(Code::UnknownAgency, "agency")),
         }

@@ -168,6 +168,7 @@ impl Call<'_, '_> {
         self.take_evidence(&submission.evidence)?;
         let committed = self.enter_epoch(submission, &stamp, enters)?;
         let change = &committed.change;
+        self.wait_for_others(&header.room, &header.sender, change)?;
         let added: Vec<&Device> = change.added.iter().map(|came| &came.device).collect();
         let removed: Vec<&Device> = change.removed.iter().map(|gone| &gone.device).collect();
         let comes: BTreeSet<_> = added.iter().map(|device| device.user.agency()).collect();
@@ -189,6 +190,7 @@ impl Call<'_, '_> {
         row.state = committed.state.encode();
         self.put_room(&header.room, &row);
         self.keep_group_info(submission);
+        self.is_in_time(&header.room, &header.sender)?;
         self.pass_on(&chained, &row, &before, &removed)?;
         if !added.is_empty() {
             let welcome = submission.welcome.clone();

@@ -96,6 +96,11 @@ impl RoomKeys {
         self.table(b"i").build()
     }
 
+    /// At the hub: [`crate::server::rows::TurnsRow`].
+    pub(in crate::server) fn turns(&self) -> Key {
+        self.table(b"c").build()
+    }
+
     /// At the hub: the public MLS group.
     pub(in crate::server) fn group(&self) -> Key {
         self.table(b"p").build()

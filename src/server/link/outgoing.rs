@@ -156,13 +156,14 @@ impl Call<'_, '_> {
     /// verify what is signed.
     pub(in crate::server) fn takes_part(&self, peer: &AgencyId) -> Result<bool> {
         let speaks = self.directory.check_version(&self.draft, peer, self.now());
-        match self.active(peer).and(self.active(&self.own.agency)).and(speaks) {
-            Err(error) if error.code() == Code::UnknownVersion => return Ok(false),
-            Err(error) if matches!(error.code(), Code::SuspendedAgency | Code::UnknownAgency) => {
-                return Ok(false);
+        for answer in [self.active(peer), self.active(&self.own.agency), speaks] {
+            match answer.map_err(|error| (error.code(), error)) {
+                Err((Code::UnknownVersion | Code::SuspendedAgency | Code::UnknownAgency, _)) => {
+                    return Ok(false);
+                }
+                Err((_, error)) if error.fails_the_call() => return Err(error),
+                _ => {}
             }
-            Err(error) if error.fails_the_call() => return Err(error),
-            _ => {}
         }
         match self.directory.descriptor_at(&self.draft, &self.own.agency, self.now()) {
             Ok(_) => Ok(true),

@@ -15,7 +15,7 @@ pub(super) use device::{
     RecordRow,
 };
 pub(super) use link::{InRow, Nothing, OutRow, Pending, PendingEntry, PendingRow, PendingWelcome, ToldRow};
-pub(super) use room::{AgencyCount, FateRow, MemberRow, RoomRow, SpanRow, TailRow};
+pub(super) use room::{AgencyCount, FateRow, LateRow, MemberRow, RoomRow, SpanRow, TailRow, TurnsRow};
 
 use crate::{
     error::{Error, Result},

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 
+use super::DeviceName;
 use crate::identity::{UserKind, VerifiedDevice};
 
 /// Where a room's log stands.
@@ -131,6 +132,36 @@ pub(in crate::server) struct FateRow {
     /// The signed refusal.
     #[prost(bytes = "bytes", tag = "2")]
     pub(in crate::server) refusal: Bytes,
+    /// At the server of the sending device: why it was not passed on to the hub; 0: not so.
+    #[prost(uint32, tag = "3")]
+    pub(in crate::server) reason: u32,
+}
+
+/// Whose commits came too late, and whose turn it is (SPEC V-582).
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct TurnsRow {
+    /// Devices whose last commits were refused, the last one last.
+    #[prost(message, repeated, tag = "1")]
+    pub(in crate::server) late: Vec<LateRow>,
+    /// The device that is waited for.
+    #[prost(message, optional, tag = "2")]
+    pub(in crate::server) holder: Option<DeviceName>,
+    /// Until when, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::server) until: u64,
+}
+
+/// A device whose commits came too late.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct LateRow {
+    #[prost(message, optional, tag = "1")]
+    pub(in crate::server) device: Option<DeviceName>,
+    /// How many in a row, since it last had a turn.
+    #[prost(uint32, tag = "2")]
+    pub(in crate::server) times: u32,
+    /// Before when it has no other turn, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::server) not_before: u64,
 }
 
 /// A device with a leaf in a room that is ordered here.

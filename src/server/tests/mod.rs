@@ -23,3 +23,4 @@ mod requests;
 mod revocations;
 mod stores;
 mod text;
+mod turns;

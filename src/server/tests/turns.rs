@@ -1,0 +1,113 @@
+//! Whoever comes too late again and again is waited for, and for a moment only.
+
+use core::time::Duration;
+
+use super::{
+    device::Dev,
+    hub::{Four, four, refusal},
+    world::World,
+};
+use crate::{
+    code::Code,
+    ids::{Device, RoomId},
+    limits,
+    server::keys::RoomKeys,
+    store::Store as _,
+    time::Timestamp,
+    wire::{device::ReplyBody, log::Submission},
+};
+
+const HUB: &str = "a.example";
+
+fn commit(world: &mut World, dev: &mut Dev, room: &RoomId, remove: &[Device]) -> Submission {
+    world.settle();
+    world.sync(dev);
+    dev.commit(room, &[], remove)
+}
+
+/// Somebody is quicker than this device.
+fn comes_too_late(world: &mut World, (slow, quick): (&mut Dev, &mut Dev), room: &RoomId) {
+    let late = commit(world, slow, room, &[]);
+    let first = commit(world, quick, room, &[]);
+    assert_eq!(quick.submit(world.site(HUB), &first), ReplyBody::Done);
+    let refused = slow.submit(world.site(HUB), &late);
+    assert_eq!(refusal(refused).0, Code::WrongEpoch);
+}
+
+/// The code with which a commit is refused now, and the time from which on it would not be.
+fn refused(world: &mut World, dev: &mut Dev, room: &RoomId) -> (Code, Timestamp) {
+    let commit = commit(world, dev, room, &[]);
+    let ReplyBody::Refusal(refusal) = dev.submit(world.site(HUB), &commit) else { panic!("taken") };
+    dev.discard(room);
+    (refusal.claimed().reason.code().unwrap(), refusal.claimed().retry_at)
+}
+
+fn pass(world: &mut World, by: Duration) {
+    for name in [HUB, "b.example", "c.example"] {
+        world.site(name).now = world.site(name).now.plus(by);
+    }
+}
+
+/// SPEC V-582
+#[test]
+fn a_device_that_came_too_late_three_times_has_the_turn() {
+    let Four { mut world, mut anna, mut tablet, mut bert, mut cleo, room } = four();
+    for _ in 0..limits::LATE_IN_A_ROW {
+        comes_too_late(&mut world, (&mut tablet, &mut anna), &room);
+    }
+    let until = world.site(HUB).now.plus(limits::TURN);
+    assert_eq!(refused(&mut world, &mut anna, &room), (Code::WrongEpoch, until));
+    // Those of other agencies wait as well, and that does not count.
+    for _ in 0..limits::LATE_IN_A_ROW {
+        let waits = commit(&mut world, &mut bert, &room, &[]);
+        world.submit(&mut bert, &waits);
+        bert.discard(&room);
+    }
+    // Messages do not wait, nor does what takes somebody out.
+    let said = anna.say(&room, "meanwhile");
+    assert_eq!(anna.submit(world.site(HUB), &said), ReplyBody::Done);
+    let removal = commit(&mut world, &mut anna, &room, std::slice::from_ref(&cleo.id));
+    assert_eq!(anna.submit(world.site(HUB), &removal), ReplyBody::Done);
+    world.sync(&mut cleo);
+    // It is taken, and then it is everybody's turn.
+    let own = commit(&mut world, &mut tablet, &room, &[]);
+    assert_eq!(tablet.submit(world.site(HUB), &own), ReplyBody::Done);
+    let next = commit(&mut world, &mut anna, &room, &[]);
+    assert_eq!(anna.submit(world.site(HUB), &next), ReplyBody::Done);
+    assert_eq!(world.site(HUB).store.get(&RoomKeys::of(&room).turns()).unwrap(), None);
+}
+
+/// SPEC V-582: nobody holds a room by coming too late.
+#[test]
+fn a_turn_ends_and_does_not_come_again_soon() {
+    let Four { mut world, mut anna, mut tablet, room, .. } = four();
+    for _ in 0..limits::LATE_IN_A_ROW {
+        comes_too_late(&mut world, (&mut tablet, &mut anna), &room);
+    }
+    assert_eq!(refused(&mut world, &mut anna, &room).0, Code::WrongEpoch);
+    pass(&mut world, limits::TURN);
+    for _ in 0..=limits::LATE_IN_A_ROW {
+        comes_too_late(&mut world, (&mut tablet, &mut anna), &room);
+    }
+    let own = commit(&mut world, &mut anna, &room, &[]);
+    assert_eq!(anna.submit(world.site(HUB), &own), ReplyBody::Done);
+    pass(&mut world, limits::TURN_EVERY);
+    comes_too_late(&mut world, (&mut tablet, &mut anna), &room);
+    let until = world.site(HUB).now.plus(limits::TURN);
+    assert_eq!(refused(&mut world, &mut anna, &room), (Code::WrongEpoch, until));
+}
+
+/// SPEC V-582: one that was taken in between begins the count anew.
+#[test]
+fn who_is_in_time_now_and_then_has_no_turn() {
+    let Four { mut world, mut anna, mut tablet, room, .. } = four();
+    for _ in 0..3 {
+        for _ in 1..limits::LATE_IN_A_ROW {
+            comes_too_late(&mut world, (&mut tablet, &mut anna), &room);
+        }
+        let own = commit(&mut world, &mut tablet, &room, &[]);
+        assert_eq!(tablet.submit(world.site(HUB), &own), ReplyBody::Done);
+    }
+    let own = commit(&mut world, &mut anna, &room, &[]);
+    assert_eq!(anna.submit(world.site(HUB), &own), ReplyBody::Done);
+}
