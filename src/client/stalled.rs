@@ -122,12 +122,17 @@ impl Call<'_, '_> {
             return Err(error);
         }
         session.row.stalled = seq;
-        session.row.ask_due = 0;
+        // Counted is how often it was asked for, not what came meanwhile and did not help.
+        let asks = core::mem::take(&mut session.row.ask_due);
         let suspended = self.is_suspended(&session.hub()?, error.code())?;
         if suspended || passes(error.code()) {
-            let due = if suspended { self.while_suspended() } else { self.retry_at(session.row.asked) };
+            let due = match suspended {
+                true => self.while_suspended(),
+                false if Timestamp::from_millis(asks) > self.now() => Timestamp::from_millis(asks),
+                false => self.retry_at(session.row.asked),
+            };
             session.row.ask_due = due.as_millis();
-            session.row.asked = session.row.asked.saturating_add(1);
+            self.wake(due);
         }
         if session.was_stalled == seq {
             return Ok(());

@@ -174,6 +174,7 @@ impl Call<'_, '_> {
             let room = RoomId::from_slice(key.get(keys::rooms().len()..).ok_or(corrupt("room key"))?)?;
             let mut session = self.open(&room)?;
             session.row.ask_due = ask_due;
+            session.row.asked = session.row.asked.saturating_add(u32::from(asks));
             if stays || asks && self.leaves_in_vain(&room, &session.row)? {
                 // It cannot ask to leave: nobody is there, or the log cannot be followed.
                 self.leave_stalled(session)?;
