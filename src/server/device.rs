@@ -122,7 +122,7 @@ impl Call<'_, '_> {
     }
 
     /// What is refused here stays refused: a copy of it that comes late must not be passed on after
-    /// its author was told that it was not. With a commit its author goes on asking (SPEC V-597).
+    /// its author was told that it was not. With a commit its author goes on asking (SPEC V-598).
     fn not_passed_on(&mut self, header: &SubmissionHeader, refused: &Error) -> Result<ReplyBody> {
         let failure = Failure::of(refused);
         let again = header.kind == SubmissionKind::Commit || refused.retry_at().is_some();

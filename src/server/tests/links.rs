@@ -356,6 +356,40 @@ fn a_suspended_agency_is_not_listened_to() {
     assert_eq!(peer_code(&mut world, "c.example", &frame), Code::TrustExpired);
 }
 
+/// SPEC V-598: a copy that was late on its way, after its author was told that it had failed.
+#[test]
+fn what_was_not_passed_on_stays_refused() {
+    let (mut world, _, mut bert, room) = pair();
+    let mut roster = world.federation.roster(2);
+    let root = world.federation.agencies[0].root.verify_key();
+    let id = roster.agencies[0].id().clone();
+    roster.agencies[0] = crate::identity::Agency::new(id, AgencyStatus::Suspended, &root);
+    let list = signed(&roster, &[1, 2]);
+    world.site("b.example").call(|server, ctx| server.trust_list(ctx, &list)).unwrap();
+    let (said, commit) = (bert.say(&room, "in vain"), bert.commit(&room, &[], &[]));
+    let failed = |body: ReplyBody| match body {
+        ReplyBody::Failure(failure) => failure.reason.code(),
+        ReplyBody::Queued => None,
+        other => panic!("{other:?}"),
+    };
+    let site = world.site("b.example");
+    for submission in [&said, &commit] {
+        assert_eq!(failed(bert.submit(site, submission)), Some(Code::SuspendedAgency));
+    }
+    let list = signed(&world.federation.roster(3), &[1, 2]);
+    let site = world.site("b.example");
+    site.call(|server, ctx| server.trust_list(ctx, &list)).unwrap();
+    assert_eq!(failed(bert.submit(site, &said)), Some(Code::SuspendedAgency));
+    // Its author has gone on asking for what became of the commit, and says the message anew.
+    assert_eq!(failed(bert.submit(site, &commit)), None);
+    let anew = bert.say(&room, "anew");
+    assert_eq!(failed(bert.submit(site, &anew)), None);
+    // Not for ever.
+    site.now = site.now.plus(limits::REFUSAL_KEPT);
+    site.call(|server, ctx| server.tick(ctx, 256)).unwrap();
+    assert_eq!(failed(bert.submit(site, &said)), None);
+}
+
 /// SPEC V-536
 #[test]
 fn an_item_that_cannot_be_taken_stops_nothing() {
