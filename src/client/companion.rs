@@ -62,7 +62,7 @@ impl Call<'_, '_> {
     pub(super) fn remind_companions(&mut self, all: bool) -> Result<()> {
         let prefix = keys::companions();
         for (key, row) in self.draft.scan(&prefix, None, limits::DEVICES_PER_USER)? {
-            let row: CompanionRow = rows::parse(&row, "companion")?;
+            let mut row: CompanionRow = rows::parse(&row, "companion")?;
             // As with `due`: a time further ahead was set by a clock that has been put back since.
             let furthest = self.now().plus(SELDOM);
             let at = Timestamp::from_millis(row.due);
@@ -71,6 +71,8 @@ impl Call<'_, '_> {
                 continue;
             }
             self.draft.expect_unchanged(key.clone())?;
+            // An app that is started often does not use up its tries.
+            row.attempts = row.attempts.saturating_add(u32::from(at <= self.now()));
             let id = DeviceId::from_slice(key.get(prefix.len()..).ok_or(corrupt("companion key"))?)?;
             match self.passed(row.until) {
                 true => self.draft.delete(key),
@@ -91,7 +93,12 @@ impl Call<'_, '_> {
         row.after = rooms.last().map(|(key, _)| key.clone()).unwrap_or_default();
         for (room_key, room_row) in rooms {
             let room: RoomRow = rows::parse(&room_row, "room")?;
-            if !room.active || room.declined || room.stalled > 0 {
+            if room.declined {
+                continue;
+            }
+            if !room.active || room.stalled > 0 {
+                // It may be founded yet, or followed again.
+                row.lacking = true;
                 continue;
             }
             let room = RoomId::from_slice(room_key.get(prefix.len()..).ok_or(corrupt("room key"))?)?;
@@ -108,7 +115,6 @@ impl Call<'_, '_> {
             row.due = self.now().as_millis();
             self.wake(self.now());
         } else if row.lacking {
-            row.attempts = row.attempts.saturating_add(1);
             row.due = match row.attempts <= SHORTLY {
                 true => self.retry_at(row.attempts).as_millis(),
                 false => self.now().plus(SELDOM).as_millis(),

@@ -53,6 +53,8 @@ pub enum Asked {
     File,
     /// [`Event::Done`] or [`Event::Failed`].
     Change,
+    /// As a change; but somebody else has to see to it.
+    Leave,
     /// [`Event::RoomCreated`], and as with a change if somebody was to be invited; or [`Event::Failed`].
     Room(RoomId),
     /// What comes of it is told in other words.
@@ -108,7 +110,6 @@ impl Ledger {
             Command::Decline { request, .. } => (request, None, Asked::Change),
             Command::Invite { request, room, .. }
             | Command::Remove { request, room, .. }
-            | Command::Leave { request, room }
             | Command::Join { request, room, .. }
             | Command::Rejoin { request, room }
             | Command::Describe { request, room, .. }
@@ -117,6 +118,7 @@ impl Ledger {
             | Command::SetPolicy { request, room, .. }
             | Command::SetJoinRule { request, room, .. }
             | Command::SetRole { request, room, .. } => (request, Some(room), Asked::Change),
+            Command::Leave { request, room } => (request, Some(room), Asked::Leave),
             Command::Withdraw { request } => {
                 self.withdrawn.insert(*request);
                 return;

@@ -71,7 +71,10 @@ impl World {
         let there = self.readers();
         let mut seen: BTreeMap<RoomId, Vec<usize>> = BTreeMap::new();
         for phone in self.sound() {
-            self.rooms_of(phone).iter().for_each(|room| seen.entry(room.id).or_default().push(phone));
+            let rooms = self.rooms_of(phone).into_iter().map(|room| room.id);
+            for room in rooms.filter(|room| !self.is_last(*room, phone)) {
+                seen.entry(room).or_default().push(phone);
+            }
         }
         let mut findings = Vec::new();
         for (index, phone) in self.phones.iter().enumerate() {
