@@ -154,6 +154,7 @@ impl World {
             | Event::NotJoined { room, .. }
             | Event::InvitationFailed { room, .. }
             | Event::Rejoined { room, .. }
+            | Event::RoomSilent { room, .. }
             | Event::Unreadable { room, .. } => about(*room),
             Event::AgencyMisbehaved { evidence, .. } => {
                 self.sites[self.site_of(evidence.agency())].restored.is_some()

@@ -25,7 +25,8 @@ impl World {
                 has.insert(id);
                 let stays = presence.get(&(room, phone.device.clone()));
                 if !stays.is_some_and(|stays| covers(stays, seq)) {
-                    findings.push(self.finding("stranger", (index, Some(room)), format!("it has #{seq}")));
+                    let finding = self.finding("stranger", (index, Some(room)), format!("it has #{seq}"));
+                    findings.push(Finding { others: self.who_saw_go(room, &phone.device), ..finding });
                 }
             }
             if phone.gone || phone.restored {
@@ -41,6 +42,12 @@ impl World {
             }
         }
         findings
+    }
+
+    /// Who has read that a device is out of a room.
+    fn who_saw_go(&self, room: RoomId, gone: &Device) -> Vec<usize> {
+        let goes = |event: &Event| matches!(event, Event::MembersChanged { room: here, devices_removed, .. } if *here == room && devices_removed.contains(gone));
+        self.sound().into_iter().filter(|phone| self.phones[*phone].events().any(goes)).collect()
     }
 
     /// Of whom everything is promised and who have a message.

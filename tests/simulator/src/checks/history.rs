@@ -37,7 +37,7 @@ impl World {
     /// V-497). The others have it where it came first.
     pub(super) fn check_places(&self) -> Vec<Finding> {
         let mut places: BTreeMap<(RoomId, u64), (MessageId, BTreeSet<usize>)> = BTreeMap::new();
-        let mut where_is: BTreeMap<MessageId, u64> = BTreeMap::new();
+        let mut where_is: BTreeMap<MessageId, (u64, BTreeSet<usize>)> = BTreeMap::new();
         let again = self.made_again();
         let mut findings = Vec::new();
         for (index, phone) in self.phones.iter().enumerate() {
@@ -46,14 +46,17 @@ impl World {
                     continue;
                 };
                 let (here, by) = places.entry((*room, *seq)).or_insert((*id, BTreeSet::new()));
-                let moved = *where_is.entry(*id).or_insert(*seq) != *seq && !again.contains(id);
-                if *here != *id || moved {
-                    let text = format!("another message at #{seq}");
-                    let finding = self.finding("places", (index, Some(*room)), text);
-                    findings.push(Finding { others: by.iter().copied().collect(), ..finding });
-                } else {
+                let (place, there) = where_is.entry(*id).or_insert((*seq, BTreeSet::new()));
+                let moved = *place != *seq && !again.contains(id);
+                if *here == *id && !moved {
                     by.insert(index);
+                    there.insert(index);
+                    continue;
                 }
+                let others = if moved { there } else { by };
+                let others = others.iter().copied().collect();
+                let text = format!("another message at #{seq}");
+                findings.push(Finding { others, ..self.finding("places", (index, Some(*room)), text) });
             }
         }
         findings
