@@ -9,7 +9,7 @@ use crate::{
     code::Code,
     crypto::{self, Label, SigningKey, hash},
     identity::{
-        AgencyStatus,
+        AgencyStatus, Roster,
         fixture::{DAY, agency, now, signed},
     },
     ids::{Hash, IncarnationId, RoomId},
@@ -354,6 +354,30 @@ fn a_suspended_agency_is_not_listened_to() {
     site.now = now().plus(DAY * 400);
     let frame = forged(&frame, &server_key(&world, "a.example"), |f| f.to = agency("c.example"));
     assert_eq!(peer_code(&mut world, "c.example", &frame), Code::TrustExpired);
+}
+
+/// SPEC V-532: what it brings would be refused for that list, acknowledged, and not come again.
+#[test]
+fn a_frame_of_an_agency_that_a_list_ahead_of_the_clock_suspends_waits() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    say(&mut world, &mut anna, &room, "on the eve");
+    let frame = world.site("a.example").pump(&agency("b.example")).unwrap();
+    let mut roster = world.federation.roster(2);
+    roster.issued_at = now().plus(core::time::Duration::from_secs(300));
+    let root = world.federation.agencies[0].root.verify_key();
+    let id = roster.agencies[0].id().clone();
+    roster.agencies[0] = crate::identity::Agency::new(id, AgencyStatus::Suspended, &root);
+    let list = signed(&roster, &[1, 2]);
+    world.site("b.example").call(|server, ctx| server.trust_list(ctx, &list)).unwrap();
+    assert_eq!(peer_code(&mut world, "b.example", &frame), Code::SuspendedAgency);
+    let back = Roster { issued_at: roster.issued_at, ..world.federation.roster(3) };
+    let list = signed(&back, &[1, 2]);
+    let site = world.site("b.example");
+    site.call(|server, ctx| server.trust_list(ctx, &list)).unwrap();
+    site.now = back.issued_at;
+    assert!(site.peer(&frame).unwrap().is_some());
+    world.sync(&mut bert);
+    assert_eq!(bert.texts(), ["on the eve"]);
 }
 
 /// SPEC V-598: a copy that was late on its way, after its author was told that it had failed.
