@@ -126,10 +126,11 @@ impl Call<'_, '_> {
         let asks = core::mem::take(&mut session.row.ask_due);
         let suspended = self.is_suspended(&session.hub()?, error.code())?;
         if suspended || passes(error.code()) {
-            let due = match suspended {
-                true => self.while_suspended(),
-                false if Timestamp::from_millis(asks) > self.now() => Timestamp::from_millis(asks),
-                false => self.retry_at(session.row.asked),
+            let due = match (suspended, Timestamp::from_millis(asks)) {
+                (true, _) => self.while_suspended(),
+                // Not later than by what came now: what it waited for before may have been another thing.
+                (false, before) if before > self.now() => before.min(self.retry_at(session.row.asked)),
+                (false, _) => self.retry_at(session.row.asked),
             };
             session.row.ask_due = due.as_millis();
             self.wake(due);

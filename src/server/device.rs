@@ -127,6 +127,8 @@ impl Call<'_, '_> {
         let failure = Failure::of(refused);
         let again = header.kind == SubmissionKind::Commit || refused.retry_at().is_some();
         if !again && refused.code() != Code::StoreRolledBack {
+            // Another process may be about to pass a copy on.
+            self.draft.guard(DeviceKeys::of(&header.sender).guard())?;
             let key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
             let reason = u32::from(refused.code().number());
             self.write(key.clone(), &FateRow { reason, ..FateRow::default() });

@@ -11,7 +11,7 @@ pub(crate) mod fields;
 pub(crate) mod link;
 pub(crate) mod log;
 #[rustfmt::skip]
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated; its source is proto/verbund/v1")]
+#[expect(unreachable_pub, reason = "generated so; its source is proto/verbund/v1")]
 #[path = "generated.rs"]
 pub(crate) mod proto;
 mod shape;

@@ -214,13 +214,6 @@ fn storm(seeds: core::ops::Range<u16>, steps: usize, things: usize) {
     }
 }
 
-/// The seeds of the long run: `VERBUND_STORM=19..20` chooses others.
-fn long_seeds() -> core::ops::Range<u16> {
-    let Ok(chosen) = std::env::var("VERBUND_STORM") else { return 0..60 };
-    let (first, end) = chosen.split_once("..").expect("VERBUND_STORM=first..end");
-    first.parse().unwrap()..end.parse().unwrap()
-}
-
 #[test]
 fn after_a_storm_everybody_has_the_same_history() {
     storm(100..103, 60, THINGS);
@@ -240,16 +233,4 @@ fn after_a_rough_storm_everybody_has_the_same_history() {
 fn storms_that_something_did_not_survive_once() {
     storm(19..20, 150, THINGS); // an invitation from before a removal
     storm(48..49, 150, THINGS); // a commit under way while another refusal was waited out
-}
-
-#[test]
-#[ignore = "minutes; for changes to the engines"]
-fn after_long_storms_everybody_has_the_same_history() {
-    storm(long_seeds(), 150, THINGS);
-}
-
-#[test]
-#[ignore = "minutes; for changes to the engines"]
-fn after_rough_storms_everybody_has_the_same_history() {
-    storm(long_seeds(), 150, ROUGH);
 }

@@ -1,6 +1,8 @@
 //! Whose turn it is: a device whose commits came too late again and again is waited for, for a moment
 //! (SPEC V-582).
 
+use core::time::Duration;
+
 use super::super::{
     call::Call,
     keys::RoomKeys,
@@ -25,10 +27,16 @@ impl Call<'_, '_> {
         let Some(turns) = self.read::<TurnsRow>(&RoomKeys::of(room).turns())? else { return Ok(()) };
         let until = Timestamp::from_millis(turns.until);
         let removes = change.removed.iter().any(|gone| gone.device != *sender);
-        if until <= self.now() || turns.holder == Some(DeviceName::of(sender)) || removes {
+        if !self.is_ahead(until, limits::TURN) || turns.holder == Some(DeviceName::of(sender)) || removes {
             return Ok(());
         }
         Err(Error::new(Code::WrongEpoch, "the turn of another device").after(until))
+    }
+
+    /// Whether a time that was set so long ahead is still to come. One that is further ahead was set by a
+    /// clock that has been put back since.
+    fn is_ahead(&self, time: Timestamp, longest: Duration) -> bool {
+        self.now() < time && time <= self.now().plus(longest)
     }
 
     /// A commit was taken: its sender is not late any more.
@@ -60,8 +68,8 @@ impl Call<'_, '_> {
         let known = turns.late.iter().position(|late| late.device.as_ref() == Some(&sender));
         let mut row: LateRow = known.map(|known| turns.late.remove(known)).unwrap_or_default();
         (row.device, row.times) = (Some(sender.clone()), row.times.saturating_add(1));
-        let free = Timestamp::from_millis(turns.until) <= now;
-        let again = Timestamp::from_millis(row.not_before) <= now;
+        let free = !self.is_ahead(Timestamp::from_millis(turns.until), limits::TURN);
+        let again = !self.is_ahead(Timestamp::from_millis(row.not_before), limits::TURN_EVERY);
         if free && again && row.times >= limits::LATE_IN_A_ROW {
             // Who lets it pass has no other one soon: nobody can hold a room by coming too late.
             (row.times, row.not_before) = (0, now.plus(limits::TURN_EVERY).as_millis());

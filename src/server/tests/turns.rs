@@ -111,3 +111,17 @@ fn who_is_in_time_now_and_then_has_no_turn() {
     let own = commit(&mut world, &mut anna, &room, &[]);
     assert_eq!(anna.submit(world.site(HUB), &own), ReplyBody::Done);
 }
+
+/// SPEC V-582: a turn that was given by a clock which has been put back holds nobody up.
+#[test]
+fn a_turn_of_a_clock_that_was_ahead_is_over() {
+    let Four { mut world, mut anna, mut tablet, room, .. } = four();
+    let before = world.site(HUB).now;
+    world.site(HUB).now = before.plus(Duration::from_secs(480));
+    for _ in 0..limits::LATE_IN_A_ROW {
+        comes_too_late(&mut world, (&mut tablet, &mut anna), &room);
+    }
+    world.site(HUB).now = before;
+    let own = commit(&mut world, &mut anna, &room, &[]);
+    assert_eq!(anna.submit(world.site(HUB), &own), ReplyBody::Done);
+}
