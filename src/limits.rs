@@ -297,11 +297,11 @@ pub const INVITATION_KEPT: Duration = Duration::from_secs(30 * 86_400);
 pub const ENTRANCE_KEPT: Duration = Duration::from_secs(86_400);
 /// How many commits of a device have to come too late in a row before its hub waits for it.
 pub const LATE_IN_A_ROW: u32 = 3;
-/// Devices of a room whose late commits its hub counts; of more the last.
+/// Devices of a room whose late commits its hub counts; of more the last, and those that had a turn.
 pub const LATE_DEVICES: usize = 8;
 /// How long a hub waits for the commit of a device whose commits came too late.
 pub const TURN: Duration = Duration::from_secs(5);
-/// How long after a turn a device has no further one, unless its commit was taken.
+/// How long after a turn a device has no further one.
 pub const TURN_EVERY: Duration = Duration::from_secs(600);
 /// How long the refusal of a submission is repeated.
 pub const REFUSAL_KEPT: Duration = Duration::from_secs(30 * 86_400);
@@ -403,6 +403,8 @@ pub const FRAME: usize = 32 << 20;
 pub const FRAME_ITEMS: usize = 256;
 /// Bytes of items after which a frame ends (one item always fits).
 pub const FRAME_BYTES: usize = 4 << 20;
+/// Fields of items after which a frame ends (one item always fits). The rest up to [`FIELDS`] is for documents that go along.
+pub const FRAME_FIELDS: usize = 114_688;
 /// Frames sent to a peer and not yet acknowledged.
 pub const FRAMES_IN_FLIGHT: u64 = 64;
 /// A signed acknowledgement, with the descriptor that names its key.

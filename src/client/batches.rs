@@ -1,7 +1,7 @@
 //! Invitations of many, a batch at a time: the next is claimed and committed when the one before is in (SPEC V-479).
 
 use core::mem;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -18,10 +18,39 @@ use crate::{
     code::Code,
     error::{Error, Result, ensure},
     identity::Told,
-    ids::{Device, DeviceId, RequestId, UserId},
+    ids::{Device, DeviceId, Hash, RequestId, UserId},
     limits,
-    room::Roster,
+    room::{CheckedPackage, Roster},
 };
+
+/// Whose keys and identities are in a tree, or are to come into it.
+struct Taken {
+    keys: BTreeSet<Vec<u8>>,
+    identities: BTreeMap<UserId, Hash>,
+    /// Those who are to come.
+    users: BTreeMap<UserId, Hash>,
+}
+
+impl Taken {
+    fn of(roster: &Roster) -> Self {
+        let leaves = roster.leaves().iter();
+        let keys = leaves.clone().flat_map(|leaf| [leaf.key.clone(), leaf.encryption_key.clone()]).collect();
+        let identities = leaves.map(|leaf| (leaf.claims.device.user.clone(), leaf.claims.identity)).collect();
+        Taken { keys, identities, users: BTreeMap::new() }
+    }
+
+    fn take(&mut self, package: CheckedPackage) -> Result<CheckedPackage> {
+        let (user, identity) = (package.device.user(), *package.device.identity());
+        let known = self.users.get(user).or_else(|| self.identities.get(user));
+        ensure(known.is_none_or(|known| *known == identity), Code::UnendorsedDevice, "another identity")?;
+        let keys = BTreeSet::from(package.keys()?);
+        let new = keys.len() == 3 && self.keys.is_disjoint(&keys);
+        ensure(new, Code::CertificateMismatch, "key of another device")?;
+        self.keys.extend(keys);
+        self.users.insert(user.clone(), identity);
+        Ok(package)
+    }
+}
 
 impl InvitedRow {
     pub(super) fn of(device: &Device, package: Vec<u8>) -> Self {
@@ -77,24 +106,29 @@ impl Call<'_, '_> {
                 waiting.push(Bytes::copy_from_slice(&row.package));
             }
         }
-        let (mut users, mut bytes, mut rest) = (BTreeMap::new(), 0_usize, waiting.as_slice());
-        while bytes < limits::ADDED_BYTES && change.plan.add.len() < limits::ADDED && !rest.is_empty() {
+        let (mut taken, mut bytes, mut rest) = (Taken::of(roster), 0_usize, waiting.as_slice());
+        while change.plan.add.len() < limits::ADDED && !rest.is_empty() {
             let free = limits::ADDED.saturating_sub(change.plan.add.len());
             let (some, later) = rest.split_at(rest.len().min(free));
             rest = later;
-            for (package, checked) in some.iter().zip(self.check_packages(some.iter())?) {
-                bytes = bytes.saturating_add(package.len());
+            for (package, checked) in some.iter().zip(self.check_beside(&mut taken, some)?) {
+                let sum = bytes.saturating_add(package.len());
                 match checked {
-                    Ok(checked) if bytes <= limits::ADDED_BYTES => {
-                        users.insert(checked.device.user().clone(), *checked.device.identity());
+                    // The first fits: what is not good any more takes no room.
+                    Ok(checked) if sum <= limits::ADDED_BYTES => {
+                        bytes = sum;
                         change.plan.add.push(checked.package);
                     }
-                    Ok(_) => break,
+                    Ok(_) => {
+                        rest = &[];
+                        break;
+                    }
                     // It was good when it came, and is told when nothing else is left.
                     Err(error) => drop(blamed(error)?),
                 }
             }
         }
+        let users = taken.users;
         if change.plan.add.is_empty() {
             return Ok(Prepared::Done);
         }
@@ -105,6 +139,13 @@ impl Call<'_, '_> {
         });
         change.evidence = self.directory.evidence_for(&self.draft, wanted, self.now())?;
         Ok(Prepared::Commit(Box::new(change)))
+    }
+
+    /// Checks key packages as of now, and that each goes with those that are taken before it: one that does not
+    /// would spoil the commit for everybody in it (RFC 9420 §12.2, SPEC V-434).
+    fn check_beside(&mut self, taken: &mut Taken, packages: &[Bytes]) -> Result<Vec<Result<CheckedPackage>>> {
+        let checked = self.check_packages(packages.iter())?.into_iter();
+        Ok(checked.map(|checked| checked.and_then(|checked| taken.take(checked))).collect())
     }
 
     /// Goes on with an invitation of which a commit is in, or for which none is left to make. Says whether
@@ -154,7 +195,7 @@ impl Call<'_, '_> {
     /// Of whom no key package is good any more.
     fn unusable(&mut self, roster: &Roster, invite: &mut InviteWork, rows: &[InvitedRow]) -> Result<()> {
         let packages: Vec<Bytes> = rows.iter().map(|row| Bytes::copy_from_slice(&row.package)).collect();
-        for (row, checked) in rows.iter().zip(self.check_packages(packages.iter())?) {
+        for (row, checked) in rows.iter().zip(self.check_beside(&mut Taken::of(roster), &packages)?) {
             let user = UserId::parse(&row.user)?;
             let told = invite.problems.iter().any(|problem| problem.user == row.user);
             if let Err(error) = checked

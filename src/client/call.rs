@@ -164,6 +164,9 @@ impl<'a, 'c> Call<'a, 'c> {
 
     /// Asks to be called by `at`.
     pub(super) fn wake(&mut self, at: Timestamp) {
+        if at == Timestamp::from_millis(u64::MAX) {
+            return; // something else will say when
+        }
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 

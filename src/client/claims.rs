@@ -2,7 +2,7 @@
 //! checked when they come.
 
 use core::{mem, time::Duration};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -112,6 +112,11 @@ impl Call<'_, '_> {
         let Some(place) = invite.awaiting.iter().position(asked) else { return Ok(()) };
         let claim = invite.awaiting.remove(place);
         self.no_longer_awaited(answer.claim_id.as_bytes());
+        let answered: BTreeSet<String> = answer.users.iter().map(|asked| asked.user.to_string()).collect();
+        for user in claim.users.iter().filter(|user| !answered.contains(*user)) {
+            let left_out = Error::new(Code::NoKeyPackage, "not in the answer to a claim");
+            self.not_usable(&mut invite, &UserId::parse(user)?, &left_out);
+        }
         let mut offered = Vec::new();
         for asked in answer.users {
             if *asked.user.agency() != answer.agency || !claim.users.contains(&asked.user.to_string()) {

@@ -56,7 +56,7 @@ pub enum Command {
         /// [`Code::Banned`](crate::code::Code::Banned), [`Code::RoomEnded`](crate::code::Code::RoomEnded).
         /// Many come in batch after batch, each told with [`crate::client::Event::MembersChanged`];
         /// [`crate::client::Event::Done`] or [`crate::client::Event::Failed`] comes once, at the end, after
-        /// [`crate::client::Event::NotInvited`] if somebody has not come in.
+        /// [`crate::client::Event::NotInvited`] if somebody has come in and somebody else has not.
         users: Vec<UserId>,
     },
     /// Remove users with all their devices.

@@ -71,8 +71,9 @@ impl Call<'_, '_> {
                 continue;
             }
             self.draft.expect_unchanged(key.clone())?;
-            // An app that is started often does not use up its tries.
-            row.attempts = row.attempts.saturating_add(u32::from(at <= self.now()));
+            // A whole round is one try, and one that comes of a start of the app is none.
+            let tries = row.after.is_empty() && at <= self.now();
+            row.attempts = row.attempts.saturating_add(u32::from(tries));
             let id = DeviceId::from_slice(key.get(prefix.len()..).ok_or(corrupt("companion key"))?)?;
             match self.passed(row.until) {
                 true => self.draft.delete(key),

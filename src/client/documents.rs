@@ -33,7 +33,7 @@ impl Call<'_, '_> {
                 }
                 self.tell_hubs(version, &news.changes)?;
                 for (agency, change) in &news.changes {
-                    if *change == AgencyChange::Reinstated {
+                    if matches!(change, AgencyChange::Reinstated | AgencyChange::Gone) {
                         self.is_back(agency)?;
                     }
                 }

@@ -13,7 +13,7 @@ use super::{
     call::Call,
     keys,
     rows::{self, AwaitedRow, JoinRow, ReceiptRow, RoomRow},
-    stalled::passes,
+    stalled::{WHEN_BACK, passes},
 };
 use crate::{
     code::{Code, Kind},
@@ -294,8 +294,6 @@ impl Call<'_, '_> {
             return self.not_in(room, &row, error);
         }
         let due = match (code, error.retry_at()) {
-            // Soon enough for the turn that the hub gives after some tries (SPEC V-582).
-            (Code::WrongEpoch, _) if row.tries <= limits::LATE_IN_A_ROW => self.soon(4_000),
             (Code::WrongEpoch, _) => self.soon(1_000 << row.tries.min(8)),
             (_, None) => self.retry_at(row.tries),
             (_, Some(said)) => {
@@ -435,8 +433,7 @@ impl Call<'_, '_> {
             Err(error) => {
                 self.draft.go_back(before);
                 if self.is_suspended(&invitation.hub, error.code())? {
-                    let due = self.while_suspended().as_millis();
-                    self.put_join(room, &JoinRow { due, ..row });
+                    self.put_join(room, &JoinRow { due: WHEN_BACK, ..row });
                     return Ok(());
                 }
                 let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;

@@ -278,7 +278,8 @@ pub enum Event {
         retry_at: Option<Timestamp>,
     },
     /// Some users could not be invited; the others of the command were, also where [`Event::Failed`] follows:
-    /// then the invitation was broken off on its way. Where that comes without this, nobody has come in.
+    /// then the invitation was broken off on its way. Where that comes without this, no user has been left out of those
+    /// who could come: either nobody has come in, or only further devices of users who are in have not.
     NotInvited {
         /// The request.
         request: RequestId,

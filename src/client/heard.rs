@@ -30,6 +30,7 @@ impl Call<'_, '_> {
             return Ok(());
         };
         let (seq, at) = (head.claimed().seq, head.claimed().at.as_millis());
+        let other = head.claimed().term == row.term && head.claimed().hash.as_bytes().as_slice() != row.hash;
         if seq != row.seq || !row.active {
             return Ok(());
         }
@@ -41,7 +42,7 @@ impl Call<'_, '_> {
                 }
                 self.put_heard(&room, &HeardRow { seq, at, since: 0, again: 0, told: known.told })
             }
-            Err(error) if error.code() == Code::BadHead => {
+            Err(error) if error.code() == Code::BadHead && other => {
                 let mut session = self.open(&room)?;
                 self.stall(&mut session, seq.saturating_add(1), error)?;
                 self.close(session)

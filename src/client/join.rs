@@ -7,7 +7,7 @@ use super::{
     keys,
     reach::Admit,
     rows::{self, AwaitedRow, InvitationRow, JoinRow, Nothing, RoomRow, Work},
-    stalled::passes,
+    stalled::{WHEN_BACK, passes},
 };
 use crate::{
     code::Code,
@@ -179,9 +179,9 @@ impl Call<'_, '_> {
             Err(error) => {
                 self.draft.go_back(before);
                 if self.is_suspended(&invitation.hub, error.code())? {
-                    let due = self.while_suspended().as_millis();
+                    let row = InvitationRow { due: WHEN_BACK, ..row };
                     self.draft.expect_unchanged(keys::invitation(number))?;
-                    rows::write(&mut self.draft, keys::invitation(number), &InvitationRow { due, ..row });
+                    rows::write(&mut self.draft, keys::invitation(number), &row);
                     return Ok(());
                 }
                 let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;

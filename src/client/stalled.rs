@@ -1,7 +1,6 @@
 //! Rooms whose log cannot be followed for now: what is missing comes, or the time comes, or the
 //! hub's agency comes back, or the device comes in anew.
 
-use core::time::Duration;
 use std::collections::BTreeSet;
 
 use super::{
@@ -31,8 +30,8 @@ pub(super) fn is_lost(row: &RoomRow) -> bool {
     row.stalled > 0 && (row.ask_due == 0 || row.asked >= limits::EVIDENCE_ASKED)
 }
 
-/// How long a device waits for a suspended agency before it looks again by itself (SPEC V-581).
-const WHILE_SUSPENDED: Duration = Duration::from_secs(86_400);
+/// When what waits for a suspended agency is looked at: when a list says that it is back, or gone (SPEC V-581).
+pub(super) const WHEN_BACK: u64 = u64::MAX;
 
 impl Call<'_, '_> {
     /// Whether a room's hub is not believed for now alone: until its agency is reinstated.
@@ -47,30 +46,33 @@ impl Call<'_, '_> {
         }
     }
 
-    /// When to look again after what a suspended agency's hub says: reinstated, it is looked at at once.
-    pub(super) fn while_suspended(&mut self) -> Timestamp {
-        let at = self.now().plus(WHILE_SUSPENDED);
-        self.wake(at);
-        at
-    }
-
-    /// Takes up what waited for an agency that was suspended: invitations of its hub, and places in its
-    /// rooms that the device has taken (SPEC V-581).
+    /// Takes up what waited for an agency that was suspended: invitations of its hub, places in its rooms that
+    /// the device has taken, and rooms that stand still (SPEC V-581).
     pub(super) fn is_back(&mut self, hub: &AgencyId) -> Result<()> {
         let soon = self.retry_at(0).as_millis();
         for (key, row) in self.draft.scan(&keys::invitations(), None, limits::INVITATIONS)? {
             let row: InvitationRow = rows::parse(&row, "invitation")?;
             let invitation: Invitation = wire::decode_body(&row.invitation.clone().into())?;
-            if invitation.hub == *hub && row.due > soon {
+            if invitation.hub == *hub && row.due == WHEN_BACK {
                 self.draft.expect_unchanged(key.clone())?;
                 rows::write(&mut self.draft, key, &InvitationRow { due: soon, ..row });
             }
         }
         for (key, row) in self.draft.scan(&keys::all_joining(), None, limits::SYNC_ROOMS)? {
             let row: JoinRow = rows::parse(&row, "joining")?;
-            if row.hub == hub.as_str() && !row.place.is_empty() && row.due > soon {
+            if row.hub == hub.as_str() && row.due == WHEN_BACK {
                 self.draft.expect_unchanged(key.clone())?;
                 rows::write(&mut self.draft, key, &JoinRow { due: soon, ..row });
+            }
+        }
+        let prefix = keys::rooms();
+        for (key, row) in self.draft.scan(&prefix, None, limits::SYNC_ROOMS)? {
+            let row: RoomRow = rows::parse(&row, "room")?;
+            if row.hub == hub.as_str() && row.ask_due == WHEN_BACK {
+                let room = RoomId::from_slice(key.get(prefix.len()..).ok_or(corrupt("room key"))?)?;
+                let mut session = self.open(&room)?;
+                session.row.ask_due = soon;
+                self.close(session)?;
             }
         }
         Ok(())
@@ -125,15 +127,13 @@ impl Call<'_, '_> {
         // Counted is how often it was asked for, not what came meanwhile and did not help.
         let asks = core::mem::take(&mut session.row.ask_due);
         let suspended = self.is_suspended(&session.hub()?, error.code())?;
-        if suspended || passes(error.code()) {
-            let due = match (suspended, Timestamp::from_millis(asks)) {
-                (true, _) => self.while_suspended(),
-                // Not later than by what came now: what it waited for before may have been another thing.
-                (false, before) if before > self.now() => before.min(self.retry_at(session.row.asked)),
-                (false, _) => self.retry_at(session.row.asked),
+        if suspended {
+            session.row.ask_due = WHEN_BACK;
+        } else if passes(error.code()) {
+            session.row.ask_due = match self.due(false, asks) || asks == WHEN_BACK {
+                true => self.retry_at(session.row.asked).as_millis(),
+                false => asks,
             };
-            session.row.ask_due = due.as_millis();
-            self.wake(due);
         }
         if session.was_stalled == seq {
             return Ok(());

@@ -139,7 +139,7 @@ impl Call<'_, '_> {
             let asks = row.ask_due > 0 && self.due(false, row.ask_due);
             let ask_due = if asks { self.retry_at(row.asked).as_millis() } else { row.ask_due };
             if ask_due > 0 {
-                self.wake(Timestamp::from_millis(ask_due));
+                self.wake(Timestamp::from_millis(ask_due)); // or when the hub's agency is back
             }
             let stays = row.declined && row.pending.is_none() && (row.changes == 0 || is_lost(&row));
             let ends = row.ends_at > 0 && row.end_told != row.ends_at;

@@ -69,6 +69,16 @@ pub(crate) struct CheckedPackage {
 }
 
 impl CheckedPackage {
+    /// Its keys, none of which may be another's in the same tree or commit (RFC 9420 §12.2): for signing, of
+    /// the leaf, and for the Welcome; the last two as they stand in messages.
+    pub(crate) fn keys(&self) -> Result<[Vec<u8>; 3]> {
+        let failed = |_| Error::new(Code::Bug, "key package");
+        let leaf = self.package.leaf_node();
+        let encryption = leaf.encryption_key().tls_serialize_detached().map_err(failed)?;
+        let init = self.package.hpke_init_key().tls_serialize_detached().map_err(failed)?;
+        Ok([leaf.signature_key().as_slice().to_vec(), encryption, init])
+    }
+
     /// Its KeyPackageRef (RFC 9420 §5.2), by which a Welcome names it.
     pub(crate) fn reference(&self, crypto: &impl OpenMlsCrypto) -> Result<Hash> {
         let reference = self.package.hash_ref(crypto).map_err(|_| Error::new(Code::Bug, "key package"))?;

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openmls::prelude::{LeafNodeIndex, PublicGroup};
+use openmls::prelude::{LeafNodeIndex, PublicGroup, tls_codec::Serialize as _};
 
 use super::suite;
 use crate::{
-    error::Result,
+    code::Code,
+    error::{Error, Result},
     identity::{self, DeviceCertificate, Told, UserKind},
     ids::{Device, Hash, KeyId, UserId},
 };
@@ -19,6 +20,8 @@ pub(crate) struct Leaf {
     /// What its certificate says.
     pub(crate) claims: DeviceCertificate,
     pub(crate) key: Vec<u8>,
+    /// The key to which path secrets are encrypted, as it stands in messages.
+    pub(crate) encryption_key: Vec<u8>,
     /// The key that signed its certificate.
     pub(crate) signer: KeyId,
 }
@@ -48,7 +51,9 @@ impl Roster {
             let certificate = suite::certificate(node.credential())?;
             let (claims, signer) = identity::read_signed_certificate(&certificate)?;
             let key = node.signature_key().as_slice().to_vec();
-            Ok(Leaf { index, claims, key, signer })
+            let encryption_key = node.encryption_key().tls_serialize_detached();
+            let encryption_key = encryption_key.map_err(|_| Error::new(Code::Bug, "leaf"))?;
+            Ok(Leaf { index, claims, key, encryption_key, signer })
         };
         Ok(Self::of_leaves(group.treesync().full_leaves().map(leaf).collect::<Result<_>>()?))
     }

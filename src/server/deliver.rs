@@ -146,8 +146,9 @@ impl Call<'_, '_> {
         let own = row.hub == self.own.agency.as_str();
         if cursor.seq >= last {
             let stays = spans.readable_after(cursor.seq) == Some(u64::MAX);
-            let head = if stays { self.newer_head(cursor, &place.tail, own)? } else { None };
-            let head = head.filter(|head| budget.take(head.bytes().len()));
+            // Each may be a signature: no more of them than of entries.
+            let fits = stays && self.is_active(&place.tail) && budget.take_entry(limits::HEAD);
+            let head = if fits { self.newer_head(cursor, &place.tail, own)? } else { None };
             return Ok(head.map(|head| RoomDelivery { room: cursor.room, items: Vec::new(), head }));
         }
 

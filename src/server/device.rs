@@ -7,7 +7,7 @@ use super::{
     call::Call,
     hub::{Fate, Submitted},
     keys::{self, DeviceKeys, RoomKeys},
-    rows::{DeviceRow, DeviceState, FateRow, Pending, read_wire},
+    rows::{DeviceRow, DeviceState, Pending, read_wire},
 };
 use crate::{
     code::Code,
@@ -115,6 +115,9 @@ impl Call<'_, '_> {
         let (_, key) = self.known_device(&header.sender)?;
         submission::verify(&submission, &key)?;
         let header = header.clone();
+        if let Some(code) = self.refused_before(&header)? {
+            return Ok(ReplyBody::Failure(Failure::of(&Error::new(code, "submission"))));
+        }
         match self.attempt(|call| call.take_or_pass_on(submission, key))? {
             Ok(reply) => Ok(reply),
             Err(error) => self.not_passed_on(&header, &error),
@@ -124,17 +127,30 @@ impl Call<'_, '_> {
     /// What is refused here stays refused: a copy of it that comes late must not be passed on after
     /// its author was told that it was not. With a commit its author goes on asking (SPEC V-598).
     fn not_passed_on(&mut self, header: &SubmissionHeader, refused: &Error) -> Result<ReplyBody> {
-        let failure = Failure::of(refused);
         let again = header.kind == SubmissionKind::Commit || refused.retry_at().is_some();
         if !again && refused.code() != Code::StoreRolledBack {
-            // Another process may be about to pass a copy on.
-            self.draft.guard(DeviceKeys::of(&header.sender).guard())?;
-            let key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
-            let reason = u32::from(refused.code().number());
-            self.write(key.clone(), &FateRow { reason, ..FateRow::default() });
-            self.drop_later(self.now().plus(limits::REFUSAL_KEPT), &key);
+            // It uses up its counter, so that there are no more of these than of counters.
+            self.count(header)?;
+            let counter = DeviceKeys::of(&header.sender).counter(header.counter);
+            let id = header.submission_id.as_bytes().as_slice();
+            self.draft.put(counter, [id, &refused.code().number().to_be_bytes()].concat());
         }
-        Ok(ReplyBody::Failure(failure))
+        Ok(ReplyBody::Failure(Failure::of(refused)))
+    }
+
+    /// Why a submission was not passed on before.
+    fn refused_before(&self, header: &SubmissionHeader) -> Result<Option<Code>> {
+        let row = self.draft.get(&DeviceKeys::of(&header.sender).counter(header.counter))?;
+        let Some(code) = row.as_deref().and_then(|row| row.strip_prefix(header.submission_id.as_bytes()))
+        else {
+            return Ok(None);
+        };
+        match code.first_chunk() {
+            None => Ok(None),
+            Some(code) => {
+                Code::from_number(u16::from_be_bytes(*code)).map(Some).ok_or(corrupt("refused submission"))
+            }
+        }
     }
 
     fn take_or_pass_on(&mut self, submission: Submission, key: VerifyKey) -> Result<ReplyBody> {
@@ -248,6 +264,5 @@ fn answer(fate: &Fate) -> Result<ReplyBody> {
     Ok(match fate {
         Fate::Accepted => ReplyBody::Done,
         Fate::Refused(refusal) => ReplyBody::Refusal(Box::new(Signed::decode(refusal)?)),
-        Fate::NotPassedOn(code) => ReplyBody::Failure(Failure::of(&Error::new(*code, "submission"))),
     })
 }

@@ -51,6 +51,8 @@ impl Call<'_, '_> {
         let next = self.next_beat();
         // Unless it was noted by a clock that has been put back since.
         if known > self.now() && known <= next {
+            // It may have been looked at already, by that clock.
+            self.beat_later(known, room);
             return known;
         }
         self.beat_later(next, room);
@@ -102,7 +104,7 @@ impl Call<'_, '_> {
 
     /// Whether the last entry is not long past. One from ahead, of a clock that has been put back since,
     /// would be so for too long.
-    fn is_active(&self, tail: &Tail) -> bool {
+    pub(super) fn is_active(&self, tail: &Tail) -> bool {
         let at = tail.stamp.at;
         at <= self.now().plus(limits::CLOCK_SKEW) && self.now() < at.plus(limits::ROOM_ACTIVE)
     }

@@ -43,8 +43,6 @@ pub(super) enum Fate {
     Accepted,
     /// A signed refusal.
     Refused(Bytes),
-    /// Its sender's server did not pass it on.
-    NotPassedOn(Code),
 }
 
 /// Somebody's submission to a room that is ordered here.
@@ -59,12 +57,7 @@ impl Call<'_, '_> {
     pub(super) fn fate(&self, header: &SubmissionHeader) -> Result<Option<Fate>> {
         let key = RoomKeys::of(&header.room).fate(&header.sender, &header.submission_id);
         let row = self.read::<FateRow>(&key)?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(match u16::try_from(row.reason) {
-            _ if row.seq > 0 => Fate::Accepted,
-            Ok(0) => Fate::Refused(row.refusal),
-            reason => Fate::NotPassedOn(reason.ok().and_then(Code::from_number).ok_or(corrupt("fate"))?),
-        }))
+        Ok(row.map(|fate| if fate.seq > 0 { Fate::Accepted } else { Fate::Refused(fate.refusal) }))
     }
 
     /// Decides about a submission that has no fate yet.
@@ -98,7 +91,7 @@ impl Call<'_, '_> {
         })?;
         match taken {
             Ok(seq) => {
-                self.write(fate_key, &FateRow { seq, ..FateRow::default() });
+                self.write(fate_key, &FateRow { seq, refusal: Bytes::new() });
                 Ok(Fate::Accepted)
             }
             Err(error) => {
@@ -108,10 +101,12 @@ impl Call<'_, '_> {
                 if !shown.get() {
                     return Ok(Fate::Refused(refusal));
                 }
-                self.is_late(header, &error)?;
+                if let Some(place) = &place {
+                    self.is_late(header, place.epoch, &error)?;
+                }
                 let at = self.now().plus(limits::REFUSAL_KEPT);
                 self.drop_later(at, &fate_key);
-                self.write(fate_key, &FateRow { refusal: refusal.clone(), ..FateRow::default() });
+                self.write(fate_key, &FateRow { seq: 0, refusal: refusal.clone() });
                 Ok(Fate::Refused(refusal))
             }
         }

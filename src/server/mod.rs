@@ -153,8 +153,8 @@ pub enum Output {
         /// if that is here.
         heads: Vec<Vec<u8>>,
     },
-    /// This agency's server has sent a frame under a number that it used before: its store was put back
-    /// to an earlier state. What it says from now on is not taken.
+    /// This agency's server has sent a frame under a number that it used before, with a much later time: its
+    /// store was put back to an earlier state, and what it says from now on is not taken; or its clock was.
     PeerPutBack(AgencyId),
     /// A device says that this chunk is not the one: read it and give it to
     /// [`Server::check_chunk`].

@@ -291,7 +291,8 @@ fn verified(who: &str) -> VerifiedDevice {
 fn leaf_of(device: &VerifiedDevice, index: u32) -> Leaf {
     let key = device.key().as_bytes().to_vec();
     let index = openmls::prelude::LeafNodeIndex::new(index);
-    Leaf { index, claims: World::enrolled().claims(device), key, signer: device.key().id() }
+    let claims = World::enrolled().claims(device);
+    Leaf { index, claims, key, encryption_key: Vec::new(), signer: device.key().id() }
 }
 
 fn stranger(user: &UserId, n: u32) -> Leaf {

@@ -44,7 +44,11 @@ impl Call<'_, '_> {
         let key = RoomKeys::of(room).turns();
         let Some(mut turns) = self.read::<TurnsRow>(&key)? else { return Ok(()) };
         let sender = DeviceName::of(sender);
-        turns.late.retain(|late| late.device.as_ref() != Some(&sender));
+        // Who had a turn is remembered: nobody has one after the other.
+        turns.late.retain(|late| late.device.as_ref() != Some(&sender) || self.had_one(late));
+        for late in turns.late.iter_mut().filter(|late| late.device.as_ref() == Some(&sender)) {
+            late.times = 0;
+        }
         if turns.holder.as_ref() == Some(&sender) {
             (turns.holder, turns.until) = (None, 0);
         }
@@ -55,29 +59,40 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// A commit was refused: if it came too late, and not for another's turn, that counts.
-    pub(super) fn is_late(&mut self, header: &SubmissionHeader, refused: &Error) -> Result<()> {
-        let late = refused.code() == Code::WrongEpoch && refused.retry_at().is_none();
-        if !late || header.kind != SubmissionKind::Commit {
+    fn had_one(&self, late: &LateRow) -> bool {
+        self.is_ahead(Timestamp::from_millis(late.not_before), limits::TURN_EVERY)
+    }
+
+    /// A member's commit was refused: if it came too late for the present epoch, and not for another's
+    /// turn, that counts.
+    pub(super) fn is_late(&mut self, header: &SubmissionHeader, epoch: u64, refused: &Error) -> Result<()> {
+        let late = refused.code() == Code::WrongEpoch && refused.retry_at().is_none() && header.epoch < epoch;
+        let keys = RoomKeys::of(&header.room);
+        let counts = late && header.kind == SubmissionKind::Commit;
+        if !counts || self.draft.get(&keys.member(&header.sender))?.is_none() {
             return Ok(());
         }
         let now = self.now();
-        let key = RoomKeys::of(&header.room).turns();
+        let key = keys.turns();
         let mut turns: TurnsRow = self.read(&key)?.unwrap_or_default();
         let sender = DeviceName::of(&header.sender);
         let known = turns.late.iter().position(|late| late.device.as_ref() == Some(&sender));
         let mut row: LateRow = known.map(|known| turns.late.remove(known)).unwrap_or_default();
         (row.device, row.times) = (Some(sender.clone()), row.times.saturating_add(1));
         let free = !self.is_ahead(Timestamp::from_millis(turns.until), limits::TURN);
-        let again = !self.is_ahead(Timestamp::from_millis(row.not_before), limits::TURN_EVERY);
-        if free && again && row.times >= limits::LATE_IN_A_ROW {
-            // Who lets it pass has no other one soon: nobody can hold a room by coming too late.
+        if free && !self.had_one(&row) && row.times >= limits::LATE_IN_A_ROW {
+            // And no other one soon: nobody can hold a room by coming too late.
             (row.times, row.not_before) = (0, now.plus(limits::TURN_EVERY).as_millis());
             (turns.holder, turns.until) = (Some(sender), now.plus(limits::TURN).as_millis());
         }
+        if turns.late.len() == limits::LATE_DEVICES {
+            // Of those who had none the first is forgotten; as long as all had one, nobody else is counted.
+            match turns.late.iter().position(|late| !self.had_one(late)) {
+                Some(first) => drop(turns.late.remove(first)),
+                None => return Ok(()),
+            }
+        }
         turns.late.push(row);
-        let many = turns.late.len().saturating_sub(limits::LATE_DEVICES);
-        turns.late.drain(..many);
         self.write(key, &turns);
         Ok(())
     }

@@ -16,13 +16,16 @@ use crate::{
     room::log::{Tail, entry_hash},
     store::corrupt,
     wire::{
-        Signed, decode_body,
+        Signed, Wire, decode_body,
         device::Invitation,
+        fields_of,
         link::{Departure, Documents, LinkItem, RoomEntries, RoomWelcome},
         log::{Head, LogItem, RoomMaterial},
     },
 };
 
+/// For how many fields a device or a head counts that an item names.
+const NAMED_FIELDS: usize = 8;
 /// Rows read at one time: few, for a row may be large.
 const PAGE: usize = 16;
 
@@ -35,6 +38,8 @@ pub(super) struct Filling {
     open: BTreeMap<RoomId, usize>,
     rows: usize,
     bytes: usize,
+    /// Fields, as whoever receives the frame counts them (SPEC V-111).
+    fields: usize,
     /// Whatever documents the peer was not told are to go along.
     documents: bool,
 }
@@ -103,7 +108,7 @@ impl Filling {
                 self.heartbeat(call, peer, &RoomId::from_slice(&room).map_err(unreadable)?)
             }
             Pending::Item(bytes) => {
-                let fits = self.fits(bytes.len());
+                let fits = self.fits(bytes.len(), fields::<LinkItem>(&bytes)?);
                 if fits {
                     self.items.push(Item::Other(Box::new(decode_body(&bytes).map_err(unreadable)?)));
                 }
@@ -113,13 +118,16 @@ impl Filling {
     }
 
     /// Whether there is room for another row; the first always fits.
-    fn fits(&mut self, bytes: usize) -> bool {
+    fn fits(&mut self, bytes: usize, fields: usize) -> bool {
         let sum = self.bytes.saturating_add(bytes);
+        let all = self.fields.saturating_add(fields);
         let fits = self.rows == 0
-            || (self.rows.saturating_add(1) < limits::FRAME_ITEMS && sum <= limits::FRAME_BYTES);
+            || (self.rows.saturating_add(1) < limits::FRAME_ITEMS
+                && sum <= limits::FRAME_BYTES
+                && all <= limits::FRAME_FIELDS);
         if fits {
             self.rows = self.rows.saturating_add(1);
-            self.bytes = sum;
+            (self.bytes, self.fields) = (sum, all);
         }
         fits
     }
@@ -127,7 +135,8 @@ impl Filling {
     fn entry(&mut self, call: &Call<'_, '_>, entry: &PendingEntry) -> Result<bool> {
         let room = RoomId::from_slice(&entry.room).map_err(unreadable)?;
         let row = call.entry_row(&room, entry.seq)?;
-        if !self.fits(row.len()) {
+        let departing = entry.departing.len().saturating_mul(NAMED_FIELDS);
+        if !self.fits(row.len(), fields::<LogItem>(&row)?.saturating_add(departing)) {
             return Ok(false);
         }
         let item: LogItem = decode_body(&row).map_err(unreadable)?;
@@ -165,7 +174,7 @@ impl Filling {
         if self.open.contains_key(room) || !follows {
             return Ok(true); // a head goes with the entries, or it is too late
         }
-        let fits = self.fits(limits::HEAD);
+        let fits = self.fits(limits::HEAD, NAMED_FIELDS);
         if fits {
             let log = call.place(room)?.ok_or(corrupt("tail"))?.tail;
             self.items.push(Item::Heartbeat(Box::new(log)));
@@ -186,7 +195,11 @@ impl Filling {
         let Some(invitation) = invitation else {
             return Ok(true); // too late
         };
-        if !self.fits(invitation.len().saturating_add(material.as_ref().map_or(0, Vec::len))) {
+        let bytes = invitation.len().saturating_add(material.as_ref().map_or(0, Vec::len));
+        let beside = material.as_ref().map_or(Ok(0), |material| fields::<RoomMaterial>(material))?;
+        let recipients = welcome.recipients.len().saturating_mul(NAMED_FIELDS);
+        let all = fields::<Invitation>(&invitation)?.saturating_add(beside).saturating_add(recipients);
+        if !self.fits(bytes, all) {
             return Ok(false);
         }
         let recipients =
@@ -200,6 +213,11 @@ impl Filling {
         self.items.push(Item::Other(Box::new(item)));
         Ok(true)
     }
+}
+
+/// How many fields a row of ours has, and one for what it goes into.
+fn fields<T: Wire>(row: &[u8]) -> Result<usize> {
+    Ok(fields_of::<T>(row, limits::FIELDS).map_err(unreadable)?.saturating_add(1))
 }
 
 /// Where a store says that an entry or a log's place is not loaded: all that come next are wanted.

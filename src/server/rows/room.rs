@@ -132,9 +132,6 @@ pub(in crate::server) struct FateRow {
     /// The signed refusal.
     #[prost(bytes = "bytes", tag = "2")]
     pub(in crate::server) refusal: Bytes,
-    /// At the server of the sending device: why it was not passed on to the hub; 0: not so.
-    #[prost(uint32, tag = "3")]
-    pub(in crate::server) reason: u32,
 }
 
 /// Whose commits came too late, and whose turn it is (SPEC V-582).

@@ -107,11 +107,14 @@ impl Wire for LinkFrame {
         ensure(previous.is_none() == (number == 1), Code::BadField, "previous frame")?;
         let descriptor = fields::optional(proto.descriptor, limits::DESCRIPTOR, "agency descriptor")?;
         ensure(number != 1 || descriptor.is_some(), Code::BadField, "agency descriptor in frame 1")?;
-        // V-111: what is inside of the items counts, as if they were not encoded by themselves.
+        // V-111: what is inside of the items counts, as if they were not encoded by themselves. What is too
+        // much is not read, and stops nothing.
         let mut left = limits::FIELDS;
         let item = |bytes: Bytes| match fields_of::<LinkItem>(&bytes, left) {
-            Err(error) if error.code() == Code::TooLong => Err(error),
-            Err(error) => Ok(LinkItem::Unreadable(bytes, error.code())),
+            Err(error) => {
+                left = if error.code() == Code::TooLong { 0 } else { left };
+                Ok(LinkItem::Unreadable(bytes, error.code()))
+            }
             Ok(fields) => {
                 left = left.saturating_sub(fields);
                 Ok(LinkItem::read(bytes))

@@ -54,7 +54,7 @@ impl World {
                 here.machine.store = backup.store;
                 here.machine.processes = fresh(here.machine.processes.len());
                 let (shown, acked) = here.kept;
-                here.past = here.shown.split_off(shown);
+                here.shown.truncate(shown);
                 here.acked = acked;
                 // Wishes were rows of the app's, and files lay beside its store.
                 here.wishes.clear();

@@ -22,7 +22,8 @@ pub struct Ledger {
     pub rooms: BTreeMap<RoomId, usize>,
     /// Questions that were answered.
     answered: BTreeSet<(usize, RequestId)>,
-    invitations: BTreeSet<(usize, u64)>,
+    /// Invitations that were answered, and whether with a yes.
+    invitations: BTreeMap<(usize, u64), bool>,
     /// Messages that were taken back.
     pub withdrawn: BTreeSet<RequestId>,
     /// How often an engine did not take a command on.
@@ -56,7 +57,7 @@ pub enum Asked {
     /// As a change; but somebody else has to see to it.
     Leave,
     /// [`Event::RoomCreated`], and as with a change if somebody was to be invited; or [`Event::Failed`].
-    Room(RoomId),
+    Room(RoomId, bool),
     /// What comes of it is told in other words.
     Nothing,
 }
@@ -104,8 +105,9 @@ impl Ledger {
             }
             Command::Fetch { request, .. } => (request, None, Asked::File),
             Command::Accept { request, .. } => (request, None, Asked::Nothing),
-            Command::CreateRoom { request, .. } => {
-                (request, receipt.room.as_ref(), receipt.room.map_or(Asked::Nothing, Asked::Room))
+            Command::CreateRoom { request, invite, .. } => {
+                let asked = |room| Asked::Room(room, !invite.is_empty());
+                (request, receipt.room.as_ref(), receipt.room.map_or(Asked::Nothing, asked))
             }
             Command::Decline { request, .. } => (request, None, Asked::Change),
             Command::Invite { request, room, .. }
@@ -134,10 +136,15 @@ impl Ledger {
                 self.answered.insert((phone, *request));
             }
             Command::Accept { invitation, .. } | Command::Decline { invitation, .. } => {
-                self.invitations.insert((phone, *invitation));
+                self.invitations.insert((phone, *invitation), matches!(command, Command::Accept { .. }));
             }
             _ => {}
         }
+    }
+
+    /// Whether somebody has said yes to an invitation.
+    pub fn has_accepted(&self, phone: usize, invitation: u64) -> bool {
+        self.invitations.get(&(phone, invitation)) == Some(&true)
     }
 
     /// A room is there, and who orders it.
@@ -152,7 +159,7 @@ impl Ledger {
             Event::SendNeedsConsent { request, .. } if !self.answered.contains(&(index, *request)) => {
                 Some(Question::Consent(*request))
             }
-            Event::Invited { invitation, .. } if !self.invitations.contains(&(index, *invitation)) => {
+            Event::Invited { invitation, .. } if !self.invitations.contains_key(&(index, *invitation)) => {
                 Some(Question::Invitation(*invitation))
             }
             _ => None,

@@ -34,8 +34,6 @@ pub struct Phone {
     pub person: usize,
     /// What the app has been told: its own rows.
     pub shown: Vec<Shown>,
-    /// What it had been told when its store was put back.
-    pub past: Vec<Shown>,
     /// How much it had been told, and had acknowledged, when a copy of its store was made.
     pub kept: (usize, u64),
     /// Up to which event it has acknowledged.
@@ -83,7 +81,6 @@ impl Phone {
             site,
             person,
             shown: Vec::new(),
-            past: Vec::new(),
             kept: (0, 0),
             acked: 0,
             reads_at: None,

@@ -1,4 +1,4 @@
-//! Every check can fail: each is shown a fault that it has to see.
+//! Checks can fail: most are shown a fault that they have to see.
 
 use simulator::{Plan, Planted, run, shrink};
 

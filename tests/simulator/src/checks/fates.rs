@@ -27,21 +27,22 @@ impl World {
                     asked.what == Asked::File && one == request
                 }
                 Event::Done { request: one } => {
-                    matches!(asked.what, Asked::Change | Asked::Leave | Asked::Room(_)) && one == request
+                    matches!(asked.what, Asked::Change | Asked::Leave | Asked::Room(..)) && one == request
                 }
                 Event::Failed { request: one, .. } => one == request,
                 _ => false,
             });
             let told = told.count() + usize::from(self.ledger.withdrawn.contains(request));
-            let founded = |event: &&Event| matches!((event, asked.what), (Event::RoomCreated { room, .. }, Asked::Room(asked)) if *room == asked);
+            let founded = |event: &&Event| matches!((event, asked.what), (Event::RoomCreated { room, .. }, Asked::Room(asked, _)) if *room == asked);
             let known = match here.events().filter(founded).count() {
                 0 => told == 1,
-                1 => told <= 1,
+                // Beside that, what became of those who were to be invited.
+                1 => told == usize::from(matches!(asked.what, Asked::Room(_, true))),
                 _ => false,
             };
             // Nobody is left who could see to it that somebody goes.
             let last = asked.room.is_some_and(|room| self.is_last(room, *phone));
-            if !known && !last {
+            if !(known || last && told == 0) {
                 let text = format!("{:?} was told {told} times", asked.what);
                 // Who wants to leave needs somebody who is at the same place.
                 let others = asked.room.map_or_else(Vec::new, |room| self.others_in(room, *phone));

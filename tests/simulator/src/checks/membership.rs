@@ -47,9 +47,12 @@ impl World {
             let here = &self.phones[phone];
             let has: BTreeSet<RoomId> = self.rooms_of(phone).into_iter().map(|room| room.id).collect();
             for (room, hub) in &self.ledger.rooms {
-                let asked = here
-                    .events()
-                    .any(|event| matches!(event, Event::Invited { room: other, .. } if other == room));
+                // The last that it was asked about the room: it has not answered, or has said no.
+                let asked = here.events().filter_map(|event| match event {
+                    Event::Invited { room: other, invitation, .. } if other == room => Some(*invitation),
+                    _ => None,
+                });
+                let asked = asked.last().is_some_and(|last| !self.ledger.has_accepted(phone, last));
                 let counted = there.contains(&(*room, here.device.clone()));
                 if counted != has.contains(room) && !(counted && asked) {
                     let text = format!(
