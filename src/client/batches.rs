@@ -1,7 +1,7 @@
 //! Invitations of many, a batch at a time: the next is claimed and committed when the one before is in (SPEC V-479).
 
 use core::mem;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -18,39 +18,10 @@ use crate::{
     code::Code,
     error::{Error, Result, ensure},
     identity::Told,
-    ids::{Device, DeviceId, Hash, RequestId, UserId},
+    ids::{Device, DeviceId, RequestId, UserId},
     limits,
-    room::{CheckedPackage, Roster},
+    room::{CheckedPackage, Roster, Taken},
 };
-
-/// Whose keys and identities are in a tree, or are to come into it.
-struct Taken {
-    keys: BTreeSet<Vec<u8>>,
-    identities: BTreeMap<UserId, Hash>,
-    /// Those who are to come.
-    users: BTreeMap<UserId, Hash>,
-}
-
-impl Taken {
-    fn of(roster: &Roster) -> Self {
-        let leaves = roster.leaves().iter();
-        let keys = leaves.clone().flat_map(|leaf| [leaf.key.clone(), leaf.encryption_key.clone()]).collect();
-        let identities = leaves.map(|leaf| (leaf.claims.device.user.clone(), leaf.claims.identity)).collect();
-        Taken { keys, identities, users: BTreeMap::new() }
-    }
-
-    fn take(&mut self, package: CheckedPackage) -> Result<CheckedPackage> {
-        let (user, identity) = (package.device.user(), *package.device.identity());
-        let known = self.users.get(user).or_else(|| self.identities.get(user));
-        ensure(known.is_none_or(|known| *known == identity), Code::UnendorsedDevice, "another identity")?;
-        let keys = BTreeSet::from(package.keys()?);
-        let new = keys.len() == 3 && self.keys.is_disjoint(&keys);
-        ensure(new, Code::CertificateMismatch, "key of another device")?;
-        self.keys.extend(keys);
-        self.users.insert(user.clone(), identity);
-        Ok(package)
-    }
-}
 
 impl InvitedRow {
     pub(super) fn of(device: &Device, package: Vec<u8>) -> Self {
@@ -128,7 +99,7 @@ impl Call<'_, '_> {
                 }
             }
         }
-        let users = taken.users;
+        let users = taken.users();
         if change.plan.add.is_empty() {
             return Ok(Prepared::Done);
         }

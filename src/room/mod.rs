@@ -24,6 +24,7 @@ mod shown;
 mod state;
 pub(crate) mod submission;
 mod suite;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod witness;
@@ -47,4 +48,5 @@ pub(crate) use shown::ShownEntry;
 pub use state::RoomKind;
 pub(crate) use state::{RoomState, kind as room_kind, kind_number};
 pub(crate) use suite::SUITE_NUMBER;
+pub(crate) use taken::Taken;
 pub(crate) use witness::Witness;

@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     identity::fixture::{DAY, now},
     limits,
-    room::{self, CheckedPackage, suite},
+    room::{self, CheckedPackage, Taken, suite},
     time::Timestamp,
 };
 
@@ -268,4 +268,23 @@ fn grease_is_no_extension() {
     };
     assert_eq!(of(&[0xf0b2, 0xf123]), Ok(()));
     assert_eq!(of(&[0xf0b2, 0x5a5a]), Err(Code::BadCommit));
+}
+
+/// RFC 9420 §12.2: by one whose key is another's nobody else is kept out.
+#[test]
+fn what_does_not_go_with_what_is_taken_is_left_out() {
+    let mut world = World::founded(room::Policy::default());
+    let roster = world.room("anna", |room, _| room.roster().unwrap());
+    let bert = world.package_bytes("bert", false);
+    let mut taken = Taken::of(&roster);
+    taken.take(check(&world, &bert, now()).unwrap()).unwrap();
+    // The same once more, a device that is there, another of the same device, one with a stolen key: all have a key of somebody's.
+    let others = ["anna", "bert", "carl_as_bert"].map(|who| world.package_bytes(who, false));
+    for bytes in [bert].iter().chain(&others) {
+        let refused = taken.take(check(&world, bytes, now()).unwrap()).err().unwrap();
+        assert_eq!(refused.code(), Code::CertificateMismatch);
+    }
+    let other = world.package_bytes("carl", false);
+    taken.take(check(&world, &other, now()).unwrap()).unwrap();
+    assert_eq!(taken.users().len(), 2);
 }
