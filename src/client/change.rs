@@ -1,14 +1,11 @@
 //! Changing rooms: what the app asks for becomes commits, one at a time. A commit counts
 //! when the log shows it; whoever loses a race makes it anew (SPEC "Commit rule").
 
-use std::collections::BTreeSet;
-
-use openmls::prelude::LeafNodeIndex;
-
 use super::{
     Event, Output, Receipt,
     call::Call,
     govern,
+    leaving::drop_roles_of_leavers,
     outbox::Item,
     rows::{AwaitedRow, DescribeWork, PendingRow, Work},
     session::Session,
@@ -21,17 +18,12 @@ use crate::{
     ids::{RequestId, RoomId, UserId},
     limits,
     room::{
-        self, PrivateState, RoomState,
+        PrivateState, RoomState,
         member::{Outgoing, Plan},
         submission::Parts,
     },
-    time::Timestamp,
     wire::log::{Evidence, SubmissionKind},
 };
-
-/// Within how many milliseconds somebody who counts no more is removed, at random so that
-/// not everybody does it.
-const REMOVED: u64 = 2_000;
 
 /// What is to be committed for an item.
 pub(super) enum Prepared {
@@ -80,21 +72,8 @@ impl Call<'_, '_> {
             self.drive_changes(session)?;
         }
         let leaving = session.member.leaving()?;
-        let own_leaving = leaving.contains(&self.account.device);
-        if session.row.pending.is_none() && !own_leaving {
-            let shows = session.standing.shows;
-            if leaving.is_empty() && due.is_empty() && !shows {
-                session.row.commit_due = 0;
-            } else if session.row.waiting > 0 && !(leaving.is_empty() && due.is_empty())
-                || session.row.changes > 0 && !due.is_empty()
-                || session.row.commit_due > 0 && self.due(false, session.row.commit_due)
-            {
-                self.remove(session, due.clone())?;
-            } else if session.row.commit_due == 0 {
-                session.row.commit_due = self.soon(REMOVED).as_millis();
-            } else {
-                self.wake(Timestamp::from_millis(session.row.commit_due));
-            }
+        if session.row.pending.is_none() {
+            self.drive_removals(session, &leaving, &due)?;
         }
         if session.row.pending.is_none() && leaving.is_empty() && due.is_empty() {
             self.renew_leaf(session)?;
@@ -110,21 +89,6 @@ impl Call<'_, '_> {
     pub(super) fn refresh(&mut self, session: &mut Session<'_>) -> Result<()> {
         let plan = Plan { refresh: true, ..Plan::default() };
         self.commit(session, None, Change { plan, evidence: Vec::new() }).map(drop)
-    }
-
-    /// Commits whoever is leaving, removes whoever counts no more, and shows who is gone.
-    fn remove(&mut self, session: &mut Session<'_>, mut due: Vec<LeafNodeIndex>) -> Result<()> {
-        let (roster, leaving) = (session.member.roster()?, session.member.leaving()?);
-        let leaves =
-            |leaf: &LeafNodeIndex| roster.at(*leaf).is_some_and(|leaf| leaving.contains(&leaf.claims.device));
-        due.retain(|leaf| !leaves(leaf));
-        let mut plan = Plan { remove: due, ..Plan::default() };
-        let evidence = self.plan_shown(session, &mut plan)?;
-        if plan.remove.is_empty() && plan.state.is_none() && leaving.is_empty() {
-            session.row.commit_due = self.retry_at(u32::MAX).as_millis();
-            return Ok(());
-        }
-        self.commit(session, None, Change { plan, evidence }).map(drop)
     }
 
     fn drive_changes(&mut self, session: &mut Session<'_>) -> Result<()> {
@@ -203,14 +167,19 @@ impl Call<'_, '_> {
 
     /// Makes a commit, submits it and keeps it pending. Gives `false` if the room's rules
     /// forbid it; then the item has failed.
-    fn commit(&mut self, session: &mut Session<'_>, item: Option<&Item>, change: Change) -> Result<bool> {
+    pub(super) fn commit(
+        &mut self,
+        session: &mut Session<'_>,
+        item: Option<&Item>,
+        change: Change,
+    ) -> Result<bool> {
         let Change { mut plan, mut evidence } = change;
         if let Some((credential, more)) = self.renewal(session)? {
             plan.credential = Some(credential);
             evidence
                 .extend(more.into_iter().filter(|document| !evidence.contains(document)).collect::<Vec<_>>());
         }
-        drop_roles_of_leavers(session, &mut plan)?;
+        drop_roles_of_leavers(session, &self.account.device, &mut plan)?;
         let private = plan.describe.as_ref().map(|p| p.encode().to_vec()).unwrap_or_default();
         let current = session.private();
         let account = self.account.clone();
@@ -261,37 +230,6 @@ impl Call<'_, '_> {
         Ok(true)
     }
 
-    /// Proposes the leaving of the own user's devices, one after the other so that none can
-    /// be lost, the own one last. Somebody else has to commit it.
-    fn propose_leave(&mut self, session: &mut Session<'_>, mut item: Item) -> Result<()> {
-        if !item.row.submission.is_empty() {
-            return Ok(());
-        }
-        let roster = session.member.roster()?;
-        if roster.users().len() == 1 {
-            return self.fail_item(session, &item, Error::new(Code::NotPermitted, "nobody else is there"));
-        }
-        let account = self.account.clone();
-        let leaving = session.member.leaving()?;
-        let alone = matches!(item.work()?, Work::Leave(leave) if leave.quiet);
-        let own = roster.leaves_of(&account.device.user).filter(|leaf| {
-            !leaving.contains(&leaf.claims.device) && (!alone || leaf.claims.device == account.device)
-        });
-        let mut own: Vec<_> = own.collect();
-        own.sort_by_key(|leaf| leaf.claims.device == account.device);
-        let Some(leaf) = own.first() else { return Ok(()) };
-        let (provider, signer) = (session.backend.provider(), MlsSigner(&account.key));
-        let proposal = session.member.propose_leave(&provider, &signer, leaf.index);
-        let mls = match session.backend.check(proposal) {
-            Ok(mls) => mls,
-            Err(error) => return self.fail_item(session, &item, error),
-        };
-        let parts = Parts { mls, ..Default::default() };
-        let (id, bytes) = self.submit(session, SubmissionKind::Proposal, parts)?;
-        self.dispatch(&session.id, &mut item, id.as_bytes(), bytes);
-        Ok(())
-    }
-
     /// A change that is carried out: by a commit that is in, or nothing was left to do. An invitation of
     /// many may have only come further.
     pub(super) fn finish_item(&mut self, session: &mut Session<'_>, item: &Item, won: bool) -> Result<()> {
@@ -324,22 +262,4 @@ impl Call<'_, '_> {
             _ => self.event(&Event::failed(request, &error)),
         }
     }
-}
-
-/// Nobody keeps a role in a room that they leave: whoever comes back comes back as a member.
-fn drop_roles_of_leavers(session: &Session<'_>, plan: &mut Plan) -> Result<()> {
-    let roster = session.member.roster()?;
-    let leaving = session.member.leaving()?;
-    let stays =
-        |leaf: &&room::Leaf| !plan.remove.contains(&leaf.index) && !leaving.contains(&leaf.claims.device);
-    let users: BTreeSet<&UserId> =
-        roster.leaves().iter().filter(stays).map(|leaf| &leaf.claims.device.user).collect();
-    let state = plan.state.as_ref().unwrap_or(session.member.state());
-    if state.roles.keys().all(|user| users.contains(user)) {
-        return Ok(());
-    }
-    let mut state = state.clone();
-    state.roles.retain(|user, _| users.contains(user));
-    plan.state = Some(state);
-    Ok(())
 }

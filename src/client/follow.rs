@@ -196,7 +196,7 @@ impl<'a> Call<'a, '_> {
             SubmissionKind::Create => self.founded(session, chained, own).map(|()| After::Here),
             SubmissionKind::Message if own => self.sent(session, chained).map(|()| After::Here),
             SubmissionKind::Message => self.message(session, chained).map(|()| After::Here),
-            SubmissionKind::Proposal => self.leaving(session, chained, own).map(|()| After::Here),
+            SubmissionKind::Proposal => self.leaving(session, chained, own),
             SubmissionKind::Commit => self.commit_entry(session, chained),
         }
     }
@@ -314,11 +314,16 @@ impl<'a> Call<'a, '_> {
         session.backend.check(processed)
     }
 
-    /// A device wants to leave; whoever is there commits it, at a time of their own so that
-    /// not everybody does.
-    fn leaving(&mut self, session: &mut Session<'_>, chained: &Chained, own: bool) -> Result<()> {
-        let Incoming::Leaving(device) = self.process(session, chained)? else {
-            return Err(Error::new(Code::BadProposal, "not a leaving"));
+    /// A device wants to leave. If nobody stays, all are out (SPEC V-599).
+    fn leaving(&mut self, session: &mut Session<'_>, chained: &Chained, own: bool) -> Result<After> {
+        let device = match self.process(session, chained)? {
+            Incoming::Leaving(device) => device,
+            Incoming::Over(change) => {
+                let (before, known) = (session.member.state().clone(), session.private());
+                self.tell(session, chained.entry.seq, (&before, known), &change)?;
+                return Ok(After::Gone(change.committer, false));
+            }
+            _ => return Err(Error::new(Code::BadProposal, "not a leaving")),
         };
         if own {
             // On to the next device, and again should a commit go without it.
@@ -329,15 +334,8 @@ impl<'a> Call<'a, '_> {
                 self.recall(&session.id, &mut item)?;
             }
         }
-        if device.user == self.account.device.user {
-            // Nobody commits their own leaving.
-            session.row.commit_due = u64::MAX;
-        } else if session.row.commit_due == 0 {
-            let members = u64::try_from(session.member.roster()?.len()).unwrap_or(u64::MAX);
-            let spread = members.saturating_mul(50).clamp(1, 10_000);
-            session.row.commit_due = self.soon(spread).as_millis();
-        }
-        Ok(())
+        self.commit_later(session, &device)?;
+        Ok(After::Here)
     }
 
     fn commit_entry(&mut self, session: &mut Session<'a>, chained: &Chained) -> Result<After> {

@@ -55,6 +55,7 @@ mod index;
 mod join;
 mod keys;
 mod lack;
+mod leaving;
 mod link;
 mod look_up;
 mod outbox;

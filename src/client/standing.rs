@@ -2,7 +2,7 @@
 //! that does not, and removes it first (SPEC V-299); that a message counts is decided by its
 //! stamp and by nothing that is known here (SPEC V-518).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use openmls::prelude::LeafNodeIndex;
@@ -57,6 +57,18 @@ impl Standing {
     /// How many devices are in the room.
     pub(super) fn len(&self) -> usize {
         self.leaves.len()
+    }
+
+    /// The devices that do not leave, and whose leaves are not due.
+    pub(super) fn stay<'s>(
+        &'s self,
+        leaving: &'s BTreeSet<&Device>,
+        due: &'s BTreeSet<&LeafNodeIndex>,
+    ) -> impl Iterator<Item = &'s Device> {
+        let stays = |(leaf, claims): &&(LeafNodeIndex, DeviceCertificate)| {
+            !due.contains(leaf) && !leaving.contains(&claims.device)
+        };
+        self.leaves.iter().filter(stays).map(|(_, claims)| &claims.device)
     }
 
     /// What the certificate of a device's leaf says.

@@ -15,6 +15,7 @@ use super::{
     authority::Change,
     commit, external, framing, group_info,
     key_package::{self, Verify},
+    over,
     roster::Roster,
     state::{RoomKind, RoomState},
     suite,
@@ -58,6 +59,8 @@ enum Committer {
 pub(crate) struct AcceptedProposal {
     queued: QueuedProposal,
     leaving: Device,
+    /// What it makes of the room, if nobody stays.
+    over: Option<Change>,
 }
 
 impl HubRoom {
@@ -210,23 +213,26 @@ impl HubRoom {
         let ProcessedMessageContent::ProposalMessage(queued) = processed.into_content() else {
             return fault(Code::BadProposal, "proposal from outside");
         };
-        let (by, leaving) = commit::standalone(&queued, &self.roster()?)?;
+        let roster = self.roster()?;
+        let (by, leaving) = commit::standalone(&queued, &roster)?;
         ensure(by == *sender, Code::BadSubmission, "another device's proposal")?;
         // V-443
         ensure(!self.leaving.contains(&leaving), Code::PendingProposal, "proposed already")?;
-        Ok(AcceptedProposal { queued: *queued, leaving })
+        let over = over::judge(&self.state, &roster, &self.leaving, &leaving, &by);
+        Ok(AcceptedProposal { queued: *queued, leaving, over })
     }
 
-    /// Keeps a proposal for the commit that will refer to it.
+    /// Keeps a proposal for the commit that will refer to it. If nobody stays there will be none: the room
+    /// is over (V-599).
     pub(crate) fn keep<S: PublicStorageProvider>(
         &mut self,
         storage: &S,
         accepted: AcceptedProposal,
-    ) -> Result<()> {
+    ) -> Result<Option<Change>> {
         self.group
             .add_proposal(storage, accepted.queued)
             .map_err(|_| Error::new(Code::StoreFailed, "proposal"))?;
         self.leaving.insert(accepted.leaving);
-        Ok(())
+        Ok(accepted.over)
     }
 }

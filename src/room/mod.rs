@@ -17,6 +17,7 @@ pub(crate) mod member;
 pub(crate) mod mls_store;
 mod moderate;
 mod opening;
+mod over;
 mod policy;
 mod private;
 mod roster;

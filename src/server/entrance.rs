@@ -119,7 +119,8 @@ impl Call<'_, '_> {
     /// room (SPEC V-490).
     fn way_in(&mut self, device: &Device, room: &RoomId) -> Result<WayIn> {
         let unknown = || Error::new(Code::UnknownRoom, "entrance");
-        let row = self.room(room)?.filter(|row| row.hub == self.own.agency.as_str()).ok_or_else(unknown)?;
+        let row = self.room(room)?.filter(|row| row.hub == self.own.agency.as_str() && !row.is_over());
+        let row = row.ok_or_else(unknown)?;
         let keys = RoomKeys::of(room);
         let state = RoomState::decode(&row.state).map_err(unreadable)?;
         let there = !self.draft.scan(&keys.members_of(&device.user), None, 1)?.is_empty();

@@ -5,6 +5,7 @@
 
 mod change;
 mod group;
+mod over;
 mod turn;
 
 use core::cell::Cell;
@@ -169,6 +170,7 @@ impl Call<'_, '_> {
         let row = self.room(&header.room)?.ok_or(corrupt("room"))?;
         ensure(row.hub == self.own.agency.as_str(), Code::NotHub, "submission")?;
         ensure(header.kind != SubmissionKind::Create, Code::RoomExists, "submission")?;
+        ensure(!row.is_over(), Code::UnknownRoom, "nobody takes part")?;
         ensure(header.term == place.tail.term, Code::NotHub, "another term")?;
         ensure(header.epoch == place.epoch, Code::WrongEpoch, "submission")?;
         // V-513: not a passed epoch, which would be tried again, but a header of something else.

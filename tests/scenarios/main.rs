@@ -22,6 +22,7 @@ mod history;
 mod hubs;
 mod invitations;
 mod isolation;
+mod leaving;
 mod linking;
 mod pitfalls;
 mod reach;

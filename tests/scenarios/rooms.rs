@@ -313,15 +313,6 @@ fn a_leaving_that_a_commit_went_past_is_proposed_again() {
 }
 
 #[test]
-fn the_last_one_cannot_leave() {
-    let mut net = officers(31);
-    let room = net.room(CLARA, &[]);
-    let (request, _) = net.command(CLARA, |request| Command::Leave { request, room }).unwrap();
-    net.settle();
-    assert_eq!(net.failure(CLARA, request), Some(Code::NotPermitted));
-}
-
-#[test]
 fn a_new_name_and_topic_reach_everybody() {
     let (mut net, room) = together(32);
     let (name, topic) = (Some("Blue bicycle".to_owned()), Some("Found".to_owned()));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use openmls::prelude::{
-    CredentialWithKey, Extension, KeyPackage, LeafNodeIndex, LeafNodeParameters, OpenMlsProvider,
+    CredentialWithKey, Extension, KeyPackage, LeafNodeIndex, LeafNodeParameters, OpenMlsProvider, Proposal,
     UnknownExtension,
 };
 use openmls_traits::signatures::Signer;
@@ -15,7 +15,8 @@ use crate::{
     room::{framing, group_info, private::PrivateState, state::RoomState, suite},
 };
 
-/// What a commit is to do. Pending leave proposals are committed in any case.
+/// What a commit is to do. Pending leave proposals are committed in any case, unless the device's own is
+/// among them: MLS lets nobody commit that, and the others make theirs again.
 #[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) add: Vec<KeyPackage>,
@@ -60,11 +61,16 @@ impl MemberRoom {
             let sealed = private.seal(&self.private_secret(provider)?, rng)?;
             self.mls.set_aad(sealed);
         }
+        let own = self.mls.own_leaf_index();
+        let leaves = self
+            .mls
+            .pending_proposals()
+            .any(|queued| matches!(queued.proposal(), Proposal::Remove(remove) if remove.removed() == own));
         let adds = !plan.add.is_empty();
         let mut builder = self
             .mls
             .commit_builder()
-            .consume_proposal_store(true)
+            .consume_proposal_store(!leaves)
             .force_self_update(plan.refresh)
             .propose_adds(plan.add)
             .propose_removals(plan.remove);

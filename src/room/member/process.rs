@@ -13,7 +13,7 @@ use crate::{
     ids::Device,
     room::{
         authority::{self, Change},
-        commit, external, framing,
+        commit, external, framing, over,
         private::PrivateState,
         submission, suite,
         witness::Witness,
@@ -31,6 +31,8 @@ pub(crate) enum Incoming {
     Own,
     /// A device wants to leave.
     Leaving(Device),
+    /// A device wants to leave, and nobody stays: the room is over.
+    Over(Box<Change>),
     /// A commit that may be applied.
     Commit(Box<ReceivedCommit>),
 }
@@ -90,11 +92,11 @@ impl MemberRoom {
             }
             ProcessedMessageContent::OwnPrivateMessage => Ok(Incoming::Own),
             ProcessedMessageContent::ProposalMessage(queued) => {
-                let leaving = self.leaving_by(entry, leaf, &queued)?;
+                let (leaving, over) = self.leaving_by(entry, leaf, &queued)?;
                 self.mls
                     .store_pending_proposal(provider.storage(), *queued)
                     .map_err(|_| Error::new(Code::StoreFailed, "proposal"))?;
-                Ok(Incoming::Leaving(leaving))
+                Ok(over.map_or(Incoming::Leaving(leaving), |change| Incoming::Over(Box::new(change))))
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
                 let roster = self.roster()?;
@@ -162,14 +164,21 @@ impl MemberRoom {
         Ok(commit.change)
     }
 
-    /// Checks a proposal, and gives who would leave.
-    fn leaving_by(&self, entry: &LogEntry, by: LeafNodeIndex, queued: &QueuedProposal) -> Result<Device> {
+    /// Checks a proposal, and gives who would leave, and what becomes of the room if nobody stays.
+    fn leaving_by(
+        &self,
+        entry: &LogEntry,
+        by: LeafNodeIndex,
+        queued: &QueuedProposal,
+    ) -> Result<(Device, Option<Change>)> {
         let roster = self.roster()?;
         submission::check_author(&entry.header, roster.at(by))?;
-        let (_, leaving) = commit::standalone(queued, &roster)?;
+        let (by, leaving) = commit::standalone(queued, &roster)?;
+        let before = self.leaving()?.into_iter().collect();
+        let over = over::judge(&self.state, &roster, &before, &leaving, &by);
         // V-443
-        ensure(!self.leaving()?.contains(&leaving), Code::PendingProposal, "proposed already")?;
-        Ok(leaving)
+        ensure(!before.contains(&leaving), Code::PendingProposal, "proposed already")?;
+        Ok((leaving, over))
     }
 
     /// The device of a leaf that has sent something, and whether it is an archive's.

@@ -67,6 +67,44 @@ fn leaving_is_proposed_by_one_and_committed_by_another() {
     assert_eq!(world.heard("carl"), [("anna", "still here")]);
 }
 
+/// SPEC V-599
+#[test]
+fn a_room_that_everybody_leaves_is_over_with_the_last() {
+    let mut world = World::of(Policy::default(), &["bert", "bert2"]);
+    let before = world.changes.len();
+    for (who, leaver) in [("bert", "bert2"), ("anna", "anna")] {
+        let proposal = world.leaving(who, leaver);
+        world.done(&proposal);
+        assert_eq!(world.present(), ["anna", "bert", "bert2"]);
+    }
+    let last = world.leaving("bert", "bert");
+    world.done(&last);
+    assert_eq!(world.changes.len(), before + 1);
+    let change = world.changes.last().unwrap().clone();
+    assert_eq!(change.committer, world.id("bert"));
+    assert_eq!(change.departed, ["anna", "bert"].map(|who| (world.user(who), Authority::Own)));
+    assert!(["anna", "bert", "bert2"].iter().all(|who| change.removes(&world.id(who))));
+    assert!(["anna", "bert", "bert2"].iter().all(|who| world.side(who).place.is_none()));
+}
+
+/// Whoever waits to be taken out can commit, but not the leavings, of which the own is one.
+#[test]
+fn a_commit_of_somebody_who_leaves_takes_no_leaving_along() {
+    let mut world = World::of(Policy::default(), &["bert", "carl"]);
+    for who in ["anna", "bert"] {
+        let proposal = world.leaving(who, who);
+        world.done(&proposal);
+    }
+    let commit = world.removing("anna", &["carl"]);
+    world.done(&commit);
+    assert_eq!(world.present(), ["anna", "bert"]);
+    for who in ["anna", "bert"] {
+        let proposal = world.leaving(who, who);
+        world.done(&proposal);
+    }
+    assert!(world.side("bert").place.is_none());
+}
+
 #[test]
 fn one_device_goes_and_the_user_stays() {
     let mut world = World::of(Policy::default(), &["bert", "bert2"]);

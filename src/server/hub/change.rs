@@ -144,14 +144,16 @@ impl Call<'_, '_> {
         stamp: Stamp,
     ) -> Result<u64> {
         let header = submission.header.claimed();
-        self.with_group(&header.room, |tools, group| {
+        let over = self.with_group(&header.room, |tools, group| {
             let mut group = group.ok_or(corrupt("room without group"))?;
             let accepted = group.proposal(&tools.crypto, &submission.mls, &header.sender)?;
-            group.keep(&tools.storage, accepted)?;
-            Ok(((), group))
+            Ok((group.keep(&tools.storage, accepted)?, group))
         })?;
         let chained = self.append(submission, place, place.epoch, stamp, Vec::new())?;
-        self.pass_on(&chained, row, &row.other_agencies()?, &[])?;
+        match over {
+            Some(change) => self.end_room(&chained, row.clone(), &change)?,
+            None => self.pass_on(&chained, row, &row.other_agencies()?, &[])?,
+        }
         Ok(chained.entry.seq)
     }
 
@@ -246,13 +248,7 @@ impl Call<'_, '_> {
         let own = self.own.clone();
         let removed: BTreeSet<&Device> = committed.change.removed.iter().map(|gone| &gone.device).collect();
         let added: BTreeSet<&Device> = committed.change.added.iter().map(|came| &came.device).collect();
-        for device in removed.iter().copied() {
-            self.draft.delete(keys.member(device));
-            match *device.user.agency() == own.agency {
-                true => self.depart(row, &room, device, seq)?,
-                false => row.count(device.user.agency(), false),
-            }
-        }
+        self.dismiss(chained, row, &removed)?;
         for device in added.iter().copied() {
             match *device.user.agency() == own.agency {
                 true => self.enter(row, &room, device, seq, true)?,
@@ -263,6 +259,25 @@ impl Call<'_, '_> {
         for (device, member) in &committed.members {
             if added.contains(device) || !removed.contains(device) {
                 self.write(keys.member(device), member);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes who is in the room no more after an entry.
+    pub(super) fn dismiss(
+        &mut self,
+        chained: &Chained,
+        row: &mut RoomRow,
+        removed: &BTreeSet<&Device>,
+    ) -> Result<()> {
+        let (room, seq) = (chained.entry.room, chained.entry.seq);
+        let own = self.own.clone();
+        for device in removed.iter().copied() {
+            self.draft.delete(RoomKeys::of(&room).member(device));
+            match *device.user.agency() == own.agency {
+                true => self.depart(row, &room, device, seq)?,
+                false => row.count(device.user.agency(), false),
             }
         }
         Ok(())

@@ -377,6 +377,7 @@ impl Dev {
                 let change = self.with_mls(room, |p, _, _| joined.member.apply(p, *commit)).unwrap();
                 here = !change.removes(&self.id);
             }
+            Incoming::Over(_) => here = false,
             Incoming::Own | Incoming::Leaving(_) => {}
         }
         if here {

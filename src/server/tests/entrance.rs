@@ -22,12 +22,12 @@ use crate::{
     },
 };
 
-fn get(room: &RoomId, id: u8, hub: &str) -> GetEntrance {
+pub(super) fn get(room: &RoomId, id: u8, hub: &str) -> GetEntrance {
     GetEntrance { entrance_id: RequestId::from_bytes([id; 16]), room: *room, hub: Some(agency(hub)) }
 }
 
 /// What a device is answered.
-fn asks(world: &mut World, dev: &mut Dev, get: GetEntrance) -> Entrance {
+pub(super) fn asks(world: &mut World, dev: &mut Dev, get: GetEntrance) -> Entrance {
     let request = dev.request(RequestBody::GetEntrance(get));
     assert_eq!(world.home(&dev.id.user).device(&request).body, ReplyBody::Done);
     // V-544: asked twice, it is answered once.

@@ -2,6 +2,7 @@
 
 use super::{
     device::{Dev, wrap},
+    entrance::{asks, get},
     hub::{Four, four, refusal, refused_by_hub},
     world::World,
 };
@@ -144,4 +145,42 @@ fn leaving_is_proposed_and_committed_by_somebody_else() {
     }
     assert!(bert.rooms.is_empty());
     assert_eq!(anna.rooms[&room].member.roster().unwrap().len(), 3);
+}
+
+/// SPEC V-599
+#[test]
+fn a_room_that_everybody_leaves_is_over() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut bert = world.person("bert@b.example");
+    let room = world.room(&mut [&mut anna, &mut bert]);
+    let (leave, too_late) = (anna.leave(&room), anna.say(&room, "too late"));
+    world.submit(&mut anna, &leave);
+    world.sync(&mut bert);
+    let (last, late) = (bert.leave(&room), bert.commit(&room, &[], &[]));
+    world.submit(&mut bert, &last);
+    // Nobody is there who could submit anything, whatever was on its way.
+    assert_eq!(refusal(anna.submit(world.site("a.example"), &too_late)).0, Code::NotMember);
+    assert_eq!(world.site("b.example").refused(&wrap(&late)), Code::NotMember);
+    // Nor is there a way in, and what only members need is gone.
+    let keys = RoomKeys::of(&room);
+    let kept = |world: &mut World, part: &[u8]| {
+        world.site("a.example").store.rows().filter(|(key, _)| key.starts_with(part)).count()
+    };
+    for part in [keys.group(), keys.group_info(), keys.turns(), keys.member(&anna.id), keys.member(&bert.id)]
+    {
+        assert_eq!(kept(&mut world, &part), 0);
+    }
+    world.site("a.example").restart();
+    let way_in = asks(&mut world, &mut bert, get(&room, 1, "a.example"));
+    assert_eq!(way_in.outcome.unwrap_err().reason.code(), Some(Code::UnknownRoom));
+    // Everybody reads the end, and then nothing.
+    for dev in [&mut anna, &mut bert] {
+        world.sync(dev);
+        assert!(dev.rooms.is_empty());
+    }
+    for site in ["a.example", "b.example"] {
+        let store = &world.site(site).store;
+        assert!(crate::server::Server::readers(store, &room, None, 10).unwrap().is_empty());
+    }
 }

@@ -105,7 +105,7 @@ impl World {
                 }
                 SubmissionKind::Proposal => {
                     let accepted = group.proposal(&crypto, mls, sender)?;
-                    group.keep(&storage, accepted)?;
+                    self.changes.extend(group.keep(&storage, accepted)?);
                 }
                 _ => {
                     let epoch = room::epoch_of(mls, &ROOM, header.kind)?;
@@ -170,6 +170,7 @@ impl World {
                 }
                 Incoming::Message { sender, plaintext } => (Some((sender, plaintext.to_vec())), None),
                 Incoming::Own | Incoming::Leaving(_) => (None, None),
+                Incoming::Over(change) => (None, Some((*change, None))),
             })
         });
         let id = self.id(who);

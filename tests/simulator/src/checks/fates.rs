@@ -1,15 +1,9 @@
 //! Everybody knows what became of what they asked for.
 
-use verbund::{
-    client::Event,
-    ids::{RequestId, RoomId},
-};
+use verbund::client::Event;
 
 use super::Finding;
-use crate::{
-    ledger::{Asked, Request},
-    world::World,
-};
+use crate::{ledger::Asked, world::World};
 
 impl World {
     /// Whoever asked for something knows what became of it, and was told so once.
@@ -40,9 +34,7 @@ impl World {
                 1 => told == usize::from(matches!(asked.what, Asked::Room(_, true))),
                 _ => false,
             };
-            // Nobody is left who could see to it that somebody goes.
-            let last = asked.room.is_some_and(|room| self.is_last(room, *phone));
-            if !(known || last && told == 0) {
+            if !known {
                 let text = format!("{:?} was told {told} times", asked.what);
                 // Who wants to leave needs somebody who is at the same place.
                 let others = asked.room.map_or_else(Vec::new, |room| self.others_in(room, *phone));
@@ -50,24 +42,6 @@ impl World {
             }
         }
         findings
-    }
-
-    /// Whether a phone is to leave a room in which nobody else is who stays, and whom its agency has not revoked.
-    pub(super) fn is_last(&self, room: RoomId, phone: usize) -> bool {
-        self.is_leaving(room, phone)
-            && self.others_in(room, phone).into_iter().all(|other| self.is_leaving(room, other))
-    }
-
-    fn is_leaving(&self, room: RoomId, phone: usize) -> bool {
-        let leaves = |((by, request), asked): (&(usize, RequestId), &Request)| {
-            let here = *by == phone && asked.room == Some(room) && asked.what == Asked::Leave;
-            let told = |event: &Event| match event {
-                Event::Done { request: one } | Event::Failed { request: one, .. } => one == request,
-                _ => false,
-            };
-            here && !self.phones[phone].events().any(told)
-        };
-        self.ledger.asked.iter().any(leaves)
     }
 
     /// A device whose store was put back behind what it had done knows it.

@@ -75,7 +75,7 @@ impl World {
         let mut seen: BTreeMap<RoomId, Vec<usize>> = BTreeMap::new();
         for phone in self.sound() {
             let rooms = self.rooms_of(phone).into_iter().map(|room| room.id);
-            for room in rooms.filter(|room| !self.is_last(*room, phone)) {
+            for room in rooms {
                 seen.entry(room).or_default().push(phone);
             }
         }
