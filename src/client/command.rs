@@ -68,7 +68,8 @@ pub enum Command {
         /// Whom.
         users: Vec<UserId>,
     },
-    /// Leave a room with all of one's devices.
+    /// Leave a room with all of one's devices. Somebody who stays carries it out; if nobody does, the room is over
+    /// for all who were in it ([`Event::Left`](crate::client::Event::Left)).
     Leave {
         /// The request.
         request: RequestId,
