@@ -342,6 +342,10 @@ pub const ENTRANCES_OF_AGENCY_EVERY: Duration = Duration::from_secs(1);
 pub const ANSWERS_OF_AGENCY: u64 = 4_096;
 /// After how long one more.
 pub const ANSWERS_OF_AGENCY_EVERY: Duration = Duration::from_secs(1);
+/// After how long what may have been lost at another server goes there, or is asked for, again.
+pub const LOST_AGAIN: Duration = Duration::from_secs(600);
+/// How often in a row entries that are missing are asked for: for a day.
+pub const WANTED_TRIES: u32 = 144;
 /// How long an answer waits for an agency that cannot be reached.
 pub const ANSWER_KEPT: Duration = Duration::from_secs(3_600);
 

@@ -57,10 +57,18 @@ impl Call<'_, '_> {
     /// nothing is queued.
     pub(super) fn answer(&mut self, to: &AgencyId, asked: Question<'_>, item: &LinkItem) -> Result<()> {
         let item = encode_body(item);
-        let pieces = u64::try_from(item.len().div_ceil(PIECE)).unwrap_or(u64::MAX);
-        self.take(keys::answers_of_agency(to), OF_AGENCY, pieces)?;
+        self.take_answer(to, item.len())?;
         self.queue_answer(to, asked, item);
         Ok(())
+    }
+
+    /// Counts an answer of so many bytes.
+    ///
+    /// # Errors
+    /// As [`Call::answer`].
+    pub(super) fn take_answer(&mut self, to: &AgencyId, bytes: usize) -> Result<()> {
+        let pieces = u64::try_from(bytes.div_ceil(PIECE)).unwrap_or(u64::MAX);
+        self.take(keys::answers_of_agency(to), OF_AGENCY, pieces.max(1))
     }
 
     /// Tells another agency that it is not answered, and why.

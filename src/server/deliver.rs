@@ -87,7 +87,10 @@ impl Call<'_, '_> {
         let mut astray = BTreeSet::new();
         for cursor in in_turn(&sync.cursors, self.draft.rng().next_u64()) {
             match self.is_astray(device, cursor)? {
-                true => drop(astray.insert(cursor.room)),
+                true => {
+                    self.may_lack_entries(device, cursor)?;
+                    astray.insert(cursor.room);
+                }
                 false if in_time => rooms.extend(self.room_delivery(device, cursor, &mut budget)?),
                 false => {}
             }
@@ -125,6 +128,17 @@ impl Call<'_, '_> {
         // Where more has been said since, the entries themselves tell (V-503).
         let last = place.tail.seq == cursor.seq && cursor.hash.is_some();
         Ok(last && place.tail.hash != cursor.hash)
+    }
+
+    /// Where one of our devices is past the end of a log that is followed, its hub has more of it (SPEC V-559).
+    fn may_lack_entries(&mut self, device: &Device, cursor: &Cursor) -> Result<()> {
+        let followed = self.followed_tail(&cursor.room)?.filter(|(_, tail)| tail.seq < cursor.seq);
+        match followed {
+            Some((hub, tail)) if self.spans(&cursor.room, device)?.may_have_read(cursor.seq) => {
+                self.want_entries(&hub, &tail)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Entries that a device may read after its cursor, up to one for which there is a head
@@ -336,7 +350,7 @@ impl Call<'_, '_> {
 }
 
 /// Where a store says that an entry is not loaded: all that may be delivered are wanted.
-fn all_of(error: Error, room: &RoomId, seqs: RangeInclusive<u64>) -> Error {
+pub(super) fn all_of(error: Error, room: &RoomId, seqs: RangeInclusive<u64>) -> Error {
     let keys = RoomKeys::of(room);
     match error.retry() {
         Retry::Load(_) => {

@@ -16,7 +16,7 @@ use crate::{
     ids::{AgencyId, Device, RequestId},
     limits,
     room::submission,
-    store::corrupt,
+    store::{Key, corrupt},
     time::Timestamp,
     wire::{
         Signed, decode,
@@ -141,16 +141,10 @@ impl Call<'_, '_> {
     /// Why a submission was not passed on before.
     fn refused_before(&self, header: &SubmissionHeader) -> Result<Option<Code>> {
         let row = self.draft.get(&DeviceKeys::of(&header.sender).counter(header.counter))?;
-        let Some(code) = row.as_deref().and_then(|row| row.strip_prefix(header.submission_id.as_bytes()))
-        else {
-            return Ok(None);
-        };
-        match code.first_chunk() {
-            None => Ok(None),
-            Some(code) => {
-                Code::from_number(u16::from_be_bytes(*code)).map(Some).ok_or(corrupt("refused submission"))
-            }
-        }
+        let code =
+            row.as_deref().and_then(|row| of_submission(row, header)).and_then(|code| code.try_into().ok());
+        let code = code.map(|code| Code::from_number(u16::from_be_bytes(code)));
+        code.map(|code| code.ok_or(corrupt("refused submission"))).transpose()
     }
 
     fn take_or_pass_on(&mut self, submission: Submission, key: VerifyKey) -> Result<ReplyBody> {
@@ -169,13 +163,20 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Passes a submission on, once: its fate comes with the log or into the inbox. What has been
+    /// Passes a submission on: its fate comes with the log or into the inbox. What has been
     /// passed on may have been taken, whatever has become of its sender or of the hub since: only the
-    /// hub's word or the log says what its fate is.
+    /// hub's word or the log says what its fate is. Where that does not come, it goes once more (SPEC V-567).
     fn pass_to_hub(&mut self, hub: &AgencyId, submission: Submission) -> Result<ReplyBody> {
         let header = submission.header.claimed().clone();
-        let used = self.draft.get(&DeviceKeys::of(&header.sender).counter(header.counter))?;
-        if used.is_some_and(|used| used == header.submission_id.as_bytes().as_slice()) {
+        let counter = DeviceKeys::of(&header.sender).counter(header.counter);
+        let row = self.draft.get(&counter)?;
+        if let Some(passed_on) = row.as_deref().and_then(|row| of_submission(row, &header)) {
+            let at = passed_on.try_into().map_err(|_| corrupt("submission that was passed on"))?;
+            let at = Timestamp::from_millis(u64::from_be_bytes(at));
+            if at > self.now() || at.plus(limits::LOST_AGAIN) <= self.now() {
+                self.draft.guard(DeviceKeys::of(&header.sender).guard())?;
+                self.queue_submission(hub, Timestamp::ZERO, counter, submission);
+            }
             return Ok(ReplyBody::Queued);
         }
         self.active(hub)?;
@@ -185,11 +186,19 @@ impl Call<'_, '_> {
             && self.entrance_hub(&header.sender, &header.room)?.as_ref() == Some(hub);
         ensure(spans.is_open() || enters, Code::NotMember, "submission")?;
         if self.count(&header)? {
-            let order = (self.now(), &header.room, header.counter);
-            let item = encode_body(&LinkItem::Submission(Box::new(submission)));
-            self.queue(hub, order, *header.submission_id.as_bytes(), Pending::Item(item));
+            self.queue_submission(hub, self.now(), counter, submission);
         }
         Ok(ReplyBody::Queued)
+    }
+
+    /// Queues a submission for its hub, at a place of its own, and notes when.
+    fn queue_submission(&mut self, hub: &AgencyId, at: Timestamp, counter: Key, submission: Submission) {
+        let header = submission.header.claimed();
+        let (room, place, id) = (header.room, header.counter, *header.submission_id.as_bytes());
+        let now = self.now().as_millis().to_be_bytes();
+        self.draft.put(counter, [id.as_slice(), &now].concat());
+        let item = encode_body(&LinkItem::Submission(Box::new(submission)));
+        self.queue(hub, (at, &room, place), id, Pending::Item(item));
     }
 
     /// Notes the counter of a submission (SPEC V-516); says whether it is new. A counter that was used
@@ -199,7 +208,7 @@ impl Call<'_, '_> {
         let keys = DeviceKeys::of(&header.sender);
         let id = header.submission_id.as_bytes().as_slice();
         if let Some(used) = self.draft.get(&keys.counter(header.counter))? {
-            ensure(used == id, Code::StoreRolledBack, "counter")?;
+            ensure(used.starts_with(id), Code::StoreRolledBack, "counter")?;
             return Ok(false);
         }
         let mut state: DeviceState = self.read(&keys.state())?.unwrap_or_default();
@@ -257,6 +266,12 @@ impl Call<'_, '_> {
         }
         Ok(ReplyBody::Material(material))
     }
+}
+
+/// What stands in a counter's row after the submission that used it, if it is this one: nothing; why it was
+/// refused here; when it was passed on last.
+fn of_submission<'r>(row: &'r [u8], header: &SubmissionHeader) -> Option<&'r [u8]> {
+    row.strip_prefix(header.submission_id.as_bytes())
 }
 
 /// What the device is told of a submission's fate.

@@ -6,17 +6,14 @@ use crate::{
     crypto::{VerifyKey, signer},
     error::{Error, Result, ensure},
     ids::{AgencyId, Device, RoomId},
-    room::{
-        log::{Tail, entry_hash},
-        submission,
-    },
+    room::{log::Tail, submission},
     store::corrupt,
     time::Timestamp,
     wire::{
-        Signed,
+        Signed, decode,
         device::{InboxBody, Invitation},
         link::{RoomEntries, RoomWelcome},
-        log::{Evidence, Head, LogItem, Refusal, SubmissionKind},
+        log::{Evidence, Head, LogEntry, LogItem, Refusal, SubmissionKind},
     },
 };
 
@@ -31,9 +28,22 @@ impl Call<'_, '_> {
         if items.is_empty() && departures.is_empty() {
             return self.heard(from, &place.tail, head);
         }
+        let next = place.tail.seq.saturating_add(1);
+        let first = items.first().map(|item| decode::<LogEntry>(&item.entry)).transpose()?;
+        let first = first.map_or(next, |entry| entry.seq);
+        if first > next {
+            // V-559: all of it comes again, with what comes before it.
+            return self.want_entries(from, &place.tail);
+        }
+        // One that is here already was asked for twice, or goes again because the hub's store was put back.
+        let known = usize::try_from(next.saturating_sub(first)).unwrap_or(usize::MAX);
+        let again = !items.is_empty() && known >= items.len();
+        if again && self.hash_at(&place.tail, head.claimed().seq)? != Some(head.claimed().hash) {
+            return self.heard(from, &place.tail, head);
+        }
         let (keys, before) = (RoomKeys::of(&room), place.tail.seq);
         self.draft.guard(keys.guard())?;
-        for LogItem { entry, evidence } in items {
+        for LogItem { entry, evidence } in items.into_iter().skip(known) {
             let (tail, chained) = place.tail.extend(&entry)?;
             place.tail = tail;
             // Devices check the rest; descriptors are of use here too.
@@ -44,11 +54,16 @@ impl Call<'_, '_> {
             }
             self.put_entry(&chained, evidence);
         }
-        self.confirm(from, &place.tail, head.clone())?;
+        if !again {
+            self.confirm(from, &place.tail, head.clone())?;
+        }
         for departure in departures {
             let ours = *departure.device.user.agency() == self.own.agency;
             ensure(ours && departure.seq <= place.tail.seq, Code::BadField, "departure")?;
             self.depart(&mut row, &room, &departure.device, departure.seq)?;
+        }
+        if row.present == 0 {
+            self.is_answered(&room)?; // nobody may read on
         }
         self.put_room(&room, &row);
         if place.tail.seq > before {
@@ -111,23 +126,21 @@ impl Call<'_, '_> {
         Err(Error::new(Code::NotForUs, "invitation of nobody"))
     }
 
-    /// Puts the log at the entry of an invitation, unless it is past that already.
+    /// Puts the log at the entry of an invitation, unless it is past that already, or has to come there by
+    /// what is between.
     fn begin_at(&mut self, row: &RoomRow, invitation: &Invitation, tail: Tail) -> Result<()> {
         let keys = RoomKeys::of(&tail.room);
         match self.place(&tail.room)? {
             Some(place) if tail.seq <= place.tail.seq => {
                 // What is here has to be the same history.
-                let here = match tail.seq == place.tail.seq {
-                    true => place.tail.hash,
-                    false => match self.draft.get(&keys.entry(tail.seq))? {
-                        Some(item) => Some(entry_hash(&super::rows::read_wire::<LogItem>(item)?.entry)),
-                        None => None,
-                    },
-                };
+                let here = self.hash_at(&place.tail, tail.seq)?;
                 ensure(here == tail.hash, Code::BrokenLog, "invitation")
             }
             // V-526: nobody of ours has a gap in what they read.
-            Some(_) if row.present > 0 => Err(Error::new(Code::BrokenLog, "invitation past the log")),
+            Some(place) if row.present > 0 => {
+                let hub = row.hub()?;
+                self.want_entries(&hub, &place.tail)
+            }
             _ => {
                 self.draft.put(keys.head(tail.seq), invitation.head.bytes().to_vec());
                 self.put_place(&Place { tail, epoch: 0, beat: Timestamp::ZERO })

@@ -8,7 +8,7 @@ use super::{
     Output,
     call::Call,
     keys::{LinkKeys, RoomKeys},
-    rows::{Pending, PendingRow, read_wire, unreadable},
+    rows::{Pending, PendingRow, unreadable},
 };
 use crate::{
     code::Code,
@@ -16,15 +16,10 @@ use crate::{
     error::{Result, ensure},
     ids::{AgencyId, RoomId},
     limits,
-    room::log::{Tail, entry_hash},
+    room::log::Tail,
     store::corrupt,
     time::Timestamp,
-    wire::{
-        Signed,
-        device::Cursor,
-        fields::raw,
-        log::{Head, LogItem},
-    },
+    wire::{Signed, device::Cursor, fields::raw, log::Head},
 };
 
 /// How what a hub says of a room's log differs from the log that is here.
@@ -114,22 +109,26 @@ impl Call<'_, '_> {
     pub(super) fn heard(&mut self, hub: &AgencyId, tail: &Tail, head: Signed<Head>) -> Result<()> {
         let keys = RoomKeys::of(&tail.room);
         let (seq, hash) = (head.claimed().seq, head.claimed().hash);
-        let here = match seq == tail.seq {
-            true => tail.hash,
-            false => match self.draft.get(&keys.entry(seq))? {
-                Some(item) => Some(entry_hash(&read_wire::<LogItem>(item)?.entry)),
-                None => None,
-            },
-        };
-        let difference = match here {
+        let difference = match self.hash_at(tail, seq)? {
             _ if seq > tail.seq => Difference::Longer,
             Some(here) if here != hash => Difference::Other,
             _ if seq < tail.seq => Difference::Shorter,
-            _ => return self.keep_head(hub, tail, head),
+            _ => {
+                self.keep_head(hub, tail, head)?;
+                return self.is_answered(&tail.room);
+            }
         };
         let key = self.server_key(hub, &head, head.claimed().at)?;
         let head = verify(head, &key)?;
         ensure(head.term == tail.term, Code::BadHead, "another term")?;
+        match (difference, self.wanted(&tail.room)?) {
+            // It was asked for more than has come, and goes on giving.
+            (Difference::Longer, Some(asked)) if asked.seq < tail.seq => {
+                return self.ask_for_entries(hub, tail, None);
+            }
+            (Difference::Longer, _) => self.want_entries(hub, tail)?,
+            _ => self.is_answered(&tail.room)?,
+        }
         let known = self.draft.get(&keys.head(seq))?;
         let (room, hub) = (tail.room, hub.clone());
         let heads = [head.bytes().to_vec()].into_iter().chain(known).collect();

@@ -265,6 +265,7 @@ impl Call<'_, '_> {
     /// that the entry removes. Says that there is news.
     fn pass_on(&mut self, chained: &Chained, row: &RoomRow, to: &[AgencyId], gone: &[&Device]) -> Result<()> {
         let (room, seq) = (chained.entry.room, chained.entry.seq);
+        self.note_departed(&room, seq, gone);
         for agency in to {
             // A commit names them in any order; the wire wants theirs.
             let departing: BTreeSet<_> =

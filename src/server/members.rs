@@ -5,7 +5,7 @@ use super::{
     Output,
     call::Call,
     keys::{DeviceKeys, RoomKeys},
-    rows::{AgencyCount, DeviceState, InboxRow, RoomRow, SpanRow, unreadable},
+    rows::{AgencyCount, DeviceState, FormerStay, InboxRow, RoomRow, SpanRow, unreadable},
 };
 use crate::{
     error::Result,
@@ -32,7 +32,7 @@ impl Call<'_, '_> {
     ) -> Result<()> {
         let keys = RoomKeys::of(room);
         let mut spans = self.spans(room, device)?;
-        if spans.is_open() {
+        if spans.is_past(seq) {
             return Ok(());
         }
         row.present = row.present.saturating_add(1);
@@ -124,8 +124,8 @@ impl RoomRow {
         self.others.iter().map(|other| AgencyId::parse(&other.agency).map_err(unreadable)).collect()
     }
 
-    /// Counts devices of another agency, which come or go.
-    pub(super) fn count(&mut self, agency: &AgencyId, comes: bool) {
+    /// Counts devices of another agency, which come or go with entry `seq`.
+    pub(super) fn count(&mut self, agency: &AgencyId, comes: bool, seq: u64) {
         let place = self.others.binary_search_by(|other| other.agency.as_str().cmp(agency.as_str()));
         match (place, comes) {
             (Ok(place), true) => {
@@ -139,11 +139,15 @@ impl RoomRow {
                     other.devices
                 });
                 if devices == 0 {
-                    self.others.remove(place);
+                    let AgencyCount { agency, since, .. } = self.others.remove(place);
+                    self.former.retain(|stay| stay.agency != agency);
+                    self.former.push(FormerStay { agency, since, until: seq });
+                    let surplus = self.former.len().saturating_sub(limits::ROOM_AGENCIES);
+                    self.former.drain(..surplus);
                 }
             }
             (Err(place), true) => {
-                self.others.insert(place, AgencyCount { agency: agency.to_string(), devices: 1 });
+                self.others.insert(place, AgencyCount { agency: agency.to_string(), devices: 1, since: seq });
             }
             (Err(_), false) => {}
         }

@@ -56,6 +56,7 @@ mod log;
 mod look_up;
 mod mailbox;
 mod members;
+mod missing;
 mod packages;
 mod papers;
 mod quota;
@@ -153,8 +154,10 @@ pub enum Output {
         /// if that is here.
         heads: Vec<Vec<u8>>,
     },
-    /// This agency's server has sent a frame under a number that it used before, with a much later time: its
-    /// store was put back to an earlier state, and what it says from now on is not taken; or its clock was.
+    /// The store of this agency's server was put back to an earlier state. Either it says so itself: then all
+    /// goes on, and what it has lost goes to it again as far as it is here. Or it has sent a frame under a number
+    /// that it used before, with a much later time: then what it says from now on is not taken, until its
+    /// operators call [`Server::put_back`]; or its clock was put back.
     PeerPutBack(AgencyId),
     /// A device says that this chunk is not the one: read it and give it to
     /// [`Server::check_chunk`].
@@ -206,6 +209,24 @@ impl Server {
     /// [`Code::BadArgument`] for another agency than before.
     pub fn setup(&mut self, ctx: Ctx<'_>, setup: &Setup) -> Result<Transition<(), Output>> {
         setup::set_up(ctx, setup)
+    }
+
+    /// Says that the store was put back to an earlier state: out of a backup, say. Without it other
+    /// agencies take nothing from this server, for it would use numbers again that it has used before.
+    ///
+    /// Begins a new incarnation, and with it every link anew. What waited for other agencies goes again,
+    /// and what they have sent since is asked for: the logs of the rooms whose hubs they are are completed
+    /// by themselves. What this server itself has ordered since, as the hub of rooms, is not: where others
+    /// have more of such a log than there is here, the room stands still for them, and they are told.
+    /// Invitations and answers that came since are lost as well. Called again, it does so again. The operators
+    /// of the other agencies are told ([`Output::PeerPutBack`]).
+    ///
+    /// # Errors
+    /// [`Code::NotReady`] before the server is set up; those of the store.
+    pub fn put_back(&mut self, ctx: Ctx<'_>) -> Result<Transition<(), Output>> {
+        let mut call = Call::begin(ctx, &mut self.cache)?;
+        call.put_back()?;
+        call.finish(())
     }
 
     /// Takes a newer trust list from the operators.

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Output,
-    call::{Cache, Own},
+    call::{Cache, Call, Own},
     keys, rows,
 };
 use crate::{
@@ -57,6 +57,17 @@ pub(super) fn set_up(ctx: Ctx<'_>, setup: &Setup) -> Result<Transition<(), Outpu
     }
     draft.put(keys::own(KEY), setup.server_key.seed().to_vec());
     draft.finish(())
+}
+
+impl Call<'_, '_> {
+    /// Begins another life of the store (SPEC V-568).
+    pub(super) fn put_back(&mut self) -> Result<()> {
+        self.draft.guard(keys::own(STAMP))?;
+        let incarnation = IncarnationId::random(self.draft.rng());
+        self.draft.put(keys::own(INCARNATION), incarnation.as_bytes().to_vec());
+        self.look_through_later(None);
+        Ok(())
+    }
 }
 
 /// Reads who we are, unless that is known.

@@ -110,6 +110,16 @@ impl Call<'_, '_> {
                     let told = self.beat(&RoomId::from_slice(&room).map_err(rows::unreadable)?)?;
                     left = left.saturating_sub(told);
                 }
+                Due::Wanted(room) => {
+                    self.draft.delete(key);
+                    self.still_wanted(&RoomId::from_slice(&room).map_err(rows::unreadable)?)?;
+                }
+                Due::Rooms(after) => {
+                    self.draft.delete(key);
+                    let after = (!after.is_empty()).then(|| RoomId::from_slice(&after)).transpose();
+                    let looked = self.look_through(after.map_err(rows::unreadable)?.as_ref(), left.max(1))?;
+                    left = left.saturating_sub(looked);
+                }
             }
         }
         self.tell_papers()?;

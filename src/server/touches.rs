@@ -112,7 +112,11 @@ pub(super) fn pump(agency: &AgencyId) -> Vec<Key> {
 fn of_item(prefixes: &mut Vec<Key>, item: &LinkItem) {
     match item {
         LinkItem::Submission(submission) => prefixes.extend(submission_rows(submission.header.claimed())),
-        LinkItem::Entries(entries) => prefixes.extend(room_rows(&entries.room)),
+        LinkItem::Entries(entries) => {
+            prefixes.extend(room_rows(&entries.room));
+            prefixes.push(RoomKeys::of(&entries.room).wanted());
+        }
+        LinkItem::EntriesWanted(wanted) => prefixes.extend(room_rows(&wanted.room)),
         LinkItem::Refusal(refusal) => of_device(prefixes, &refusal.claimed().sender),
         LinkItem::Welcome(welcome) => {
             prefixes.extend(room_rows(&welcome.invitation.head.claimed().room));

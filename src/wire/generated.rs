@@ -2255,7 +2255,8 @@ pub struct LinkFrame {
     /// The receiving agency; another one.
     #[prost(string, tag = "2")]
     pub to: ::prost::alloc::string::String,
-    /// The life of the sender's store: 16 bytes. Numbers begin anew with it.
+    /// The life of the link: 16 random bytes. Numbers begin anew with another, which begins when the sender's
+    /// or the receiver's store was put back to an earlier state.
     #[prost(bytes = "bytes", tag = "3")]
     pub incarnation: ::prost::bytes::Bytes,
     /// The frame's number, from 1, without gaps.
@@ -2285,7 +2286,7 @@ pub struct LinkAck {
     /// The agency whose frames are acknowledged; another one.
     #[prost(string, tag = "2")]
     pub to: ::prost::alloc::string::String,
-    /// The life of the store whose frames these are: 16 bytes.
+    /// The life of the link whose frames these are: 16 bytes.
     #[prost(bytes = "bytes", tag = "3")]
     pub incarnation: ::prost::bytes::Bytes,
     /// Every frame up to this number has been stored; 0: none.
@@ -2301,13 +2302,16 @@ pub struct LinkAck {
     /// frame from it.
     #[prost(bytes = "bytes", tag = "7")]
     pub descriptor: ::prost::bytes::Bytes,
+    /// The incarnation of the acknowledging server's store: 16 bytes.
+    #[prost(bytes = "bytes", tag = "8")]
+    pub store: ::prost::bytes::Bytes,
 }
 /// One item.
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct LinkItem {
     /// Exactly one.
-    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40, 41, 11, 12, 60")]
+    #[prost(oneof = "link_item::Item", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 40, 41, 11, 12, 60")]
     pub item: ::core::option::Option<link_item::Item>,
 }
 /// Nested message and enum types in `LinkItem`.
@@ -2346,6 +2350,9 @@ pub mod link_item {
         /// Documents are wanted.
         #[prost(message, tag = "10")]
         Wanted(super::LinkWanted),
+        /// To the hub: entries of a room's log are wanted.
+        #[prost(message, tag = "13")]
+        EntriesWanted(super::LinkEntriesWanted),
         /// To the hub: what it takes to come into a room is wanted.
         #[prost(message, tag = "40")]
         GetEntrance(super::LinkGetEntrance),
@@ -2387,6 +2394,20 @@ pub struct LinkWanted {
     /// The revocation lists that are wanted, ordered by agency, each once. At most 256.
     #[prost(message, repeated, tag = "2")]
     pub revocations: ::prost::alloc::vec::Vec<KnownList>,
+}
+/// Asks a hub for the entries of a room's log after the last that the asker has.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct LinkEntriesWanted {
+    /// The room: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room: ::prost::bytes::Bytes,
+    /// The last entry that is there, from 1.
+    #[prost(uint64, tag = "2")]
+    pub seq: u64,
+    /// Its hash: 32 bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub hash: ::prost::bytes::Bytes,
 }
 /// New log entries of one room, without gaps, with the hub's head at the last of them.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3541,6 +3562,7 @@ impl super::shape::Shaped for LinkAck {
         super::shape::Field::new(5, "hash", super::shape::Kind::Bytes),
         super::shape::Field::new(6, "at", super::shape::Kind::Number),
         super::shape::Field::new(7, "descriptor", super::shape::Kind::Bytes),
+        super::shape::Field::new(8, "store", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for LinkItem {
@@ -3555,6 +3577,7 @@ impl super::shape::Shaped for LinkItem {
         super::shape::Field::new(8, "blob_info", super::shape::Kind::Message(&LinkBlobInfo::SHAPE)),
         super::shape::Field::new(9, "documents", super::shape::Kind::Message(&LinkDocuments::SHAPE)),
         super::shape::Field::new(10, "wanted", super::shape::Kind::Message(&LinkWanted::SHAPE)),
+        super::shape::Field::new(13, "entries_wanted", super::shape::Kind::Message(&LinkEntriesWanted::SHAPE)),
         super::shape::Field::new(40, "get_entrance", super::shape::Kind::Message(&LinkGetEntrance::SHAPE)),
         super::shape::Field::new(41, "entrance", super::shape::Kind::Message(&LinkEntrance::SHAPE)),
         super::shape::Field::new(11, "look_up", super::shape::Kind::Message(&LinkLookUp::SHAPE)),
@@ -3573,6 +3596,13 @@ impl super::shape::Shaped for LinkWanted {
     const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkWanted", &[
         super::shape::Field::new(1, "trust_version", super::shape::Kind::Number),
         super::shape::Field::new(2, "revocations", super::shape::Kind::Message(&KnownList::SHAPE)),
+    ]);
+}
+impl super::shape::Shaped for LinkEntriesWanted {
+    const SHAPE: super::shape::Shape = super::shape::Shape::new("LinkEntriesWanted", &[
+        super::shape::Field::new(1, "room", super::shape::Kind::Bytes),
+        super::shape::Field::new(2, "seq", super::shape::Kind::Number),
+        super::shape::Field::new(3, "hash", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for RoomEntries {

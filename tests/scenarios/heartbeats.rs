@@ -86,16 +86,6 @@ fn store<'n>(net: &'n mut Net, whose: &str) -> &'n mut MemoryStore {
     &mut net.hosts.get_mut(&agency(whose)).unwrap().store
 }
 
-/// Gives a server another store; what was there.
-fn put_back(net: &mut Net, whose: &str, other: MemoryStore) -> MemoryStore {
-    net.put_back.get_or_insert_default();
-    net.crash_server(whose);
-    let now = core::mem::replace(store(net, whose), other);
-    // As its host does after a start.
-    net.tick_server(&agency(whose));
-    now
-}
-
 /// One store's rooms, and the other's rows of everything else.
 fn with_rooms(rooms: &MemoryStore, others: &MemoryStore) -> MemoryStore {
     let of = |store: &MemoryStore, which: bool| {
@@ -354,21 +344,21 @@ fn what_a_hub_says_of_another_log_than_the_one_that_is_here_is_told() {
         match case {
             0 => {
                 let mixed = with_rooms(&follower, store(&mut net, SUED));
-                put_back(&mut net, SUED, mixed);
+                net.restore(SUED, mixed);
             }
             1 => {
                 let mixed = with_rooms(&hub, store(&mut net, NORD));
-                put_back(&mut net, NORD, mixed);
+                net.restore(NORD, mixed);
             }
             _ => {
-                let now = put_back(&mut net, NORD, hub);
+                let now = net.restore(NORD, hub);
                 net.rule = mute(NORD, SUED);
                 (net.phones[ANNA].online, net.phones[EMIL].online) = (false, true);
                 net.say(EMIL, room, "another one");
                 net.settle();
                 net.rule = no_faults();
                 let mixed = with_rooms(store(&mut net, NORD), &now);
-                put_back(&mut net, NORD, mixed);
+                net.restore(NORD, mixed);
                 // Its next beat comes with the next that it takes, as the rows of time are the old ones.
             }
         }
@@ -396,7 +386,7 @@ fn stores_that_were_put_back_are_noticed_though_nobody_speaks() {
         }
         net.idle(MINUTE);
         all_is_well(&net);
-        put_back(&mut net, whose, backup);
+        net.restore(whose, backup);
         let begin = net.now;
         let people = if whose == SUED { vec![BEN] } else { vec![ANNA, EMIL] };
         while people.iter().any(|phone| stalled(&net, *phone) == 0) {

@@ -138,6 +138,7 @@ fn what_is_not_answered_is_submitted_again_byte_for_byte() {
 fn a_server_that_was_put_back_is_told_by_what_its_people_have() {
     for (home, phone, seed) in [(NORD, ANNA, 153), (SUED, BEN, 154)] {
         let (mut net, room) = together(seed);
+        net.put_back = Some(Vec::new());
         let before = net.hosts[&agency(home)].store.clone();
         net.say(phone, room, "heard by all");
         net.settle();

@@ -25,6 +25,7 @@ mod isolation;
 mod leaving;
 mod linking;
 mod pitfalls;
+mod put_back;
 mod reach;
 mod refresh;
 mod refusals;

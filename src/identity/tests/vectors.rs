@@ -258,6 +258,7 @@ fn ack(descriptor: Bytes) -> LinkAck {
         hash: Some(Hash::from_bytes([0x4f; 32])),
         at: now(),
         descriptor,
+        store: IncarnationId::from_bytes([0x1e; 16]),
     }
 }
 

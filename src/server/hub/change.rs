@@ -252,7 +252,7 @@ impl Call<'_, '_> {
         for device in added.iter().copied() {
             match *device.user.agency() == own.agency {
                 true => self.enter(row, &room, device, seq, true)?,
-                false => row.count(device.user.agency(), true),
+                false => row.count(device.user.agency(), true, seq),
             }
         }
         ensure(row.others.len() <= limits::ROOM_AGENCIES, Code::Quota, "agencies in a room")?;
@@ -277,7 +277,7 @@ impl Call<'_, '_> {
             self.draft.delete(RoomKeys::of(&room).member(device));
             match *device.user.agency() == own.agency {
                 true => self.depart(row, &room, device, seq)?,
-                false => row.count(device.user.agency(), false),
+                false => row.count(device.user.agency(), false, seq),
             }
         }
         Ok(())

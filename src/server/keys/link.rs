@@ -63,7 +63,12 @@ impl LinkKeys {
         self.table(b"t").name(of.as_str().as_bytes()).build()
     }
 
-    /// The encoded body of a frame that is not acknowledged yet.
+    /// The frames that are not acknowledged yet, the oldest first.
+    pub(in crate::server) fn frames(&self) -> Key {
+        self.table(b"f").build()
+    }
+
+    /// One of them, under the number that it has of all frames of the link.
     pub(in crate::server) fn frame(&self, number: u64) -> Key {
         self.table(b"f").number(number).build()
     }
@@ -86,6 +91,11 @@ impl LinkKeys {
     /// A room's heartbeat: after all else, so that what has been said goes before it.
     pub(in crate::server) fn heartbeat(&self, room: &RoomId) -> Key {
         self.pending_at(Timestamp::from_millis(u64::MAX), room, 0, &[0; 16])
+    }
+
+    /// What answers a question about a room's log: after its entries.
+    pub(in crate::server) fn place(&self, room: &RoomId) -> Key {
+        self.pending_at(Timestamp::from_millis(u64::MAX), room, 1, &[0; 16])
     }
 
     fn table(&self, table: &'static [u8; 1]) -> KeyBuilder {

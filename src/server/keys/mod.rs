@@ -36,7 +36,7 @@ pub(super) use quota::{
     look_ups_of_agency, look_ups_of_device, quota_by_user, quota_of_agency, quota_of_user,
     refusals_of_agency,
 };
-pub(super) use room::RoomKeys;
+pub(super) use room::{RoomKeys, room_of, rooms};
 
 use crate::{
     ids::Device,

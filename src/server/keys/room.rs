@@ -2,9 +2,21 @@
 
 use super::with_device;
 use crate::{
+    error::Result,
     ids::{AgencyId, Device, RoomId, SubmissionId, UserId},
-    store::{Key, KeyBuilder},
+    store::{Key, KeyBuilder, corrupt},
 };
+
+/// All rooms.
+pub(in crate::server) fn rooms() -> Key {
+    KeyBuilder::table("room/").build()
+}
+
+/// The room to which a row belongs.
+pub(in crate::server) fn room_of(key: &[u8]) -> Result<RoomId> {
+    let room = key.get(rooms().len()..).and_then(<[u8]>::first_chunk);
+    room.map(|room| RoomId::from_bytes(*room)).ok_or(corrupt("room in a key"))
+}
 
 /// What is kept of one room.
 pub(in crate::server) struct RoomKeys(KeyBuilder);
@@ -12,6 +24,11 @@ pub(in crate::server) struct RoomKeys(KeyBuilder);
 impl RoomKeys {
     pub(in crate::server) fn of(room: &RoomId) -> Self {
         RoomKeys(KeyBuilder::table("room/").fixed(room.as_bytes()))
+    }
+
+    /// Sorts after all rows of the room.
+    pub(in crate::server) fn end(&self) -> Key {
+        self.table(&[u8::MAX]).build()
     }
 
     pub(in crate::server) fn guard(&self) -> Key {
@@ -36,6 +53,16 @@ impl RoomKeys {
     /// The hub's signed head at an entry, where a follower was given one.
     pub(in crate::server) fn head(&self, seq: u64) -> Key {
         self.table(b"h").number(seq).build()
+    }
+
+    /// At the hub: [`crate::server::rows::DepartedRow`], where an entry removes devices of other agencies.
+    pub(in crate::server) fn departed(&self, seq: u64) -> Key {
+        self.table(b"x").number(seq).build()
+    }
+
+    /// Where the log is followed: [`crate::server::rows::WantedRow`].
+    pub(in crate::server) fn wanted(&self) -> Key {
+        self.table(b"q").build()
     }
 
     /// At the hub: the signature key of a device in the room, 32 bytes.

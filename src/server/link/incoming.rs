@@ -62,7 +62,7 @@ impl Call<'_, '_> {
         let mut row: InRow = self.read(&link.incoming())?.unwrap_or_default();
         let incarnation = frame.incarnation;
         if row.incarnation != incarnation.as_bytes().as_slice() && frame.number == 1 {
-            // V-534: a new life of the sender's store begins at 1, later than the one before.
+            // V-534: a new life of the link begins at 1, later than the one before.
             ensure(row.number == 0 || frame.at.as_millis() > row.at, Code::RolledBack, "an earlier life")?;
             row = InRow {
                 incarnation: raw(incarnation.as_bytes()),
@@ -121,7 +121,8 @@ impl Call<'_, '_> {
     ) -> Result<Vec<u8>> {
         let (from, at) = (self.own.agency.clone(), self.now());
         let descriptor = self.directory.descriptor_at(&self.draft, &from, at)?.bytes().clone();
-        let ack = LinkAck { from, to: to.clone(), incarnation, number, hash, at, descriptor };
+        let store = self.own.incarnation;
+        let ack = LinkAck { from, to: to.clone(), incarnation, number, hash, at, descriptor, store };
         let ack = sign(ack, &[&self.own.key]).into_signed();
         Ok(encode(&PeerMessage::Ack(Box::new(ack))).to_vec())
     }
@@ -139,6 +140,7 @@ impl Call<'_, '_> {
             LinkItem::BlobForgotten(forgotten) => self.peer_blob_forgotten(from, &forgotten.blob),
             LinkItem::Documents(documents) => self.peer_documents(from, &documents),
             LinkItem::Wanted(wanted) => self.peer_wanted(from, &wanted),
+            LinkItem::EntriesWanted(wanted) => self.peer_entries_wanted(from, &wanted),
             LinkItem::GetEntrance(asked) => self.peer_get_entrance(from, asked),
             LinkItem::Entrance(answered) => self.peer_entrance(from, *answered),
             LinkItem::LookUp(asked) => self.peer_look_up(from, asked),

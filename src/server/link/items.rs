@@ -46,8 +46,8 @@ pub(super) struct Filling {
 
 enum Item {
     Entries(Group),
-    /// Where a log stands of which nothing else is in the frame.
-    Heartbeat(Box<Tail>),
+    /// Where a log stands.
+    Place(Box<Tail>),
     Other(Box<LinkItem>),
 }
 
@@ -105,8 +105,13 @@ impl Filling {
                 Ok(true)
             }
             Pending::Heartbeat(room) => {
-                self.heartbeat(call, peer, &RoomId::from_slice(&room).map_err(unreadable)?)
+                let room = RoomId::from_slice(&room).map_err(unreadable)?;
+                if self.open.contains_key(&room) {
+                    return Ok(true); // a head goes with the entries
+                }
+                self.place(call, peer, &room)
             }
+            Pending::Place(room) => self.place(call, peer, &RoomId::from_slice(&room).map_err(unreadable)?),
             Pending::Item(bytes) => {
                 let fits = self.fits(bytes.len(), fields::<LinkItem>(&bytes)?);
                 if fits {
@@ -167,17 +172,17 @@ impl Filling {
         Ok(true)
     }
 
-    /// All that was to be said of the room has gone before it, in this frame or an earlier one.
-    fn heartbeat(&mut self, call: &Call<'_, '_>, peer: &AgencyId, room: &RoomId) -> Result<bool> {
+    /// Where a room's log stands. All that was to be said of the room has gone before it, in this frame or
+    /// an earlier one.
+    fn place(&mut self, call: &Call<'_, '_>, peer: &AgencyId, room: &RoomId) -> Result<bool> {
         let is_there = |others: &[AgencyCount]| others.iter().any(|other| other.agency == peer.as_str());
-        let follows = call.room(room)?.is_some_and(|row| is_there(&row.others));
-        if self.open.contains_key(room) || !follows {
-            return Ok(true); // a head goes with the entries, or it is too late
+        if !call.room(room)?.is_some_and(|row| is_there(&row.others)) {
+            return Ok(true); // too late
         }
         let fits = self.fits(limits::HEAD, NAMED_FIELDS);
         if fits {
             let log = call.place(room)?.ok_or(corrupt("tail"))?.tail;
-            self.items.push(Item::Heartbeat(Box::new(log)));
+            self.items.push(Item::Place(Box::new(log)));
         }
         Ok(fits)
     }
@@ -234,7 +239,7 @@ fn all_of(call: &Call<'_, '_>, prefix: &[u8], error: Error) -> Error {
                 let room = RoomId::from_slice(&entry.room).map_err(unreadable);
                 wanted.extend(room.map(|room| RoomKeys::of(&room).entry(entry.seq)));
             }
-            Ok(Some(Pending::Heartbeat(room))) => {
+            Ok(Some(Pending::Heartbeat(room) | Pending::Place(room))) => {
                 let keys = RoomId::from_slice(&room).map(|room| RoomKeys::of(&room));
                 wanted.extend(keys.into_iter().flat_map(|keys| [keys.state(), keys.tail()]));
             }
@@ -248,7 +253,7 @@ impl Item {
     fn close(self, call: &Call<'_, '_>) -> Result<LinkItem> {
         let Group { room, last, items, departures } = match self {
             Item::Other(item) => return Ok(*item),
-            Item::Heartbeat(log) => {
+            Item::Place(log) => {
                 let hash = log.hash.ok_or(corrupt("empty log"))?;
                 let head = call.head(&log, log.seq, hash).into_signed();
                 let (room, items, departures) = (log.room, Vec::new(), Vec::new());

@@ -4,6 +4,7 @@
 
 mod incoming;
 mod items;
+mod life;
 mod outgoing;
 
 use bytes::Bytes;

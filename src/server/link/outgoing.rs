@@ -18,7 +18,7 @@ use crate::{
     code::Code,
     crypto::{sign, verify},
     error::{Result, ensure},
-    ids::{AgencyId, Hash},
+    ids::{AgencyId, Hash, IncarnationId},
     limits,
     store::corrupt,
     time::Timestamp,
@@ -40,7 +40,7 @@ impl Call<'_, '_> {
             return Ok(None);
         }
         let link = LinkKeys::with(peer);
-        let mut out = self.out(&link)?;
+        let mut out = self.present(&link)?;
         if out.acked < out.made && Timestamp::from_millis(out.retry_at) <= self.now() {
             out.given = out.acked;
             out.retries = out.retries.saturating_add(1);
@@ -56,8 +56,8 @@ impl Call<'_, '_> {
         let frame = if out.given < out.made {
             self.draft.guard(link.guard_out())?;
             out.given = out.given.saturating_add(1);
-            let row = self.draft.get(&link.frame(out.given))?.ok_or(corrupt("frame is missing"))?;
-            Some(frame_of(row)?.1)
+            let row = self.draft.get(&link.frame(out.place(out.given)))?;
+            Some(frame_of(row.ok_or(corrupt("frame is missing"))?)?.1)
         } else if out.made.saturating_sub(out.acked) < limits::FRAMES_IN_FLIGHT {
             self.new_frame(peer, &link, &mut out)?
         } else {
@@ -76,11 +76,8 @@ impl Call<'_, '_> {
     /// The newest own descriptor by itself, before frames that were signed before it are given
     /// again: what the peer has may have ended, and then it could not verify them (SPEC V-327).
     fn introduction(&self, link: &LinkKeys, out: &OutRow) -> Result<Option<Vec<u8>>> {
-        let oldest = link.frame(out.acked.saturating_add(1));
-        let row = self.draft.get(&oldest)?.ok_or(corrupt("frame is missing"))?;
-        let PeerMessage::Frame(oldest) = decode(&frame_of(row)?.1.into()).map_err(unreadable)? else {
-            return Err(corrupt("not a frame"));
-        };
+        let oldest = link.frame(out.place(out.acked.saturating_add(1)));
+        let oldest = read_frame(self.draft.get(&oldest)?.ok_or(corrupt("frame is missing"))?)?;
         let newest = self.directory.descriptor_at(&self.draft, &self.own.agency, self.now())?;
         if newest.issued_at <= oldest.claimed().at {
             return Ok(None);
@@ -88,9 +85,14 @@ impl Call<'_, '_> {
         Ok(Some(encode(&PeerMessage::Descriptor(newest.bytes().clone())).to_vec()))
     }
 
-    /// Makes a frame of what waits, if something does.
+    /// Makes a frame of what waits, if something does: what was in frames of an earlier life of the link
+    /// goes first.
     fn new_frame(&mut self, peer: &AgencyId, link: &LinkKeys, out: &mut OutRow) -> Result<Option<Vec<u8>>> {
-        let Some(items) = Filling::fill(self, peer, out)? else { return Ok(None) };
+        let items = match out.left {
+            0 => Filling::fill(self, peer, out)?,
+            _ => Some(self.left_over(link, out)?),
+        };
+        let Some(items) = items else { return Ok(None) };
         self.draft.guard(link.guard_out())?;
         let own = self.own.clone();
         let number = out.made.saturating_add(1);
@@ -99,7 +101,7 @@ impl Call<'_, '_> {
         let frame = LinkFrame {
             from: own.agency.clone(),
             to: peer.clone(),
-            incarnation: own.incarnation,
+            incarnation: IncarnationId::from_slice(&out.life).map_err(unreadable)?,
             number,
             previous: (number > 1).then(|| Hash::from_slice(&out.hash)).transpose()?,
             at: self.now(),
@@ -113,19 +115,26 @@ impl Call<'_, '_> {
         out.given = number;
         out.hash = Bytes::copy_from_slice(hash.as_bytes());
         out.descriptor = out.descriptor.max(descriptor.version);
-        self.draft.put(link.frame(number), [hash.as_bytes().as_slice(), &bytes].concat());
+        self.draft.put(link.frame(out.place(number)), [hash.as_bytes().as_slice(), &bytes].concat());
         Ok(Some(bytes))
     }
 
-    /// Takes an acknowledgement: the frames up to it are done with (SPEC V-531, V-532, V-538, V-575).
+    /// Takes an acknowledgement: the frames up to it are done with (SPEC V-531, V-532, V-538, V-558, V-575).
     pub(super) fn acknowledged(&mut self, ack: Signed<LinkAck>) -> Result<()> {
         ensure(ack.claimed().to == self.own.agency, Code::NotForUs, "acknowledgement")?;
         self.frame_descriptor(&ack.claimed().descriptor)?;
         let key = self.server_key(&ack.claimed().from, &ack, self.now())?;
         let ack = verify(ack, &key)?.into_inner();
-        ensure(ack.incarnation == self.own.incarnation, Code::NotForUs, "another life of the store")?;
         let link = LinkKeys::with(&ack.from);
         let mut out = self.out(&link)?;
+        ensure(
+            out.life == ack.incarnation.as_bytes().as_slice(),
+            Code::NotForUs,
+            "another life of the link",
+        )?;
+        if self.peer_began_anew(&link, &mut out, &ack)? {
+            return Ok(());
+        }
         ensure(ack.number <= out.made, Code::LinkFork, "acknowledges what was never sent")?;
         if ack.number <= out.acked {
             // One that was late, or of a store that has forgotten what it took.
@@ -133,12 +142,12 @@ impl Call<'_, '_> {
             ensure(ack.number == out.acked || ack.at <= late, Code::RolledBack, "acknowledges less")?;
             return Ok(());
         }
-        let row = self.draft.get(&link.frame(ack.number))?.ok_or(corrupt("frame is missing"))?;
+        let row = self.draft.get(&link.frame(out.place(ack.number)))?.ok_or(corrupt("frame is missing"))?;
         ensure(ack.hash == Some(frame_of(row)?.0), Code::LinkFork, "acknowledges another frame")?;
 
         self.draft.guard(link.guard_out())?;
         for number in out.acked.saturating_add(1)..=ack.number {
-            self.draft.delete(link.frame(number));
+            self.draft.delete(link.frame(out.place(number)));
         }
         out.acked = ack.number;
         out.acked_at = ack.at.as_millis();
@@ -179,7 +188,7 @@ impl Call<'_, '_> {
         Ok(out.acked == out.made || out.retries < SILENT)
     }
 
-    fn out(&self, link: &LinkKeys) -> Result<OutRow> {
+    pub(super) fn out(&self, link: &LinkKeys) -> Result<OutRow> {
         Ok(self.read(&link.outgoing())?.unwrap_or_default())
     }
 
@@ -197,7 +206,7 @@ impl Call<'_, '_> {
             return Ok(false);
         }
         let link = LinkKeys::with(peer);
-        let out = self.out(&link)?;
+        let out = self.present(&link)?;
         if out.acked < out.made {
             let retry_at = Timestamp::from_millis(out.retry_at);
             if retry_at <= self.now() || out.given < out.made {
@@ -206,7 +215,7 @@ impl Call<'_, '_> {
             self.wake_at(retry_at);
         }
         let fits = out.made.saturating_sub(out.acked) < limits::FRAMES_IN_FLIGHT;
-        Ok(fits && !self.draft.scan(&link.pending(), None, 1)?.is_empty())
+        Ok(fits && (out.left > 0 || !self.draft.scan(&link.pending(), None, 1)?.is_empty()))
     }
 }
 
@@ -217,7 +226,15 @@ fn wait(retries: u32) -> Duration {
 }
 
 /// A frame's row: its hash, and the message that carries it.
-fn frame_of(mut row: Vec<u8>) -> Result<(Hash, Vec<u8>)> {
+pub(super) fn frame_of(mut row: Vec<u8>) -> Result<(Hash, Vec<u8>)> {
     let hash = row.first_chunk::<32>().map(|hash| Hash::from_bytes(*hash)).ok_or(corrupt("frame"))?;
     Ok((hash, row.split_off(32)))
+}
+
+/// The frame in a row.
+pub(super) fn read_frame(row: Vec<u8>) -> Result<Box<Signed<LinkFrame>>> {
+    match decode(&frame_of(row)?.1.into()).map_err(unreadable)? {
+        PeerMessage::Frame(frame) => Ok(frame),
+        _ => Err(corrupt("not a frame")),
+    }
 }

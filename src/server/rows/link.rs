@@ -35,6 +35,21 @@ pub(in crate::server) struct OutRow {
     /// When the peer made the acknowledgement that was taken last, in milliseconds of its clock.
     #[prost(uint64, tag = "9")]
     pub(in crate::server) acked_at: u64,
+    /// The life of the link; empty before its first frame.
+    #[prost(bytes = "bytes", tag = "10")]
+    pub(in crate::server) life: Bytes,
+    /// The life of the own store in which that began.
+    #[prost(bytes = "bytes", tag = "11")]
+    pub(in crate::server) own: Bytes,
+    /// The life of the peer's store, as it has said last; empty: it has said nothing.
+    #[prost(bytes = "bytes", tag = "12")]
+    pub(in crate::server) peer: Bytes,
+    /// How many frames were made in earlier lives: this life's are kept under the numbers after those.
+    #[prost(uint64, tag = "13")]
+    pub(in crate::server) base: u64,
+    /// How many frames of earlier lives were never acknowledged and have not gone again.
+    #[prost(uint64, tag = "14")]
+    pub(in crate::server) left: u64,
 }
 
 /// What an agency was told of another one.
@@ -51,7 +66,7 @@ pub(in crate::server) struct ToldRow {
 /// The link from an agency.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::server) struct InRow {
-    /// The life of the peer's store.
+    /// The life of the link.
     #[prost(bytes = "bytes", tag = "1")]
     pub(in crate::server) incarnation: Bytes,
     /// The last frame taken.
@@ -72,7 +87,7 @@ pub(in crate::server) struct InRow {
 /// all agencies; here stands where.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::server) struct PendingRow {
-    #[prost(oneof = "Pending", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "Pending", tags = "1, 2, 3, 4, 5, 6")]
     pub(in crate::server) what: Option<Pending>,
 }
 
@@ -91,6 +106,9 @@ pub(in crate::server) enum Pending {
     /// Where the log of this room stands, if nothing else says so.
     #[prost(bytes = "bytes", tag = "5")]
     Heartbeat(Bytes),
+    /// Where the log of this room stands, whatever else says so.
+    #[prost(bytes = "bytes", tag = "6")]
+    Place(Bytes),
 }
 
 /// Nothing to say.

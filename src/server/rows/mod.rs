@@ -15,7 +15,10 @@ pub(super) use device::{
     RecordRow,
 };
 pub(super) use link::{InRow, Nothing, OutRow, Pending, PendingEntry, PendingRow, PendingWelcome, ToldRow};
-pub(super) use room::{AgencyCount, FateRow, LateRow, MemberRow, RoomRow, SpanRow, TailRow, TurnsRow};
+pub(super) use room::{
+    AgencyCount, DepartedRow, FateRow, FormerStay, LateRow, MemberRow, RoomRow, SpanRow, TailRow, TurnsRow,
+    WantedRow,
+};
 
 use crate::{
     error::{Error, Result},
@@ -42,7 +45,7 @@ pub(super) fn unreadable(_: Error) -> Error {
 /// What `tick` does when a time has come.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DueRow {
-    #[prost(oneof = "Due", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "Due", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub(super) what: Option<Due>,
 }
 
@@ -66,6 +69,12 @@ pub(super) enum Due {
     /// Sees whether this room has gone silent.
     #[prost(bytes = "bytes", tag = "6")]
     Beat(Bytes),
+    /// Asks again for what is missing of this room's log.
+    #[prost(bytes = "bytes", tag = "7")]
+    Wanted(Bytes),
+    /// Asks for what is missing in the rooms after this one; empty: in all.
+    #[prost(bytes = "bytes", tag = "8")]
+    Rooms(Bytes),
 }
 
 /// An attachment as rows name it.

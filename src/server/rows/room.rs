@@ -42,6 +42,9 @@ pub(in crate::server) struct RoomRow {
     /// At the hub: the other agencies with devices in the room, ordered.
     #[prost(message, repeated, tag = "4")]
     pub(in crate::server) others: Vec<AgencyCount>,
+    /// At the hub: agencies that had devices in the room, the last that went last.
+    #[prost(message, repeated, tag = "5")]
+    pub(in crate::server) former: Vec<FormerStay>,
 }
 
 /// How many devices of an agency are in a room.
@@ -51,6 +54,43 @@ pub(in crate::server) struct AgencyCount {
     pub(in crate::server) agency: String,
     #[prost(uint64, tag = "2")]
     pub(in crate::server) devices: u64,
+    /// The entry that brought the first of them.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::server) since: u64,
+}
+
+/// From where to where an agency had devices in a room, the last time.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct FormerStay {
+    #[prost(string, tag = "1")]
+    pub(in crate::server) agency: String,
+    /// The entry that brought the first of them.
+    #[prost(uint64, tag = "2")]
+    pub(in crate::server) since: u64,
+    /// The entry that removed the last of them.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::server) until: u64,
+}
+
+/// The devices of other agencies that an entry removes.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct DepartedRow {
+    #[prost(message, repeated, tag = "1")]
+    pub(in crate::server) devices: Vec<DeviceName>,
+}
+
+/// That a hub was asked for what comes after the end of the log that is here.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::server) struct WantedRow {
+    /// Where that was.
+    #[prost(uint64, tag = "1")]
+    pub(in crate::server) seq: u64,
+    /// When it was asked last, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(in crate::server) at: u64,
+    /// How often in a row, at this place.
+    #[prost(uint32, tag = "3")]
+    pub(in crate::server) tries: u32,
 }
 
 /// What a device may read of a room's log.
@@ -86,15 +126,20 @@ impl SpanRow {
         self.spans.drain(..surplus);
     }
 
-    /// Ends the stay that is open; says whether there was one.
+    /// Ends the stay that is open; says whether there was one that an entry of then may end.
     pub(in crate::server) fn close(&mut self, until: u64) -> bool {
         match self.spans.last_mut() {
-            Some(span) if span.is_open() => {
+            Some(span) if span.is_open() && span.from < until => {
                 span.until = until;
                 true
             }
             _ => false,
         }
+    }
+
+    /// Whether a stay that would begin at this entry is known, or one after it.
+    pub(in crate::server) fn is_past(&self, from: u64) -> bool {
+        self.spans.last().is_some_and(|last| last.is_open() || from <= last.from || from < last.until)
     }
 
     pub(in crate::server) fn is_open(&self) -> bool {

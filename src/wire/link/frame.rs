@@ -30,7 +30,7 @@ pub(crate) struct LinkFrame {
     pub(crate) from: AgencyId,
     /// Not the same as `from`.
     pub(crate) to: AgencyId,
-    /// The life of the sender's store. Numbers begin anew with it.
+    /// The life of the link. Numbers begin anew with another.
     pub(crate) incarnation: IncarnationId,
     /// From 1, without gaps.
     pub(crate) number: u64,
@@ -51,7 +51,7 @@ pub(crate) struct LinkAck {
     pub(crate) from: AgencyId,
     /// The agency whose frames are acknowledged. Not the same as `from`.
     pub(crate) to: AgencyId,
-    /// The life of the store whose frames these are.
+    /// The life of the link whose frames these are.
     pub(crate) incarnation: IncarnationId,
     /// Every frame up to this number has been stored; 0: none.
     pub(crate) number: u64,
@@ -61,6 +61,8 @@ pub(crate) struct LinkAck {
     pub(crate) at: Timestamp,
     /// The acknowledging agency's own: the other side may never have had a frame from it.
     pub(crate) descriptor: Bytes,
+    /// The life of the acknowledging server's store.
+    pub(crate) store: IncarnationId,
 }
 
 impl Wire for PeerMessage {
@@ -163,6 +165,7 @@ impl Wire for LinkAck {
             hash,
             at: Timestamp::from_millis(proto.at),
             descriptor: fields::filled(proto.descriptor, limits::DESCRIPTOR, "agency descriptor")?,
+            store: IncarnationId::from_slice(&proto.store)?,
         })
     }
 
@@ -175,6 +178,7 @@ impl Wire for LinkAck {
             hash: self.hash.map(|h| fields::raw(h.as_bytes())).unwrap_or_default(),
             at: self.at.as_millis(),
             descriptor: self.descriptor.clone(),
+            store: fields::raw(self.store.as_bytes()),
         }
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{
     code::Code,
     error::{Result, ensure, fault},
-    ids::{BlobId, Device, RequestId, RoomId},
+    ids::{BlobId, Device, Hash, RequestId, RoomId},
     limits,
     time::Timestamp,
     wire::{
@@ -41,6 +41,8 @@ pub(crate) enum LinkItem {
     /// Documents that the receiver may lack.
     Documents(Documents),
     Wanted(Wanted),
+    /// To the hub.
+    EntriesWanted(EntriesWanted),
     /// To the hub: a device of the sender wants to come into a room.
     GetEntrance(LinkGetEntrance),
     /// From the hub, for a device of the receiver.
@@ -101,6 +103,16 @@ pub(crate) struct Wanted {
     pub(crate) trust_version: u64,
     /// Revocation lists that are wanted, with the versions that are there. Ordered by agency.
     pub(crate) revocations: Vec<KnownList>,
+}
+
+/// Asks a hub for what comes after the last entry that the asker has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EntriesWanted {
+    pub(crate) room: RoomId,
+    /// The last entry that is there, from 1.
+    pub(crate) seq: u64,
+    /// Its hash.
+    pub(crate) hash: Hash,
 }
 
 /// New log entries of one room, without gaps.
@@ -214,6 +226,7 @@ impl Wire for LinkItem {
             Item::BlobForgotten(proto) => LinkItem::BlobForgotten(BlobForgotten::parse(proto)?),
             Item::Documents(proto) => LinkItem::Documents(Documents::parse(proto)?),
             Item::Wanted(proto) => LinkItem::Wanted(Wanted::parse(proto)?),
+            Item::EntriesWanted(proto) => LinkItem::EntriesWanted(EntriesWanted::parse(proto)?),
             Item::GetEntrance(proto) => LinkItem::GetEntrance(LinkGetEntrance::parse(proto)?),
             Item::Entrance(proto) => LinkItem::Entrance(LinkEntrance::parse(proto)?.into()),
             Item::LookUp(proto) => LinkItem::LookUp(LinkLookUp::parse(proto)?),
@@ -235,6 +248,7 @@ impl Wire for LinkItem {
             LinkItem::BlobForgotten(item) => Item::BlobForgotten(item.to_proto()),
             LinkItem::Documents(item) => Item::Documents(item.to_proto()),
             LinkItem::Wanted(item) => Item::Wanted(item.to_proto()),
+            LinkItem::EntriesWanted(item) => Item::EntriesWanted(item.to_proto()),
             LinkItem::GetEntrance(item) => Item::GetEntrance(item.to_proto()),
             LinkItem::Entrance(item) => Item::Entrance(item.to_proto()),
             LinkItem::LookUp(item) => Item::LookUp(item.to_proto()),
@@ -290,6 +304,28 @@ impl Wire for Wanted {
         proto::LinkWanted {
             trust_version: self.trust_version,
             revocations: fields::protos(&self.revocations),
+        }
+    }
+}
+
+impl Wire for EntriesWanted {
+    type Proto = proto::LinkEntriesWanted;
+    const MAX: usize = limits::SMALL;
+    const NAME: &'static str = "wanted entries";
+
+    fn parse(proto: Self::Proto) -> Result<Self> {
+        Ok(EntriesWanted {
+            room: RoomId::from_slice(&proto.room)?,
+            seq: fields::positive(proto.seq, "seq")?,
+            hash: Hash::from_slice(&proto.hash)?,
+        })
+    }
+
+    fn to_proto(&self) -> Self::Proto {
+        proto::LinkEntriesWanted {
+            room: fields::raw(self.room.as_bytes()),
+            seq: self.seq,
+            hash: fields::raw(self.hash.as_bytes()),
         }
     }
 }

@@ -7,8 +7,8 @@ mod item;
 pub(crate) use chunk::{ChunkReply, ChunkRequest};
 pub(crate) use frame::{LinkAck, LinkFrame, PeerMessage};
 pub(crate) use item::{
-    BlobForgotten, Departure, Documents, LinkBlobInfo, LinkClaim, LinkClaimAnswer, LinkEntrance,
-    LinkGetEntrance, LinkItem, LinkLookUp, RoomEntries, RoomWelcome, SharedBlob, Wanted,
+    BlobForgotten, Departure, Documents, EntriesWanted, LinkBlobInfo, LinkClaim, LinkClaimAnswer,
+    LinkEntrance, LinkGetEntrance, LinkItem, LinkLookUp, RoomEntries, RoomWelcome, SharedBlob, Wanted,
 };
 
 use crate::{

@@ -392,7 +392,8 @@ fn frames() {
     Changed::of(values::link_ack().prop_filter("some", |a| a.number > 0))
         .refused("from itself", BadField, |p| p.to = p.from.clone())
         .refused("hash of no frame", BadField, |p| p.number = 0)
-        .refused("no hash", BadField, |p| p.hash.clear());
+        .refused("no hash", BadField, |p| p.hash.clear())
+        .refused("no store", BadName, |p| p.store.clear());
     Changed::of(values::peer_message()).refused("nothing", BadField, |p| p.message = None);
     Changed::of(values::chunk_reply().prop_filter("given", |r| r.outcome.is_ok()))
         .refused("from itself", BadField, |p| p.to = p.from.clone())

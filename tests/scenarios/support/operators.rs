@@ -26,6 +26,16 @@ impl Net {
         Ok(())
     }
 
+    /// Gives a server another store and starts it, as its host does; what was there.
+    pub fn restore(&mut self, at: &str, store: MemoryStore) -> MemoryStore {
+        self.put_back.get_or_insert_default();
+        self.crash_server(at);
+        let at = agency(at);
+        let now = core::mem::replace(&mut self.hosts.get_mut(&at).unwrap().store, store);
+        self.tick_server(&at);
+        now
+    }
+
     /// Brings a trust list to one server.
     pub fn trust_list(&mut self, at: &str, list: &[u8]) {
         self.operate(at, |server, ctx| server.trust_list(ctx, list)).unwrap();

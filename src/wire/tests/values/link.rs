@@ -70,6 +70,11 @@ pub(crate) fn link_item() -> BoxedStrategy<LinkItem> {
         (count(), known_lists())
             .prop_map(|(trust_version, revocations)| Wanted { trust_version, revocations })
             .prop_map(LinkItem::Wanted),
+        (room(), count(), hash()).prop_map(|(room, seq, hash)| LinkItem::EntriesWanted(EntriesWanted {
+            room,
+            seq,
+            hash
+        })),
     ]
     .boxed()
 }
@@ -99,9 +104,9 @@ pub(crate) fn link_frame() -> BoxedStrategy<LinkFrame> {
 }
 
 pub(crate) fn link_ack() -> BoxedStrategy<LinkAck> {
-    let life = any::<[u8; 16]>().prop_map(IncarnationId::from_bytes);
-    (ends(), life, number(), hash(), time(), bytes())
-        .prop_map(|((from, to), incarnation, number, hash, at, descriptor)| LinkAck {
+    let life = || any::<[u8; 16]>().prop_map(IncarnationId::from_bytes);
+    (ends(), life(), number(), hash(), time(), bytes(), life())
+        .prop_map(|((from, to), incarnation, number, hash, at, descriptor, store)| LinkAck {
             from,
             to,
             incarnation,
@@ -109,6 +114,7 @@ pub(crate) fn link_ack() -> BoxedStrategy<LinkAck> {
             hash: (number > 0).then_some(hash),
             at,
             descriptor,
+            store,
         })
         .boxed()
 }

@@ -1,0 +1,89 @@
+//! Lives of a link. One begins with the first frame, and another one when the store of either end was put
+//! back to an earlier state: then neither numbers nor hashes of before mean anything any more (SPEC V-557,
+//! V-558).
+
+use rand_core::Rng as _;
+
+use super::{
+    super::{Output, call::Call, keys::LinkKeys, rows::OutRow},
+    outgoing::read_frame,
+};
+use crate::{
+    code::Code,
+    error::{Result, ensure},
+    store::corrupt,
+    time::Timestamp,
+    wire::{
+        fields::raw,
+        link::{LinkAck, LinkItem},
+    },
+};
+
+impl OutRow {
+    /// Under which number a frame of this life is kept: past those of earlier ones.
+    pub(super) fn place(&self, number: u64) -> u64 {
+        self.base.saturating_add(number)
+    }
+}
+
+impl Call<'_, '_> {
+    /// The link as it is in the present life of the own store.
+    pub(super) fn present(&mut self, link: &LinkKeys) -> Result<OutRow> {
+        let mut out = self.out(link)?;
+        if out.own != self.own.incarnation.as_bytes().as_slice() {
+            self.begin_anew(&mut out);
+        }
+        Ok(out)
+    }
+
+    /// Begins to number anew. What was not acknowledged goes again, before all else.
+    fn begin_anew(&mut self, out: &mut OutRow) {
+        let mut life = [0; 16];
+        self.draft.rng().fill_bytes(&mut life);
+        *out = OutRow {
+            life: raw(&life),
+            own: raw(self.own.incarnation.as_bytes()),
+            peer: out.peer.clone(),
+            base: out.place(out.made),
+            left: out.left.saturating_add(out.made.saturating_sub(out.acked)),
+            acked_at: out.acked_at,
+            ..OutRow::default()
+        };
+    }
+
+    /// The items of the oldest frame of an earlier life that was not acknowledged.
+    pub(super) fn left_over(&mut self, link: &LinkKeys, out: &mut OutRow) -> Result<Vec<LinkItem>> {
+        let oldest = self.draft.scan(&link.frames(), None, 1)?;
+        let (key, row) = oldest.into_iter().next().ok_or(corrupt("frame is missing"))?;
+        out.left = out.left.saturating_sub(1);
+        self.draft.delete(key);
+        Ok(read_frame(row)?.claimed().items.clone())
+    }
+
+    /// Says whether whoever acknowledges has another store than before: then the link begins anew, and it is
+    /// told everything again (SPEC V-558).
+    pub(super) fn peer_began_anew(
+        &mut self,
+        link: &LinkKeys,
+        out: &mut OutRow,
+        ack: &LinkAck,
+    ) -> Result<bool> {
+        let known = core::mem::replace(&mut out.peer, raw(ack.store.as_bytes()));
+        if known == out.peer {
+            return Ok(false);
+        }
+        let again = !known.is_empty();
+        if again {
+            let later = ack.at > Timestamp::from_millis(out.acked_at);
+            ensure(later, Code::RolledBack, "an earlier life of the store")?;
+            self.begin_anew(out);
+            out.acked_at = ack.at.as_millis();
+            self.draft.delete_prefix(link.all_told());
+            self.output(Output::PeerPutBack(ack.from.clone()));
+            self.output(Output::LinkReady(ack.from.clone()));
+        }
+        self.draft.guard(link.guard_out())?;
+        self.write(link.outgoing(), out);
+        Ok(again)
+    }
+}
