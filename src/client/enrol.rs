@@ -97,21 +97,27 @@ impl Client {
             // In the place of one that the server has not answered.
             call.no_longer_awaited(&id16(&call.account.row.enrol)?);
         }
-        let id = call.random_id();
-        let due = call.retry_at(0).as_millis();
-        call.change_account(|row| {
-            row.certificate = certificate;
-            row.enrol = id.as_bytes().to_vec();
-            row.enrolled = false;
-            (row.enrol_due, row.enrol_attempts, row.enrol_refused) = (due, 0, 0);
-        })?;
-        call.await_answer(id.as_bytes(), &AwaitedRow::default());
-        call.send_enrolment(id)?;
+        call.change_account(|row| row.certificate = certificate)?;
+        call.begin_enrolment()?;
         call.finish(())
     }
 }
 
 impl Call<'_, '_> {
+    /// Makes the device known to its server: from the first time on, or because the server says that it knows it no
+    /// more (SPEC V-569).
+    pub(super) fn begin_enrolment(&mut self) -> Result<()> {
+        let id = self.random_id();
+        let due = self.retry_at(0).as_millis();
+        self.change_account(|row| {
+            row.enrol = id.as_bytes().to_vec();
+            row.enrolled = false;
+            (row.enrol_due, row.enrol_attempts, row.enrol_refused) = (due, 0, 0);
+        })?;
+        self.await_answer(id.as_bytes(), &AwaitedRow::default());
+        self.send_enrolment(id)
+    }
+
     fn send_enrolment(&mut self, id: RequestId) -> Result<()> {
         let chain = self.directory.chain_bytes(&self.draft, &self.account.device.user)?;
         let certificate = self.account.certificate.clone();

@@ -439,7 +439,8 @@ pub enum Event {
     },
     /// The own agency's server does not serve this device any more, by its own word: its
     /// certificate is revoked ([`Code::Revoked`]) or has ended ([`Code::Expired`]), or it does not
-    /// know the device ([`Code::UnknownDevice`]). Told once.
+    /// know the device ([`Code::UnknownDevice`]): then the device enrols again by itself, and [`Event::Enrolled`] or
+    /// [`Event::Failed`] says what came of it. Told once.
     NotServed {
         /// Why.
         code: Code,

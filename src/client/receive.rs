@@ -281,7 +281,8 @@ impl Call<'_, '_> {
     }
 
     /// The server's word that it does not serve this device any more, told once. It is not
-    /// signed, and changes nothing here.
+    /// signed, and changes nothing here. One that does not know the device, for its store was put back, is
+    /// told of it again.
     fn not_served(&mut self, code: Code) -> Result<()> {
         let number = u32::from(code.number());
         let about_the_device = matches!(code, Code::Revoked | Code::Expired | Code::UnknownDevice);
@@ -289,7 +290,8 @@ impl Call<'_, '_> {
             return Ok(());
         }
         self.change_account(|row| row.not_served = number)?;
-        self.event(&Event::NotServed { code })
+        self.event(&Event::NotServed { code })?;
+        if code == Code::UnknownDevice { self.begin_enrolment() } else { Ok(()) }
     }
 
     fn commit_refused(&mut self, session: &mut Session<'_>, id: &[u8; 16], refused: Error) -> Result<()> {

@@ -249,3 +249,44 @@ fn both_ends_may_be_put_back() {
     }
     assert_eq!(waiting(&net), []);
 }
+
+/// SPEC V-569: a device that enrolled in the time that was lost, and one that came into a room then.
+#[test]
+fn who_came_in_the_time_that_was_lost_is_known_again() {
+    let (mut net, room, own) = together(237);
+    let old = backup(&net, SUED);
+    net.idle(MINUTE);
+    let dora = net.enrol("dora@police.sued.example");
+    let tablet = net.enrol_further(BEN);
+    net.idle(MINUTE);
+    let invite = |request| Command::Invite { request, room, users: vec![user("dora@police.sued.example")] };
+    let (invited, _) = net.command(ANNA, invite).unwrap();
+    net.idle(MINUTE);
+    assert!(net.is_done(ANNA, invited));
+    let everybody = [ANNA, BEN, EMIL, CARL, dora];
+    net.agree(room, &everybody);
+    put_back(&mut net, SUED, old);
+    heal(&mut net);
+    net.idle(HOUR);
+    for phone in [dora, tablet] {
+        net.resume(phone);
+        net.settle();
+        let told = |event: &Event| *event == Event::NotServed { code: Code::UnknownDevice };
+        assert_eq!(net.count(phone, told), 1, "{phone}");
+        assert_eq!(net.count(phone, |event| *event == Event::Enrolled), 2, "{phone}");
+    }
+    // In which rooms Dora is, her server has forgotten; she is told, and asks for it.
+    assert!(net.count(dora, |event| matches!(event, Event::RoomStalled { .. })) > 0);
+    let (request, _) = net.command(dora, |request| Command::Rejoin { request, room }).unwrap();
+    net.idle(MINUTE);
+    assert!(net.is_done(dora, request));
+    net.agree(room, &everybody);
+    says(&mut net, dora, room);
+    // It can be invited as before, also where its key packages had been used up.
+    let invite =
+        |request| Command::Invite { request, room: own, users: vec![user("dora@police.sued.example")] };
+    let (invited, _) = net.command(BEN, invite).unwrap();
+    net.idle(HOUR);
+    assert!(net.is_done(BEN, invited));
+    assert_eq!(waiting(&net), []);
+}

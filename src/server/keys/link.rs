@@ -63,12 +63,7 @@ impl LinkKeys {
         self.table(b"t").name(of.as_str().as_bytes()).build()
     }
 
-    /// The frames that are not acknowledged yet, the oldest first.
-    pub(in crate::server) fn frames(&self) -> Key {
-        self.table(b"f").build()
-    }
-
-    /// One of them, under the number that it has of all frames of the link.
+    /// A frame that is not acknowledged yet, under the number that it has of all of the link.
     pub(in crate::server) fn frame(&self, number: u64) -> Key {
         self.table(b"f").number(number).build()
     }

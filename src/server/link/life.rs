@@ -20,7 +20,8 @@ use crate::{
 };
 
 impl OutRow {
-    /// Under which number a frame of this life is kept: past those of earlier ones.
+    /// Under which number a frame is kept: past all that were acknowledged in earlier lives. What was not
+    /// lies after those of this life, and each goes under the number that it has there.
     pub(super) fn place(&self, number: u64) -> u64 {
         self.base.saturating_add(number)
     }
@@ -44,19 +45,19 @@ impl Call<'_, '_> {
             life: raw(&life),
             own: raw(self.own.incarnation.as_bytes()),
             peer: out.peer.clone(),
-            base: out.place(out.made),
+            base: out.place(out.acked),
             left: out.left.saturating_add(out.made.saturating_sub(out.acked)),
             acked_at: out.acked_at,
             ..OutRow::default()
         };
     }
 
-    /// The items of the oldest frame of an earlier life that was not acknowledged.
-    pub(super) fn left_over(&mut self, link: &LinkKeys, out: &mut OutRow) -> Result<Vec<LinkItem>> {
-        let oldest = self.draft.scan(&link.frames(), None, 1)?;
-        let (key, row) = oldest.into_iter().next().ok_or(corrupt("frame is missing"))?;
+    /// The items of the oldest frame of an earlier life that was not acknowledged. The next of this life takes
+    /// its place.
+    pub(super) fn left_over(&self, link: &LinkKeys, out: &mut OutRow) -> Result<Vec<LinkItem>> {
+        let oldest = link.frame(out.place(out.made.saturating_add(1)));
+        let row = self.draft.get(&oldest)?.ok_or(corrupt("frame is missing"))?;
         out.left = out.left.saturating_sub(1);
-        self.draft.delete(key);
         Ok(read_frame(row)?.claimed().items.clone())
     }
 

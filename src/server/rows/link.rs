@@ -44,7 +44,7 @@ pub(in crate::server) struct OutRow {
     /// The life of the peer's store, as it has said last; empty: it has said nothing.
     #[prost(bytes = "bytes", tag = "12")]
     pub(in crate::server) peer: Bytes,
-    /// How many frames were made in earlier lives: this life's are kept under the numbers after those.
+    /// How many frames were acknowledged in earlier lives: this life's are kept under the numbers after those.
     #[prost(uint64, tag = "13")]
     pub(in crate::server) base: u64,
     /// How many frames of earlier lives were never acknowledged and have not gone again.

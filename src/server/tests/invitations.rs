@@ -131,9 +131,11 @@ fn an_invitation_does_not_pull_a_log_from_under_its_readers() {
         panic!()
     };
     let late = late.as_ref().clone();
-    assert!(stage.takes("a.example", |w| *w = late.clone()));
+    push(&mut stage.world, "a.example", "b.example", vec![LinkItem::Welcome(Box::new(late))]);
     assert_eq!(tail(&mut stage.world), before);
-    // In its order it is taken.
+    let wanted = RoomKeys::of(&stage.room).wanted();
+    assert!(stage.world.site("b.example").store.get(&wanted).unwrap().is_some());
+    // When that has come, both are there.
     let Stage { ref mut world, ref mut bert, .. } = stage;
     push(world, "a.example", "b.example", hello.into_iter().chain(items).collect());
     world.sync(bert);

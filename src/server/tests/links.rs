@@ -46,7 +46,7 @@ pub(super) fn frame_of(bytes: &[u8]) -> Signed<LinkFrame> {
     }
 }
 
-fn ack_of(bytes: &[u8]) -> LinkAck {
+pub(super) fn ack_of(bytes: &[u8]) -> LinkAck {
     match wire::decode(&Bytes::copy_from_slice(bytes)).unwrap() {
         PeerMessage::Ack(ack) => ack.claimed().clone(),
         other => panic!("{other:?}"),
@@ -60,7 +60,7 @@ pub(super) fn forged(of: &[u8], key: &SigningKey, change: impl FnOnce(&mut LinkF
     wire::encode(&PeerMessage::Frame(Box::new(crypto::sign(frame, &[key]).into_signed()))).to_vec()
 }
 
-fn ack(of: LinkAck, key: &SigningKey) -> Vec<u8> {
+pub(super) fn ack(of: LinkAck, key: &SigningKey) -> Vec<u8> {
     wire::encode(&PeerMessage::Ack(Box::new(crypto::sign(of, &[key]).into_signed()))).to_vec()
 }
 

@@ -17,6 +17,7 @@ mod hub;
 mod invitations;
 mod links;
 mod listings;
+mod lives;
 mod mailboxes;
 mod members;
 mod requests;

@@ -175,6 +175,12 @@ impl World {
 
     /// One server tells another something, over their link.
     pub(super) fn tell(&mut self, from: &str, to: &str, item: crate::wire::link::LinkItem) {
+        self.queue(from, to, item);
+        self.settle();
+    }
+
+    /// The same, not on its way yet.
+    pub(super) fn queue(&mut self, from: &str, to: &str, item: crate::wire::link::LinkItem) {
         let site = self.site(from);
         site.call(|server, ctx| {
             let mut call = crate::server::Call::begin(ctx, &mut server.cache)?;
@@ -185,7 +191,6 @@ impl World {
             call.finish(())
         })
         .unwrap();
-        self.settle();
     }
 
     /// Submits, and demands that it is taken or on its way.

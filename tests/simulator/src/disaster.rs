@@ -5,11 +5,14 @@
 //! and its person gets another. One that has done nothing since goes on as if it were slow; its app may be
 //! shown again what it was shown before. Of a *server* it is promised that nobody takes a history in the place
 //! of another unseen: all is as if nothing had happened, or whoever has another view than the others was told,
-//! or the servers between which it stands were.
+//! or the servers between which it stands were. Where its operators say that it was put back, links have to go on,
+//! and rooms whose hub was not have to be whole.
 
 use verbund::{
-    client::Event,
+    client::{Command, Event},
     code::Code,
+    ids::RoomId,
+    server::Server,
     store::{MemoryStore, Store as _},
 };
 
@@ -17,6 +20,7 @@ use crate::{
     checks::Finding,
     machine::{Backup, fresh},
     plan::{Act, Step},
+    site::Order,
     world::World,
 };
 
@@ -70,8 +74,16 @@ impl World {
                 here.ready.clear();
                 // From the first time on: what is told once is not told again.
                 here.restored.get_or_insert(at);
+                let says_so = !step.what.is_multiple_of(4);
+                here.said_so &= says_so;
+                if says_so && !self.planted.keeps_silent {
+                    here.orders.push(Order::PutBack);
+                }
                 let (name, age) = (here.machine.name.clone(), at - backup.at);
                 self.fault("server restored", || format!("{name} is restored to {age} ms ago"));
+                if says_so {
+                    self.fault("server restored, and its operators say so", || name);
+                }
                 self.tick_server(site);
             }
         }
@@ -113,6 +125,9 @@ impl World {
         if NEVER.contains(&finding.check) {
             return false;
         }
+        if self.is_healed(finding) {
+            return false;
+        }
         let hub = finding.room.and_then(|room| self.ledger.rooms.get(&room)).copied();
         let home = finding.phone.map(|phone| self.phones[phone].site);
         let links: Vec<(usize, usize)> = match (finding.link, home, hub) {
@@ -134,6 +149,56 @@ impl World {
         };
         let others = !finding.others.is_empty() && finding.others.iter().all(aside);
         told || others || finding.phone.is_some_and(is_told)
+    }
+
+    /// Whether it has to be as if nothing had happened: of links, and of rooms whose hub was not restored, where
+    /// operators have said what they did.
+    fn is_healed(&self, finding: &Finding) -> bool {
+        let hub = finding.room.and_then(|room| self.ledger.rooms.get(&room));
+        let home = finding.phone.map(|phone| &self.sites[self.phones[phone].site]);
+        match (finding.link, hub, home) {
+            (Some((one, other)), ..) => self.sites[one].said_so && self.sites[other].said_so,
+            (None, Some(hub), Some(home)) => {
+                let (room, phone) = (finding.room.expect("of a hub"), finding.phone.expect("of a home"));
+                self.sites[*hub].restored.is_none() && home.said_so && !self.is_astray(phone, room)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a phone has a room in which it is not for its server: that has forgotten that it came, and who is
+    /// not let in anew is told so.
+    fn is_astray(&self, phone: usize, room: RoomId) -> bool {
+        let store = &self.sites[self.phones[phone].site].machine.store;
+        let readers = Server::readers(store, &room, None, 1_000).expect("a store in memory");
+        let has = self.rooms_of(phone).into_iter().any(|here| here.id == room);
+        has && !readers.contains(&self.phones[phone].device)
+    }
+
+    /// Whoever has a room that the own server has forgotten comes into it anew: people are told, and ask for it.
+    pub fn come_in_anew(&mut self) {
+        let mut astray = Vec::new();
+        for (index, phone) in self.phones.iter().enumerate() {
+            let home = &self.sites[phone.site];
+            if phone.gone || home.restored.is_none() || !home.said_so {
+                continue;
+            }
+            for room in self.rooms_of(index).into_iter().map(|room| room.id) {
+                let hub = self.ledger.rooms.get(&room).map(|hub| &self.sites[*hub]);
+                if hub.is_some_and(|hub| hub.restored.is_none()) && self.is_astray(index, room) {
+                    astray.push((index, room));
+                }
+            }
+        }
+        let somebody = !astray.is_empty();
+        for (phone, room) in astray {
+            let request = self.request();
+            self.fault("comes in anew past its restored server", || format!("{room}"));
+            self.command(phone, Command::Rejoin { request, room });
+        }
+        if somebody {
+            self.settle();
+        }
     }
 
     /// Whether one of two servers knows that the other's store is not what it was.

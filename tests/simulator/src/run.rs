@@ -42,6 +42,7 @@ fn live(world: &mut World, plan: &Plan, planted: Planted) {
     world.run(Duration::from_secs(60));
     world.begin();
     world.weather = plan.shape.weather;
+    world.planted.keeps_silent = planted.keeps_silent;
     for step in &plan.steps {
         world.step(step);
         world.replace_rolled_back();
@@ -59,6 +60,7 @@ fn live(world: &mut World, plan: &Plan, planted: Planted) {
         world.answer_all();
     }
     world.settle();
+    world.come_in_anew();
     // Everybody says something everywhere: whoever is in another epoch is heard by nobody.
     for phone in 0..world.phones.len() {
         if !world.phones[phone].gone {
@@ -103,7 +105,7 @@ impl World {
     }
 
     /// An hour, with what operators do now and then, and apps that are started once.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         self.end_shifts();
         for site in 0..self.sites.len() {
             self.publish(site, &[]);

@@ -30,7 +30,9 @@ pub struct Site {
     pub orders: Vec<Order>,
     /// When its store was first restored from a copy.
     pub restored: Option<u64>,
-    /// What its engine did not take of which other site, and when.
+    /// Whether its operators have said so, each time.
+    pub said_so: bool,
+    /// What its engine did not take of which other site, or told of its store, and when.
     pub refused: Vec<(u64, usize, Code)>,
 }
 
@@ -39,6 +41,7 @@ pub struct Site {
 pub enum Order {
     Revocations(Vec<u8>),
     TrustList(Vec<u8>),
+    PutBack,
 }
 
 impl Engine for Server {
@@ -77,6 +80,10 @@ impl Engine for Server {
             Output::ForgetBlob { origin, blob } => {
                 let chunks = &mut world.sites[host].machine.chunks;
                 chunks.retain(|chunk, _| (&chunk.origin, &chunk.blob) != (&origin, &blob));
+            }
+            Output::PeerPutBack(peer) => {
+                let (at, peer) = (world.now, world.site_of(&peer));
+                world.sites[host].refused.push((at, peer, Code::RolledBack));
             }
             _ => {}
         }
@@ -119,10 +126,11 @@ impl World {
                 let made: Transition<(), Output> = match &order {
                     Order::Revocations(list) => server.revocations(ctx, list)?,
                     Order::TrustList(list) => server.trust_list(ctx, list)?,
+                    Order::PutBack => server.put_back(ctx)?,
                 };
                 Ok(made.into())
             };
-            match self.call::<Server, _>(site, "a list", None, call) {
+            match self.call::<Server, _>(site, "an order", None, call) {
                 Called::Died => return,
                 // Two processes may have been given it.
                 Called::Done(()) | Called::Refused(_) => {

@@ -62,6 +62,8 @@ pub struct Planted {
     pub spoils_chunks: bool,
     /// A table grows by a row in a day.
     pub grows: bool,
+    /// Operators who have put a store back do not tell their server so.
+    pub keeps_silent: bool,
 }
 
 pub struct World {
@@ -291,6 +293,7 @@ fn site(authority: Authority, office: &Office, shape: &Shape, rng: &mut impl Cry
         ready: Default::default(),
         orders: Vec::new(),
         restored: None,
+        said_so: true,
         refused: Vec::new(),
     }
 }

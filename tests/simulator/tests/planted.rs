@@ -1,6 +1,6 @@
 //! Checks can fail: most are shown a fault that they have to see.
 
-use simulator::{Plan, Planted, run, shrink};
+use simulator::{Act, Plan, Planted, run, shrink};
 
 /// The check that fails first among a few seeds without disasters, in which all would hold.
 fn seen(planted: Planted) -> Vec<&'static str> {
@@ -67,6 +67,16 @@ fn a_file_that_changes_where_it_lies_is_seen() {
     let planted = Planted { spoils_chunks: true, ..Planted::default() };
     let failed = (0..100).filter_map(|seed| run(&Plan::of(seed), planted, false).failure);
     assert_eq!(failed.map(|failure| failure.check).find(|check| *check == "file"), Some("file"));
+}
+
+#[test]
+fn operators_who_keep_silent_about_a_store_that_was_put_back_are_seen() {
+    let planted = Planted { keeps_silent: true, ..Planted::default() };
+    let restores = |plan: &Plan| plan.steps.iter().any(|step| step.act == Act::RestoreServer);
+    let plans = (0..600).map(Plan::of).filter(restores);
+    let failed = plans.filter_map(|plan| run(&plan, planted, false).failure);
+    let healed = ["rest", "agreement", "members", "delivery", "fate"];
+    assert!(failed.map(|failure| failure.check).any(|check| healed.contains(&check)));
 }
 
 /// What fails becomes small, and fails in the same way.
