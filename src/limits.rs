@@ -344,6 +344,8 @@ pub const ANSWERS_OF_AGENCY: u64 = 4_096;
 pub const ANSWERS_OF_AGENCY_EVERY: Duration = Duration::from_secs(1);
 /// After how long what may have been lost at another server goes there, or is asked for, again.
 pub const LOST_AGAIN: Duration = Duration::from_secs(600);
+/// How long a life of a link lasts at least before the peer's store can end it.
+pub const LIFE_AT_LEAST: Duration = Duration::from_secs(60);
 /// How often in a row entries that are missing are asked for: for a day.
 pub const WANTED_TRIES: u32 = 144;
 /// How long an answer waits for an agency that cannot be reached.

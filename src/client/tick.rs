@@ -331,7 +331,7 @@ impl Call<'_, '_> {
         self.change_account(|row| {
             row.enrolled = true;
             row.enrol.clear();
-            row.enrol_refused = 0;
+            (row.enrol_refused, row.not_served) = (0, 0);
         })?;
         self.event(&Event::Enrolled)?;
         self.begin_history()?;

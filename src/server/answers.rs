@@ -24,7 +24,7 @@ const OF_AGENCY: Quota = Quota { at_once: limits::ANSWERS_OF_AGENCY, every: limi
 const REFUSALS: Quota =
     Quota { at_once: limits::LOOK_UPS_OF_AGENCY, every: limits::LOOK_UPS_OF_AGENCY_EVERY };
 /// What one token is good for.
-const PIECE: usize = 64 << 10;
+pub(super) const PIECE: usize = 64 << 10;
 
 /// What another agency has asked, by whatever tells it from other questions.
 #[derive(Clone, Copy)]

@@ -350,7 +350,7 @@ impl Call<'_, '_> {
 }
 
 /// Where a store says that an entry is not loaded: all that may be delivered are wanted.
-pub(super) fn all_of(error: Error, room: &RoomId, seqs: RangeInclusive<u64>) -> Error {
+fn all_of(error: Error, room: &RoomId, seqs: RangeInclusive<u64>) -> Error {
     let keys = RoomKeys::of(room);
     match error.retry() {
         Retry::Load(_) => {

@@ -171,11 +171,15 @@ impl Call<'_, '_> {
         let counter = DeviceKeys::of(&header.sender).counter(header.counter);
         let row = self.draft.get(&counter)?;
         if let Some(passed_on) = row.as_deref().and_then(|row| of_submission(row, &header)) {
-            let at = passed_on.try_into().map_err(|_| corrupt("submission that was passed on"))?;
-            let at = Timestamp::from_millis(u64::from_be_bytes(at));
-            if at > self.now() || at.plus(limits::LOST_AGAIN) <= self.now() {
+            // Another one of its name and counter was not passed on, but taken here.
+            let again = Error::new(Code::StoreRolledBack, "counter");
+            let (first, last) = read_times(passed_on).ok_or(again)?;
+            let is_due = last > self.now() || last.plus(limits::LOST_AGAIN) <= self.now();
+            // A hub that has refused it knows so for twice as long at least.
+            if is_due && self.now() < first.plus(limits::REFUSAL_KEPT / 2) {
                 self.draft.guard(DeviceKeys::of(&header.sender).guard())?;
-                self.queue_submission(hub, Timestamp::ZERO, counter, submission);
+                let place = (Timestamp::ZERO, first.min(self.now()));
+                self.queue_submission(hub, place, counter, submission);
             }
             return Ok(ReplyBody::Queued);
         }
@@ -186,17 +190,23 @@ impl Call<'_, '_> {
             && self.entrance_hub(&header.sender, &header.room)?.as_ref() == Some(hub);
         ensure(spans.is_open() || enters, Code::NotMember, "submission")?;
         if self.count(&header)? {
-            self.queue_submission(hub, self.now(), counter, submission);
+            self.queue_submission(hub, (self.now(), self.now()), counter, submission);
         }
         Ok(ReplyBody::Queued)
     }
 
-    /// Queues a submission for its hub, at a place of its own, and notes when.
-    fn queue_submission(&mut self, hub: &AgencyId, at: Timestamp, counter: Key, submission: Submission) {
+    /// Queues a submission for its hub, at a place of its own, and notes when, and when it was the first time.
+    fn queue_submission(
+        &mut self,
+        hub: &AgencyId,
+        (at, first): (Timestamp, Timestamp),
+        counter: Key,
+        submission: Submission,
+    ) {
         let header = submission.header.claimed();
         let (room, place, id) = (header.room, header.counter, *header.submission_id.as_bytes());
-        let now = self.now().as_millis().to_be_bytes();
-        self.draft.put(counter, [id.as_slice(), &now].concat());
+        let times = [first, self.now()].map(|time| time.as_millis().to_be_bytes()).concat();
+        self.draft.put(counter, [id.as_slice(), &times].concat());
         let item = encode_body(&LinkItem::Submission(Box::new(submission)));
         self.queue(hub, (at, &room, place), id, Pending::Item(item));
     }
@@ -269,9 +279,15 @@ impl Call<'_, '_> {
 }
 
 /// What stands in a counter's row after the submission that used it, if it is this one: nothing; why it was
-/// refused here; when it was passed on last.
+/// refused here; when it was passed on first, and last.
 fn of_submission<'r>(row: &'r [u8], header: &SubmissionHeader) -> Option<&'r [u8]> {
     row.strip_prefix(header.submission_id.as_bytes())
+}
+
+fn read_times(row: &[u8]) -> Option<(Timestamp, Timestamp)> {
+    let (first, last) = row.split_first_chunk()?;
+    let time = |bytes| Timestamp::from_millis(u64::from_be_bytes(bytes));
+    Some((time(*first), time(last.try_into().ok()?)))
 }
 
 /// What the device is told of a submission's fate.

@@ -97,7 +97,7 @@ impl Call<'_, '_> {
         let mut untold = Documents::default();
         let mut bytes = 0_usize;
         let newest = self.directory.trust_version(&self.draft)?;
-        if out.made == 0 {
+        if out.made == 0 && out.peer.is_empty() {
             // Whoever is behind asks as soon as a stamp says so.
             out.trust = newest;
         }

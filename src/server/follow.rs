@@ -63,7 +63,7 @@ impl Call<'_, '_> {
             self.depart(&mut row, &room, &departure.device, departure.seq)?;
         }
         if row.present == 0 {
-            self.is_answered(&room)?; // nobody may read on
+            self.wants_nothing(&room)?; // nobody may read on
         }
         self.put_room(&room, &row);
         if place.tail.seq > before {

@@ -115,9 +115,13 @@ impl Call<'_, '_> {
             _ if seq < tail.seq => Difference::Shorter,
             _ => {
                 self.keep_head(hub, tail, head)?;
-                return self.is_answered(&tail.room);
+                return self.is_answered(tail);
             }
         };
+        // One that goes again in another life of the link, from before what has been said since.
+        if difference == Difference::Shorter && head.claimed().at <= tail.stamp.at {
+            return Ok(());
+        }
         let key = self.server_key(hub, &head, head.claimed().at)?;
         let head = verify(head, &key)?;
         ensure(head.term == tail.term, Code::BadHead, "another term")?;
@@ -127,7 +131,7 @@ impl Call<'_, '_> {
                 return self.ask_for_entries(hub, tail, None);
             }
             (Difference::Longer, _) => self.want_entries(hub, tail)?,
-            _ => self.is_answered(&tail.room)?,
+            _ => self.is_answered(tail)?,
         }
         let known = self.draft.get(&keys.head(seq))?;
         let (room, hub) = (tail.room, hub.clone());

@@ -35,7 +35,11 @@ impl Call<'_, '_> {
         if spans.is_past(seq) {
             return Ok(());
         }
-        row.present = row.present.saturating_add(1);
+        let here = self.place(room)?.map_or(0, |place| place.tail.seq);
+        // One that is open still ended before: the entry that says so is among those that are missing here.
+        if !spans.cut(here.min(seq)) {
+            row.present = row.present.saturating_add(1);
+        }
         spans.open(seq);
         if invited && self.invite(room, device, seq)? {
             spans.joining = seq;

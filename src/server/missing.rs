@@ -1,10 +1,12 @@
 //! Entries that a follower lacks because its store was put back to an earlier state: it asks for them, and
 //! the hub gives them again (SPEC V-559, V-560).
 
+use core::ops::RangeInclusive;
+
 use super::{
     Output,
+    answers::PIECE,
     call::Call,
-    deliver::all_of,
     keys::{self, LinkKeys, RoomKeys},
     rows::{
         DepartedRow, DeviceName, Due, DueRow, Pending, PendingEntry, PendingRow, RoomRow, WantedRow,
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     code::Code,
-    error::{Error, Result, ensure},
+    error::{Error, Result, Retry, ensure},
     ids::{AgencyId, Device, Hash, RoomId},
     limits,
     room::log::{Tail, entry_hash},
@@ -30,7 +32,7 @@ use crate::{
 impl Call<'_, '_> {
     /// Asks a room's hub for what comes after the end of the log that is here, unless that was done lately.
     pub(super) fn want_entries(&mut self, hub: &AgencyId, tail: &Tail) -> Result<()> {
-        match self.wanted(&tail.room)? {
+        match self.last_wanted(&tail.room)? {
             Some(asked) if asked.seq == tail.seq && !asked.is_long_ago(self.now()) => Ok(()),
             asked => self.ask_for_entries(hub, tail, asked.as_ref()),
         }
@@ -38,6 +40,11 @@ impl Call<'_, '_> {
 
     /// What was asked for and has not been answered to the end.
     pub(super) fn wanted(&self, room: &RoomId) -> Result<Option<WantedRow>> {
+        Ok(self.last_wanted(room)?.filter(|asked| asked.tries > 0))
+    }
+
+    /// What was asked for lately.
+    fn last_wanted(&self, room: &RoomId) -> Result<Option<WantedRow>> {
         self.read(&RoomKeys::of(room).wanted())
     }
 
@@ -66,9 +73,18 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// Nothing is missing any more, or the hub says that it has no more of this log.
-    pub(super) fn is_answered(&mut self, room: &RoomId) -> Result<()> {
-        if self.wanted(room)?.is_some() {
+    /// Nothing is missing any more, or the hub says that it has no more of this log. For a while that is not
+    /// asked again: whoever says that there is more could have it asked for ever.
+    pub(super) fn is_answered(&mut self, tail: &Tail) -> Result<()> {
+        if let Some(asked) = self.wanted(&tail.room)? {
+            let row = WantedRow { seq: tail.seq, tries: 0, ..asked };
+            self.write(RoomKeys::of(&tail.room).wanted(), &row);
+        }
+        Ok(())
+    }
+
+    pub(super) fn wants_nothing(&mut self, room: &RoomId) -> Result<()> {
+        if self.last_wanted(room)?.is_some() {
             self.draft.delete(RoomKeys::of(room).wanted());
         }
         Ok(())
@@ -76,12 +92,12 @@ impl Call<'_, '_> {
 
     /// Asks again for what did not come.
     pub(super) fn still_wanted(&mut self, room: &RoomId) -> Result<()> {
-        let Some(asked) = self.wanted(room)?.filter(|asked| asked.is_long_ago(self.now())) else {
-            return Ok(());
-        };
-        match self.followed_tail(room)?.filter(|_| asked.tries < limits::WANTED_TRIES) {
+        let asked = self.last_wanted(room)?;
+        let Some(asked) = asked.filter(|asked| asked.is_long_ago(self.now())) else { return Ok(()) };
+        let open = (1..limits::WANTED_TRIES).contains(&asked.tries);
+        match self.followed_tail(room)?.filter(|_| open) {
             Some((hub, tail)) => self.ask_for_entries(&hub, &tail, Some(&asked)),
-            None => self.is_answered(room),
+            None => self.wants_nothing(room),
         }
     }
 
@@ -135,6 +151,8 @@ impl Call<'_, '_> {
             false => seq,
         };
         let (mut bytes, mut entries) = (0_usize, Vec::new());
+        // Before anything is read for it.
+        self.take_answer(from, 1)?;
         for seq in seq.saturating_add(1)..=last {
             let item = self.entry_row(&room, seq).map_err(|error| all_of(error, &room, seq..=last))?;
             bytes = bytes.saturating_add(item.len());
@@ -145,7 +163,9 @@ impl Call<'_, '_> {
             let entry: LogEntry = decode(&item.entry).map_err(super::rows::unreadable)?;
             entries.push((seq, entry.stamp.at));
         }
-        self.take_answer(from, bytes)?;
+        if bytes > PIECE {
+            self.take_answer(from, bytes.saturating_sub(PIECE))?;
+        }
         for (seq, at) in entries {
             let departing = self.departed(&room, seq, from)?;
             let entry = PendingEntry { room: raw(room.as_bytes()), seq, departing };
@@ -209,5 +229,14 @@ impl RoomRow {
         }
         let stay = self.former.iter().find(|stay| stay.agency == agency.as_str())?;
         (stay.since <= seq && seq < stay.until).then_some(stay.until)
+    }
+}
+
+/// Where a store says that an entry is not loaded: all that may be given are wanted, with whom they remove.
+fn all_of(error: Error, room: &RoomId, seqs: RangeInclusive<u64>) -> Error {
+    let keys = RoomKeys::of(room);
+    match error.retry() {
+        Retry::Load(_) => Error::load(seqs.flat_map(|seq| [keys.entry(seq), keys.departed(seq)]).collect()),
+        _ => error,
     }
 }

@@ -218,7 +218,8 @@ impl Server {
     /// and what they have sent since is asked for: the logs of the rooms whose hubs they are are completed
     /// by themselves. What this server itself has ordered since, as the hub of rooms, is not: where others
     /// have more of such a log than there is here, the room stands still for them, and they are told.
-    /// Invitations and answers that came since are lost as well. Called again, it does so again. The operators
+    /// Invitations and answers that came since are lost as well. The clock has to be right by then: what is signed by
+    /// one that is behind is not believed, until this is called again. The operators
     /// of the other agencies are told ([`Output::PeerPutBack`]).
     ///
     /// # Errors

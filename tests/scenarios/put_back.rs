@@ -265,7 +265,7 @@ fn who_came_in_the_time_that_was_lost_is_known_again() {
     assert!(net.is_done(ANNA, invited));
     let everybody = [ANNA, BEN, EMIL, CARL, dora];
     net.agree(room, &everybody);
-    put_back(&mut net, SUED, old);
+    put_back(&mut net, SUED, old.clone());
     heal(&mut net);
     net.idle(HOUR);
     for phone in [dora, tablet] {
@@ -289,4 +289,10 @@ fn who_came_in_the_time_that_was_lost_is_known_again() {
     net.idle(HOUR);
     assert!(net.is_done(BEN, invited));
     assert_eq!(waiting(&net), []);
+
+    // As often as it happens.
+    put_back(&mut net, SUED, old);
+    net.resume(dora);
+    net.idle(HOUR);
+    assert_eq!(net.count(dora, |event| *event == Event::Enrolled), 3);
 }

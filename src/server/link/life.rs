@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     code::Code,
-    error::{Result, ensure},
+    error::{Error, Result, ensure},
+    limits,
     store::corrupt,
     time::Timestamp,
     wire::{
@@ -48,6 +49,8 @@ impl Call<'_, '_> {
             base: out.place(out.acked),
             left: out.left.saturating_add(out.made.saturating_sub(out.acked)),
             acked_at: out.acked_at,
+            made_at: out.made_at,
+            began_at: out.began_at,
             ..OutRow::default()
         };
     }
@@ -77,7 +80,14 @@ impl Call<'_, '_> {
         if again {
             let later = ack.at > Timestamp::from_millis(out.acked_at);
             ensure(later, Code::RolledBack, "an earlier life of the store")?;
+            // All that waits is signed again each time: not as often as anybody likes.
+            let (began, now) = (Timestamp::from_millis(out.began_at), self.now());
+            let next = began.plus(limits::LIFE_AT_LEAST);
+            if began <= now && now < next {
+                return Err(Error::new(Code::Quota, "lives of a link").after(next));
+            }
             self.begin_anew(out);
+            out.began_at = now.as_millis();
             out.acked_at = ack.at.as_millis();
             self.draft.delete_prefix(link.all_told());
             self.output(Output::PeerPutBack(ack.from.clone()));

@@ -97,6 +97,9 @@ impl Call<'_, '_> {
         let own = self.own.clone();
         let number = out.made.saturating_add(1);
         let descriptor = self.directory.descriptor_at(&self.draft, &own.agency, self.now())?;
+        // V-534: a life begins later than the one before ended, whatever the clock was then.
+        let last = Timestamp::from_millis(out.made_at);
+        let at = if number == 1 { self.now().max(last.plus(Duration::from_millis(1))) } else { self.now() };
         let tell = number == 1 || descriptor.version > out.descriptor;
         let frame = LinkFrame {
             from: own.agency.clone(),
@@ -104,14 +107,14 @@ impl Call<'_, '_> {
             incarnation: IncarnationId::from_slice(&out.life).map_err(unreadable)?,
             number,
             previous: (number > 1).then(|| Hash::from_slice(&out.hash)).transpose()?,
-            at: self.now(),
+            at,
             descriptor: tell.then(|| descriptor.bytes().clone()),
             items,
         };
         let frame = sign(frame, &[&own.key]).into_signed();
         let hash = frame_hash(&frame);
         let bytes = encode(&PeerMessage::Frame(Box::new(frame))).to_vec();
-        out.made = number;
+        (out.made, out.made_at) = (number, at.as_millis());
         out.given = number;
         out.hash = Bytes::copy_from_slice(hash.as_bytes());
         out.descriptor = out.descriptor.max(descriptor.version);
@@ -125,6 +128,8 @@ impl Call<'_, '_> {
         self.frame_descriptor(&ack.claimed().descriptor)?;
         let key = self.server_key(&ack.claimed().from, &ack, self.now())?;
         let ack = verify(ack, &key)?.into_inner();
+        // One from ahead would make those that come after it late.
+        ensure(ack.at <= self.now().plus(limits::CLOCK_SKEW), Code::BadStamp, "acknowledgement")?;
         let link = LinkKeys::with(&ack.from);
         let mut out = self.out(&link)?;
         ensure(

@@ -50,6 +50,12 @@ pub(in crate::server) struct OutRow {
     /// How many frames of earlier lives were never acknowledged and have not gone again.
     #[prost(uint64, tag = "14")]
     pub(in crate::server) left: u64,
+    /// When the last frame was signed, in milliseconds.
+    #[prost(uint64, tag = "15")]
+    pub(in crate::server) made_at: u64,
+    /// When the last life began that the peer's store made necessary, in milliseconds.
+    #[prost(uint64, tag = "16")]
+    pub(in crate::server) began_at: u64,
 }
 
 /// What an agency was told of another one.

@@ -137,9 +137,21 @@ impl SpanRow {
         }
     }
 
+    /// Ends the stay that is open, wherever it ends: nothing past that entry is read of it. Says whether there
+    /// was one.
+    pub(in crate::server) fn cut(&mut self, at: u64) -> bool {
+        match self.spans.last_mut() {
+            Some(span) if span.is_open() => {
+                span.until = at.max(span.from).max(1);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a stay that would begin at this entry is known, or one after it.
     pub(in crate::server) fn is_past(&self, from: u64) -> bool {
-        self.spans.last().is_some_and(|last| last.is_open() || from <= last.from || from < last.until)
+        self.spans.last().is_some_and(|last| from <= last.from || from < last.until)
     }
 
     pub(in crate::server) fn is_open(&self) -> bool {

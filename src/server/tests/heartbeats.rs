@@ -105,7 +105,10 @@ fn a_follower_takes_the_newest_head_of_the_log_that_it_has() {
     assert!(!told(&mut world, Difference::Longer, u64::MAX, None, &|head| head.seq = u64::MAX));
     assert!(!told(&mut world, Difference::Other, tail.seq, Some(newer.clone()), &|head| head.hash = other));
     // The entry that brought Bert in, and one that came before him, which is not here.
-    assert!(!told(&mut world, Difference::Shorter, 1, None, &|head| head.seq = 1));
+    assert!(!told(&mut world, Difference::Shorter, 1, None, &|head| (head.seq, head.at) = (1, at(9))));
+    // One that is no newer than the log's last entry only goes again.
+    let (count, outputs, _) = beat(&mut world, &key, &|head| (head.seq, head.at) = (1, tail.stamp.at));
+    assert_eq!((count, outputs), (0, vec![]));
     for change in [(tail.seq + 1, 1), (tail.seq, 9)] {
         let forged = |head: &mut Head| (head.seq, head.hash) = (change.0, Hash::from_bytes([change.1; 32]));
         assert_eq!(beat(&mut world, &theirs, &forged).0, 1, "anybody's word is none");

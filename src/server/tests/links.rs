@@ -319,6 +319,7 @@ fn a_store_that_has_forgotten_what_it_acknowledged() {
     // It could be one that was late, with the clocks a little apart; and then it could not.
     let key = server_key(&world, "b.example");
     let skew = limits::CLOCK_SKEW;
+    world.site("a.example").now = more.at.plus(skew * 2);
     let late = LinkAck { at: more.at.plus(skew), ..less.clone() };
     world.site("a.example").peer(&ack(late, &key)).unwrap();
     let past = LinkAck { at: more.at.plus(skew + Duration::from_millis(1)), ..less };

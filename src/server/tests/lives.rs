@@ -10,7 +10,7 @@ use super::{
 use crate::{
     code::Code,
     identity::fixture::{agency, now},
-    ids::{Hash, RoomId},
+    ids::{Hash, IncarnationId, RoomId},
     limits,
     server::{
         Output,
@@ -137,9 +137,17 @@ fn who_acknowledges_out_of_another_store_is_told_everything_again() {
     let (life, number) = (frame_of(&first).claimed().incarnation, frame_of(&first).claimed().number);
     assert_ne!(life, old.incarnation);
     assert_eq!(number, 1);
-    assert_eq!(code(&mut world, later), Code::NotForUs);
+    assert_eq!(code(&mut world, later.clone()), Code::NotForUs);
     let stale = LinkAck { incarnation: life, number: 0, hash: None, ..old.clone() };
     assert_eq!(code(&mut world, stale), Code::RolledBack);
+    // Not from ahead: those that come after it would be late.
+    let ahead = now().plus(SECOND + limits::CLOCK_SKEW + Duration::from_millis(1));
+    let ahead = LinkAck { at: ahead, incarnation: life, ..later.clone() };
+    assert_eq!(code(&mut world, ahead), Code::BadStamp);
+    // And a store cannot be another one as often as anybody likes.
+    let other = IncarnationId::from_bytes([9; 16]);
+    let soon = LinkAck { at: now().plus(2 * SECOND), store: other, incarnation: life, ..later };
+    assert_eq!(code(&mut world, soon), Code::Quota);
     // The next one is of the store that is known now.
     let reply = world.site("b.example").peer(&first).unwrap().unwrap().bytes;
     world.site("a.example").peer(&reply).unwrap();
@@ -300,9 +308,24 @@ fn a_follower_asks_for_what_it_lacks_until_it_is_answered() {
     site.now = site.now.plus(limits::FRAME_RETRY);
     world.site("b.example").now = now().plus(SECOND + limits::FRAME_RETRY);
     world.settle();
-    assert_eq!(wanted(&mut world, &room), None);
     world.sync(&mut bert);
     assert_eq!(bert.texts(), ["lost", "late"]);
+    // Nor is it asked once more at once, whoever says that there is more.
+    assert_eq!(wanted(&mut world, &room).map(|row| row.tries), Some(0));
+    let mut beyond = late.as_ref().clone();
+    beyond.items.clear();
+    beyond.head = {
+        let head = crate::wire::log::Head { seq: 99, ..late.head.claimed().clone() };
+        crate::crypto::sign(head, &[&server_key(&world, "a.example")]).into_signed()
+    };
+    let site = world.site("b.example");
+    let before = site.store.rows().count();
+    push(&mut world, "a.example", "b.example", vec![LinkItem::Entries(Box::new(beyond))]);
+    assert_eq!((world.site("b.example").store.rows().count(), asks(&mut world)), (before, 0));
+    let site = world.site("b.example");
+    site.now = site.now.plus(limits::LOST_AGAIN);
+    site.call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    assert_eq!(wanted(&mut world, &room), None);
 }
 
 /// SPEC V-567
@@ -326,13 +349,137 @@ fn what_has_no_fate_goes_to_its_hub_again() {
         // By a clock that was put back.
         (now(), 1),
         (now(), 0),
+        // As long as the hub has kept what it said, and no longer.
+        (now().plus(limits::REFUSAL_KEPT / 2).minus(SECOND), 1),
+        (now().plus(limits::REFUSAL_KEPT / 2), 0),
+        (now().plus(limits::REFUSAL_KEPT), 0),
     ] {
         world.sites.iter_mut().for_each(|site| site.now = at);
         assert_eq!(asks(&mut world, &mut bert, &said), passed_on, "{at:?}");
     }
     // Its fate is the same each time: it is there once.
-    world.sites.iter_mut().for_each(|site| site.now = again.plus(2 * limits::LOST_AGAIN));
+    world.sites.iter_mut().for_each(|site| site.now = now().plus(limits::REFUSAL_KEPT));
     world.settle();
     world.sync(&mut anna);
     assert_eq!(anna.texts(), ["on its way"]);
+}
+
+/// SPEC V-516: what a device has submitted to a room that is ordered here it cannot submit to another one.
+#[test]
+fn a_counter_is_of_one_room() {
+    let (mut world, _, mut bert, room) = pair();
+    let (own, create) = bert.create(crate::room::RoomKind::Group);
+    world.submit(&mut bert, &create);
+    world.sync(&mut bert);
+    let here = bert.say(&own, "here");
+    world.submit(&mut bert, &here);
+    let header = here.header.claimed().clone();
+    let there = bert.say(&room, "there");
+    let forged = crate::wire::log::SubmissionHeader {
+        counter: header.counter,
+        submission_id: header.submission_id,
+        ..there.header.claimed().clone()
+    };
+    let forged =
+        Submission { header: crate::crypto::sign(forged, &[bert.test.new.key()]).into_signed(), ..there };
+    let site = world.site("b.example");
+    assert_eq!(site.refused(&super::device::wrap(&forged)), Code::StoreRolledBack);
+}
+
+/// SPEC V-534, V-557: both ends, in one and the same moment, and once more by a clock that is behind.
+#[test]
+fn lives_that_begin_in_one_moment() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    for round in 0..3_u32 {
+        for at in ["a.example", "b.example"] {
+            world.sites.iter_mut().for_each(|site| site.now = now().minus(round * SECOND));
+            put_back(&mut world, at);
+            for (from, to) in [("a.example", "b.example"), ("b.example", "a.example")] {
+                let item = LinkItem::BlobForgotten(crate::wire::link::BlobForgotten {
+                    blob: crate::ids::BlobId::from_bytes([7; 16]),
+                });
+                world.queue(from, to, item);
+                let first = world.site(from).pump(&agency(to)).unwrap();
+                assert!(world.site(to).peer(&first).unwrap().is_some());
+            }
+        }
+    }
+    world.sites.iter_mut().for_each(|site| site.now = now().plus(limits::FRAME_RETRY_MAX));
+    say(&mut world, &mut anna, &room, "after all");
+    for _ in 0..4 {
+        // Each end learns of the other's store, not twice in a minute.
+        for (from, to) in [("a.example", "b.example"), ("b.example", "a.example")] {
+            while let Some(frame) = world.site(from).pump(&agency(to)) {
+                let ack = world.site(to).peer(&frame).unwrap().unwrap();
+                let _ = world.site(from).peer(&ack.bytes);
+            }
+        }
+        world.sites.iter_mut().for_each(|site| site.now = site.now.plus(limits::FRAME_RETRY_MAX));
+    }
+    world.settle();
+    world.sync(&mut bert);
+    assert_eq!(bert.texts(), ["after all"]);
+}
+
+/// SPEC V-559: the invitation of a device that was taken out and brought in again comes before the entries
+/// between.
+#[test]
+fn a_later_stay_shows_that_an_earlier_one_has_ended() {
+    let (mut world, mut anna, mut bert, room) = pair();
+    let mut eva = world.person("eva@b.example");
+    world.invite(&room, &mut anna, &mut [&mut eva]);
+    let old = world.site("b.example").store.clone();
+    let begins = anna.rooms[&room].tail.seq;
+    say(&mut world, &mut anna, &room, "lost");
+    world.settle();
+    world.sync(&mut anna);
+    let commit = anna.commit(&room, &[], std::slice::from_ref(&bert.id));
+    world.submit(&mut anna, &commit);
+    world.sync(&mut anna);
+    say(&mut world, &mut anna, &room, "without Bert");
+    world.settle();
+    world.sync(&mut anna);
+    world.sync(&mut bert);
+    world.invite(&room, &mut anna, &mut [&mut bert]);
+    let again = anna.rooms[&room].tail.seq;
+    let invitation = world.site("b.example").store.get(&RoomKeys::of(&room).invitation(again)).unwrap();
+    assert_eq!(invitation, None, "Bert has made use of it");
+
+    // All that, but the last, was before the store was put back.
+    let spans = |world: &mut World| {
+        let row = world.site("b.example").store.get(&RoomKeys::of(&room).reader(&bert.id)).unwrap().unwrap();
+        let spans = rows::read::<rows::SpanRow>(row).unwrap().spans;
+        spans.iter().map(|span| (span.from, span.until)).collect::<Vec<_>>()
+    };
+    let ended = spans(&mut world)[0].1;
+    let site = world.site("b.example");
+    site.store = old;
+    site.restart();
+    let mut row = rows::read::<rows::RoomRow>(site.store.get(&RoomKeys::of(&room).state()).unwrap().unwrap());
+    let row = row.as_mut().unwrap();
+    let present = row.present;
+    world
+        .site("b.example")
+        .call(|server, ctx| {
+            let mut call = crate::server::Call::begin(ctx, &mut server.cache)?;
+            call.enter(row, &room, &bert.id, again, true)?;
+            call.put_room(&room, row);
+            call.finish(())
+        })
+        .unwrap();
+    let cut = spans(&mut world);
+    let (first, second) = (cut[0], cut[1]);
+    assert_eq!((first.1, second), (begins, (again, 0)));
+    assert_eq!(row.present, present);
+    // The departure that comes with the entries between is of the stay before.
+    world
+        .site("b.example")
+        .call(|server, ctx| {
+            let mut call = crate::server::Call::begin(ctx, &mut server.cache)?;
+            call.depart(row, &room, &bert.id, ended)?;
+            call.put_room(&room, row);
+            call.finish(())
+        })
+        .unwrap();
+    assert_eq!((spans(&mut world), row.present), (cut, present));
 }
