@@ -286,10 +286,7 @@ impl Call<'_, '_> {
     fn not_served(&mut self, code: Code) -> Result<()> {
         let number = u32::from(code.number());
         let about_the_device = matches!(code, Code::Revoked | Code::Expired | Code::UnknownDevice);
-        // Not while the device is about to be made known, or for what it needs another enrolment.
-        let row = &self.account.row;
-        let known = row.enrolled || row.enrol.is_empty();
-        if !about_the_device || !known || row.not_served == number {
+        if !about_the_device || !self.account.row.enrolled || self.account.row.not_served == number {
             return Ok(());
         }
         self.change_account(|row| row.not_served = number)?;
