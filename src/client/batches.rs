@@ -183,6 +183,7 @@ impl Call<'_, '_> {
     /// somebody has.
     pub(super) fn tell_broken_off(
         &mut self,
+        session: &Session<'_>,
         request: RequestId,
         invite: &InviteWork,
         error: &Error,
@@ -195,7 +196,7 @@ impl Call<'_, '_> {
                     problems.push(problem(&UserId::parse(user)?, error));
                 }
             }
-            self.tell_not_invited(request, &problems)?;
+            self.tell_not_invited(session, request, &problems)?;
         }
         self.event(&Event::failed(request, error))
     }

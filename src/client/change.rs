@@ -244,7 +244,7 @@ impl Call<'_, '_> {
         if invite.quiet {
             return Ok(());
         }
-        self.tell_not_invited(request, &invite.problems)?;
+        self.tell_not_invited(session, request, &invite.problems)?;
         self.event(&Event::Done { request })
     }
 
@@ -258,7 +258,7 @@ impl Call<'_, '_> {
         let request = item.request()?;
         match item.work()? {
             work if work.is_quiet() => Ok(()),
-            Work::Invite(invite) => self.tell_broken_off(request, invite, &error),
+            Work::Invite(invite) => self.tell_broken_off(session, request, invite, &error),
             _ => self.event(&Event::failed(request, &error)),
         }
     }

@@ -11,6 +11,7 @@ use super::{
     call::Call,
     outbox::{Item, id16},
     rows::{AwaitedRow, ClaimRow, InviteWork, InvitedRow, ProblemRow, Work},
+    session::Session,
 };
 use crate::{
     code::Code,
@@ -68,13 +69,13 @@ impl Call<'_, '_> {
             let mut later = Vec::new();
             for user in mem::take(&mut invite.later) {
                 if of_it(&user)? {
-                    none_of(&mut invite, &[user], &silent)?;
+                    self.none_of(&mut invite, &[user], &silent)?;
                 } else {
                     later.push(user);
                 }
             }
             invite.later = later;
-            none_of(&mut invite, &claim.users, &silent)?;
+            self.none_of(&mut invite, &claim.users, &silent)?;
         }
         self.go_on(room, item, invite)
     }
@@ -93,7 +94,7 @@ impl Call<'_, '_> {
         };
         let claim = invite.awaiting.remove(place);
         self.no_longer_awaited(request.as_bytes());
-        none_of(&mut invite, &claim.users, error)?;
+        self.none_of(&mut invite, &claim.users, error)?;
         self.go_on(room, item, invite)
     }
 
@@ -156,6 +157,14 @@ impl Call<'_, '_> {
         }
     }
 
+    /// None of these can be invited.
+    pub(super) fn none_of(&self, invite: &mut InviteWork, users: &[String], error: &Error) -> Result<()> {
+        for user in users {
+            self.not_usable(invite, &UserId::parse(user)?, error);
+        }
+        Ok(())
+    }
+
     /// Takes over what a user's agency says of whom the user's devices are; what is wrong with it.
     fn take_chain_of(&mut self, user: &UserId, links: &[Bytes]) -> Result<Result<()>> {
         let accepted = match self.directory.accept_chain_of(&mut self.draft, user, links) {
@@ -214,28 +223,33 @@ impl Call<'_, '_> {
         Ok(packages.map(check).collect())
     }
 
-    /// Tells the app who could not be invited, and from when on it may be tried again.
-    pub(super) fn tell_not_invited(&mut self, request: RequestId, problems: &[ProblemRow]) -> Result<()> {
-        if problems.is_empty() {
+    /// Tells the app who could not be invited, and from when on it may be tried again. Who is there all the
+    /// same, whoever brought them in, is not among them.
+    pub(super) fn tell_not_invited(
+        &mut self,
+        session: &Session<'_>,
+        request: RequestId,
+        problems: &[ProblemRow],
+    ) -> Result<()> {
+        let roster = session.member.roster()?;
+        let mut out = Vec::new();
+        for problem in problems {
+            if !roster.has_user(&UserId::parse(&problem.user)?) {
+                out.push(problem);
+            }
+        }
+        if out.is_empty() {
             return Ok(());
         }
-        let who = |p: &ProblemRow| {
+        let who = |p: &&ProblemRow| {
             let code = u16::try_from(p.code).ok().and_then(Code::from_number).unwrap_or(Code::NoKeyPackage);
             Ok((UserId::parse(&p.user)?, code))
         };
-        let users = problems.iter().map(who).collect::<Result<_>>()?;
-        let latest = problems.iter().map(|p| p.retry_at).max().filter(|at| *at > 0);
+        let users = out.iter().map(who).collect::<Result<_>>()?;
+        let latest = out.iter().map(|p| p.retry_at).max().filter(|at| *at > 0);
         let retry_at = latest.map(Timestamp::from_millis);
         self.event(&Event::NotInvited { request, users, retry_at })
     }
-}
-
-/// None of these can be invited.
-fn none_of(invite: &mut InviteWork, users: &[String], error: &Error) -> Result<()> {
-    for user in users {
-        invite.problems.push(problem(&UserId::parse(user)?, error));
-    }
-    Ok(())
 }
 
 pub(super) fn problem(user: &UserId, error: &Error) -> ProblemRow {

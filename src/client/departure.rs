@@ -20,7 +20,7 @@ impl<'a> Call<'a, '_> {
     /// The log, or its user's own will, ends the device's part in a room at place `seq`.
     pub(super) fn leave_behind(&mut self, session: Session<'a>, seq: u64, by: Device) -> Result<()> {
         self.event(&Event::Left { room: session.id, seq, by })?;
-        self.fail_outbox(&session.id, &session.row)?;
+        self.fail_outbox(&session)?;
         let row = DepartedRow { seq, at: self.now().as_millis() };
         rows::write(&mut self.draft, keys::departed(&session.id), &row);
         self.forget_room(session)
@@ -37,13 +37,14 @@ impl<'a> Call<'a, '_> {
             }
         }
         self.event(&Event::failed(request, &why))?;
-        self.fail_outbox(&session.id, &session.row)?;
+        self.fail_outbox(&session)?;
         self.forget_room(session)
     }
 
     /// Whatever a room's outbox holds comes to nothing; but leaving has come about.
-    pub(super) fn fail_outbox(&mut self, room: &RoomId, row: &RoomRow) -> Result<()> {
-        if let Some(pending) = &row.pending {
+    pub(super) fn fail_outbox(&mut self, session: &Session<'_>) -> Result<()> {
+        let room = &session.id;
+        if let Some(pending) = &session.row.pending {
             self.no_longer_awaited(&id16(&pending.submission_id)?);
         }
         for item in self.items(room)? {
@@ -54,7 +55,7 @@ impl<'a> Call<'a, '_> {
                 Work::Leave(_) => self.event(&Event::Done { request })?,
                 work if work.is_quiet() => {}
                 Work::Invite(invite) => {
-                    self.tell_broken_off(request, invite, &Error::new(Code::NotMember, "left"))?;
+                    self.tell_broken_off(session, request, invite, &Error::new(Code::NotMember, "left"))?;
                 }
                 _ => self.event(&Event::failed(request, &Error::new(Code::NotMember, "left")))?,
             }

@@ -239,7 +239,7 @@ impl Call<'_, '_> {
         room::may_invite(state, &roster, inviter, &self.account.device.user)?;
         let by = self.account.device.clone();
         self.event(&Event::Left { room: entry.room, seq: here.seq, by })?;
-        self.fail_outbox(&entry.room, here)
+        self.fail_outbox(&session)
     }
 
     /// Whether the device is still to read how it left a room to which it is invited again;

@@ -1,5 +1,6 @@
 //! What no honest server brings a client to do: its parts, called by themselves.
 
+mod claims;
 mod deliveries;
 mod enrolment;
 mod entering;

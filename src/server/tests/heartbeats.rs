@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::{
     device::Dev,
+    hub::{Four, four},
     links::{forged, frame_of, pair, push, say, server_key},
     world::World,
 };
@@ -182,6 +183,38 @@ fn a_device_is_given_a_head_that_is_newer_than_its_own_if_it_has_all_that_is_to_
         world.site(&home).now = spoken.plus(limits::ROOM_ACTIVE - MINUTE);
         assert_eq!(given(&mut world, dev, heard(spoken)).len(), 1, "{name}");
     }
+}
+
+/// SPEC V-550: whoever was removed is given the entry that says so, and no head after that.
+#[test]
+fn a_device_that_was_removed_is_given_no_newer_head() {
+    let Four { mut world, mut anna, mut tablet, mut bert, mut cleo, room } = four();
+    let gone = [tablet.id.clone(), bert.id.clone()];
+    let commit = anna.commit(&room, &[], &gone);
+    world.submit(&mut anna, &commit);
+    let spoken = world.site("a.example").now;
+    world.sites.iter_mut().for_each(|site| site.now = spoken.plus(limits::HEARTBEAT));
+    world.site("a.example").call(|server, ctx| server.tick(ctx, 100)).unwrap();
+    world.settle();
+    let given = |world: &mut World, dev: &mut Dev, cursor: Option<Cursor>| {
+        let mut sync = dev.sync_request();
+        sync.cursors = cursor.map_or(sync.cursors, |cursor| vec![cursor]);
+        let request = dev.request(RequestBody::Sync(sync));
+        let home = dev.id.user.agency().to_string();
+        let ReplyBody::Delivery(Delivery { rooms, .. }) = world.site(&home).device(&request).body else {
+            panic!()
+        };
+        rooms.into_iter().map(|one| one.items.len()).collect::<Vec<_>>()
+    };
+    world.sync(&mut cleo);
+    let tail = cleo.rooms[&room].tail.clone();
+    let end = Cursor { room, seq: tail.seq, hash: tail.hash, heard_at: spoken };
+    for dev in [&mut tablet, &mut bert] {
+        assert_eq!(given(&mut world, dev, None), [1]);
+        assert!(given(&mut world, dev, Some(end.clone())).is_empty());
+    }
+    // Cleo stays, and is told that the hub is there.
+    assert_eq!(given(&mut world, &mut cleo, Some(end)), [0]);
 }
 
 /// What is due and did not fit into one call is done in the next, which is asked for at once; a heartbeat counts for

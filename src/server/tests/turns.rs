@@ -128,3 +128,30 @@ fn a_turn_of_a_clock_that_was_ahead_is_over() {
     let own = commit(&mut world, &mut anna, &room, &[]);
     assert_eq!(anna.submit(world.site(HUB), &own), ReplyBody::Done);
 }
+
+/// SPEC V-582: the hub counts for some devices alone, and forgets those that it has counted longest.
+#[test]
+fn of_many_who_come_too_late_the_first_is_forgotten() {
+    let mut world = World::new();
+    let mut anna = world.person("anna@a.example");
+    let mut others: Vec<Dev> = (0..=limits::LATE_DEVICES).map(|_| world.further(&anna)).collect();
+    let mut all: Vec<&mut Dev> = [&mut anna].into_iter().chain(&mut others).collect();
+    let room = world.room(&mut all);
+    for slow in &mut others {
+        for _ in 1..limits::LATE_IN_A_ROW {
+            comes_too_late(&mut world, (slow, &mut anna), &room);
+        }
+    }
+    // The first begins anew, whoever came before it; all others are counted on.
+    let (first, second) = others.split_at_mut(1);
+    comes_too_late(&mut world, (&mut second[limits::LATE_DEVICES - 1], &mut anna), &room);
+    let until = world.site(HUB).now.plus(limits::TURN);
+    assert_eq!(refused(&mut world, &mut anna, &room), (Code::WrongEpoch, until));
+    pass(&mut world, limits::TURN);
+    // Counted on, it would have the turn with the first of these, and hold up the second.
+    for _ in 0..limits::LATE_IN_A_ROW {
+        comes_too_late(&mut world, (&mut first[0], &mut anna), &room);
+    }
+    let until = world.site(HUB).now.plus(limits::TURN);
+    assert_eq!(refused(&mut world, &mut anna, &room), (Code::WrongEpoch, until));
+}
