@@ -267,6 +267,9 @@ pub const CLAIM_USERS: usize = 64;
 pub const INVITED: usize = 1_024;
 /// Of these, how many are claimed at one time.
 pub const INVITED_AT_ONCE: usize = 128;
+/// How often in a row a commit of an invitation is made anew that its hub has refused for somebody who is to
+/// be added.
+pub const INVITED_ANEW: u32 = 3;
 /// Devices that one commit of an invitation adds.
 pub const ADDED: usize = 128;
 /// Bytes of their key packages: half of what a commit may have, for what else may be in it.

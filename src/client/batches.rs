@@ -18,7 +18,7 @@ use crate::{
     code::Code,
     error::{Error, Result, ensure},
     identity::Told,
-    ids::{Device, DeviceId, RequestId, UserId},
+    ids::{Device, DeviceId, RequestId, RoomId, UserId},
     limits,
     room::{CheckedPackage, Roster, Taken},
 };
@@ -32,6 +32,23 @@ impl InvitedRow {
     fn device(&self) -> Result<Device> {
         Ok(Device { user: UserId::parse(&self.user)?, id: DeviceId::from_slice(&self.device)? })
     }
+}
+
+/// Whether a commit that is refused for this may pass without one of those whom it adds.
+fn is_of_somebody(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Expired
+            | Code::UnknownAgency
+            | Code::SuspendedAgency
+            | Code::UnknownKey
+            | Code::BrokenChain
+            | Code::UnendorsedDevice
+            | Code::Revoked
+            | Code::RemovedDevice
+            | Code::BeyondDelegation
+            | Code::ReplacedIdentity
+    )
 }
 
 impl Call<'_, '_> {
@@ -130,6 +147,7 @@ impl Call<'_, '_> {
         let Work::Invite(invite) = item.work()? else { return Ok(false) };
         let (mut invite, roster) = (invite.clone(), session.member.roster()?);
         invite.came |= won;
+        invite.refused = 0;
         let mut waiting = Vec::new();
         for row in mem::take(&mut invite.packages) {
             if roster.find(&row.device()?).is_none() {
@@ -150,17 +168,42 @@ impl Call<'_, '_> {
             self.next_batch(&mut invite)?;
         }
         let more = !invite.packages.is_empty() || !invite.awaiting.is_empty();
-        let mut item = Item { number: item.number, row: item.row.clone() };
-        let claims = !invite.awaiting.is_empty();
-        item.row.work = Some(Work::Invite(invite));
-        if claims {
-            item.row.attempts = 0;
-            item.row.due = self.retry_at(0).as_millis();
-            self.claim(&session.id, &mut item)?;
-        } else {
+        if invite.awaiting.is_empty() {
+            let mut item = Item { number: item.number, row: item.row.clone() };
+            item.row.work = Some(Work::Invite(invite));
             self.keep(&session.id, &item);
+        } else {
+            self.claim_batch(&session.id, item, invite)?;
         }
         Ok(more)
+    }
+
+    /// The hub has refused a commit of an invitation. If it knows of somebody in it what is not known here, all
+    /// of them are claimed anew: their agencies say who is not good any more. Says whether that is so.
+    pub(super) fn invites_anew(&mut self, room: &RoomId, item: &Item, code: Code) -> Result<bool> {
+        let Work::Invite(invite) = item.work()? else { return Ok(false) };
+        if !is_of_somebody(code) || invite.refused >= limits::INVITED_ANEW {
+            return Ok(false);
+        }
+        let mut invite = invite.clone();
+        invite.refused = invite.refused.saturating_add(1);
+        let mut users: Vec<String> =
+            mem::take(&mut invite.packages).into_iter().map(|row| row.user).collect();
+        users.dedup();
+        users.append(&mut invite.later);
+        invite.later = users;
+        self.next_batch(&mut invite)?;
+        self.claim_batch(room, item, invite)?;
+        Ok(true)
+    }
+
+    /// Begins to claim the batch that is in hand.
+    fn claim_batch(&mut self, room: &RoomId, item: &Item, invite: InviteWork) -> Result<()> {
+        let mut item = Item { number: item.number, row: item.row.clone() };
+        item.row.work = Some(Work::Invite(invite));
+        item.row.attempts = 0;
+        item.row.due = self.retry_at(0).as_millis();
+        self.claim(room, &mut item)
     }
 
     /// Of whom no key package is good any more.

@@ -304,6 +304,7 @@ impl Call<'_, '_> {
             return Ok(()); // made anew when the log has been read
         }
         match self.item(&session.id, pending.item)? {
+            Some(item) if self.invites_anew(&session.id, &item, refused.code())? => Ok(()),
             Some(item) => self.fail_item(session, &item, refused),
             None => Ok(()),
         }

@@ -133,6 +133,9 @@ pub(in crate::client) struct InviteWork {
     /// Some are in already.
     #[prost(bool, tag = "8")]
     pub(in crate::client) came: bool,
+    /// How often in a row the hub has refused its commit for somebody who was to be added.
+    #[prost(uint32, tag = "9")]
+    pub(in crate::client) refused: u32,
 }
 
 /// A device that is to be brought in.
