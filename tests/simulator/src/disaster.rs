@@ -154,13 +154,14 @@ impl World {
     /// Whether it has to be as if nothing had happened: of links, and of rooms whose hub was not restored, where
     /// operators have said what they did.
     fn is_healed(&self, finding: &Finding) -> bool {
-        let hub = finding.room.and_then(|room| self.ledger.rooms.get(&room));
-        let home = finding.phone.map(|phone| &self.sites[self.phones[phone].site]);
-        match (finding.link, hub, home) {
-            (Some((one, other)), ..) => self.sites[one].said_so && self.sites[other].said_so,
-            (None, Some(hub), Some(home)) => {
-                let (room, phone) = (finding.room.expect("of a hub"), finding.phone.expect("of a home"));
-                self.sites[*hub].restored.is_none() && home.said_so && !self.is_astray(phone, room)
+        if self.sites.iter().any(|site| site.restored.is_some() && !site.said_so) {
+            return false;
+        }
+        let hub = finding.room.and_then(|room| Some((room, *self.ledger.rooms.get(&room)?)));
+        match (finding.link, hub, finding.phone) {
+            (Some(_), ..) => true,
+            (None, Some((room, hub)), Some(phone)) => {
+                self.sites[hub].restored.is_none() && !self.is_astray(phone, room)
             }
             _ => false,
         }

@@ -26,6 +26,9 @@ pub struct Ledger {
     invitations: BTreeMap<(usize, u64), bool>,
     /// Messages that were taken back.
     pub withdrawn: BTreeSet<RequestId>,
+    /// What an app has asked to withdraw and died over: asked again, it may be told that there is no such thing
+    /// any more.
+    pub perhaps_withdrawn: BTreeSet<RequestId>,
     /// How often an engine did not take a command on.
     pub not_taken: u64,
     texts: u64,

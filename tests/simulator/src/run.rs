@@ -72,6 +72,7 @@ fn live(world: &mut World, plan: &Plan, planted: Planted) {
     world.settle();
     world.replace_rolled_back();
     world.settle();
+    world.come_to_rest();
     world.plant_history();
     world.check();
     world.quiet_day();
@@ -117,6 +118,20 @@ impl World {
             }
         }
         self.run(HOUR / 2);
+    }
+
+    /// Where the store of a hub was put back, devices that are further ask for what becomes of what they say as
+    /// long as they live: between two questions nothing is on its way.
+    fn come_to_rest(&mut self) {
+        if self.sites.iter().all(|site| site.restored.is_none()) {
+            return;
+        }
+        for _ in 0..40 {
+            if self.links_rest() {
+                return;
+            }
+            self.run(Duration::from_secs(17));
+        }
     }
 
     /// Users answer whatever they are asked.

@@ -27,6 +27,7 @@ impl World {
                 _ => false,
             });
             let told = told.count() + usize::from(self.ledger.withdrawn.contains(request));
+            let told = told.max(usize::from(self.ledger.perhaps_withdrawn.contains(request)));
             let founded = |event: &&Event| matches!((event, asked.what), (Event::RoomCreated { room, .. }, Asked::Room(asked, _)) if *room == asked);
             let known = match here.events().filter(founded).count() {
                 0 => told == 1,
@@ -35,7 +36,7 @@ impl World {
                 _ => false,
             };
             if !known {
-                let text = format!("{:?} was told {told} times", asked.what);
+                let text = format!("{:?} {request} was told {told} times", asked.what);
                 // Who wants to leave needs somebody who is at the same place.
                 let others = asked.room.map_or_else(Vec::new, |room| self.others_in(room, *phone));
                 findings.push(Finding { others, ..self.finding("fate", (*phone, asked.room), text) });

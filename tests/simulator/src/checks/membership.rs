@@ -47,12 +47,17 @@ impl World {
             let here = &self.phones[phone];
             let has: BTreeSet<RoomId> = self.rooms_of(phone).into_iter().map(|room| room.id).collect();
             for (room, hub) in &self.ledger.rooms {
-                // The last that it was asked about the room: it has not answered, or has said no.
+                // The last that it was told of an invitation into the room: it has not answered, has said no, or
+                // nothing came of it.
                 let asked = here.events().filter_map(|event| match event {
-                    Event::Invited { room: other, invitation, .. } if other == room => Some(*invitation),
+                    Event::Invited { room: other, invitation, .. } if other == room => {
+                        Some(Some(*invitation))
+                    }
+                    Event::InvitationFailed { room: other, .. } if other == room => Some(None),
                     _ => None,
                 });
-                let asked = asked.last().is_some_and(|last| !self.ledger.has_accepted(phone, last));
+                let accepted = |last: u64| self.ledger.has_accepted(phone, last);
+                let asked = asked.last().is_some_and(|last| !last.is_some_and(accepted));
                 let counted = there.contains(&(*room, here.device.clone()));
                 if counted != has.contains(room) && !(counted && asked) {
                     let text = format!(

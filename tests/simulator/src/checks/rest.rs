@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use verbund::store::Store as _;
 
 use super::Finding;
-use crate::world::World;
+use crate::{site::Site, world::World};
 
 /// What a device has under way: outbox, answers that it waits for, invitations that it takes up, rooms
 /// that it comes into, files that it uploads.
@@ -30,25 +30,27 @@ impl World {
                 }
             }
         }
-        for (index, site) in self.sites.iter().enumerate() {
-            for (key, _) in site.machine.store.rows() {
-                let Some((peer, table)) = link_row(key) else { continue };
-                if ON_LINKS.contains(&table) {
-                    let text = format!("{}: something still waits for {peer}", site.machine.name);
-                    let link = Some((index, self.site_named(peer)));
-                    findings.push(Finding {
-                        check: "rest",
-                        phone: None,
-                        room: None,
-                        link,
-                        others: Vec::new(),
-                        text,
-                    });
-                    break;
-                }
-            }
+        for (index, peer) in self.waiting() {
+            let text = format!("{}: something still waits for {peer}", self.sites[index].machine.name);
+            let link = Some((index, self.site_named(&peer)));
+            findings.push(Finding { check: "rest", phone: None, room: None, link, others: Vec::new(), text });
         }
         findings
+    }
+
+    /// Whether nothing is under way on any link.
+    pub fn links_rest(&self) -> bool {
+        self.waiting().is_empty()
+    }
+
+    /// Of each site the first agency for which something waits.
+    fn waiting(&self) -> Vec<(usize, String)> {
+        let first = |(index, site): (usize, &Site)| {
+            let rows = site.machine.store.rows().filter_map(|(key, _)| link_row(key));
+            let mut peers = rows.filter(|(_, table)| ON_LINKS.contains(table)).map(|(peer, _)| peer);
+            peers.next().map(|peer| (index, peer.to_owned()))
+        };
+        self.sites.iter().enumerate().filter_map(first).collect()
     }
 
     /// How many rows lie in which table of which host.
