@@ -97,9 +97,11 @@ impl Call<'_, '_> {
         let own = self.own.clone();
         let number = out.made.saturating_add(1);
         let descriptor = self.directory.descriptor_at(&self.draft, &own.agency, self.now())?;
-        // V-534: a life begins later than the one before ended, whatever the clock was then.
-        let last = Timestamp::from_millis(out.made_at);
-        let at = if number == 1 { self.now().max(last.plus(Duration::from_millis(1))) } else { self.now() };
+        // V-534: a life begins later than the one before ended, whatever the clock was then. What is from further
+        // ahead nobody has taken (V-533).
+        let (now, last) = (self.now(), Timestamp::from_millis(out.made_at));
+        let was_ahead = now <= last && last <= now.plus(limits::CLOCK_SKEW);
+        let at = if number == 1 && was_ahead { last.plus(Duration::from_millis(1)) } else { now };
         let tell = number == 1 || descriptor.version > out.descriptor;
         let frame = LinkFrame {
             from: own.agency.clone(),
@@ -114,7 +116,8 @@ impl Call<'_, '_> {
         let frame = sign(frame, &[&own.key]).into_signed();
         let hash = frame_hash(&frame);
         let bytes = encode(&PeerMessage::Frame(Box::new(frame))).to_vec();
-        (out.made, out.made_at) = (number, at.as_millis());
+        out.made = number;
+        out.made_at = if was_ahead { at.max(last) } else { at }.as_millis();
         out.given = number;
         out.hash = Bytes::copy_from_slice(hash.as_bytes());
         out.descriptor = out.descriptor.max(descriptor.version);

@@ -50,7 +50,7 @@ pub(in crate::server) struct OutRow {
     /// How many frames of earlier lives were never acknowledged and have not gone again.
     #[prost(uint64, tag = "14")]
     pub(in crate::server) left: u64,
-    /// When the last frame was signed, in milliseconds.
+    /// The latest time at which a frame was signed, in milliseconds.
     #[prost(uint64, tag = "15")]
     pub(in crate::server) made_at: u64,
     /// When the last life began that the peer's store made necessary, in milliseconds.

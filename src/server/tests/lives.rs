@@ -483,3 +483,34 @@ fn a_later_stay_shows_that_an_earlier_one_has_ended() {
         .unwrap();
     assert_eq!((spans(&mut world), row.present), (cut, present));
 }
+
+/// SPEC V-534: by a clock that was ahead, and one that is further ahead than anybody believes.
+#[test]
+fn a_life_begins_later_than_one_of_a_clock_that_was_ahead() {
+    for ahead in [limits::CLOCK_SKEW / 2, limits::CLOCK_SKEW * 9] {
+        let (mut world, mut anna, mut bert, room) = pair();
+        let b = agency("b.example");
+        world.site("a.example").now = now().plus(ahead);
+        say(&mut world, &mut anna, &room, "by a clock that is ahead");
+        let frame = world.site("a.example").pump(&b).unwrap();
+        assert_eq!(world.site("b.example").peer(&frame).is_ok(), ahead < limits::CLOCK_SKEW);
+        // It is put right; the next frame is lost, and so is the store.
+        world.site("a.example").now = now();
+        let item = LinkItem::BlobForgotten(crate::wire::link::BlobForgotten {
+            blob: crate::ids::BlobId::from_bytes([7; 16]),
+        });
+        world.queue("a.example", "b.example", item);
+        world.site("a.example").pump(&b).unwrap();
+        put_back(&mut world, "a.example");
+        let first = world.site("a.example").pump(&b).unwrap();
+        let taken = world.site("b.example").peer(&first);
+        if ahead < limits::CLOCK_SKEW {
+            assert!(taken.unwrap().is_some());
+        }
+        // In the end all of it comes.
+        world.sites.iter_mut().for_each(|site| site.now = now().plus(ahead * 2));
+        world.settle();
+        world.sync(&mut bert);
+        assert_eq!(bert.texts(), ["by a clock that is ahead"]);
+    }
+}

@@ -26,8 +26,7 @@ pub struct Ledger {
     invitations: BTreeMap<(usize, u64), bool>,
     /// Messages that were taken back.
     pub withdrawn: BTreeSet<RequestId>,
-    /// What an app has asked to withdraw and died over: asked again, it may be told that there is no such thing
-    /// any more.
+    /// What an app has asked to withdraw, and was told that there is no such thing any more.
     pub perhaps_withdrawn: BTreeSet<RequestId>,
     /// How often an engine did not take a command on.
     pub not_taken: u64,
@@ -90,8 +89,12 @@ impl Ledger {
     }
 
     /// An engine did not take it on: it is over.
-    pub fn refused(&mut self, phone: usize, command: &Command, _: Code) {
+    pub fn refused(&mut self, phone: usize, command: &Command, code: Code) {
         self.not_taken += 1;
+        // It may have been written though the store had said that it was not.
+        if let (Command::Withdraw { request }, Code::BadArgument) = (command, code) {
+            self.perhaps_withdrawn.insert(*request);
+        }
         self.note_answer(phone, command);
     }
 

@@ -199,12 +199,7 @@ impl World {
                 self.trace.note(self.now, || format!("{name} asks for {}", asked(&command)));
             }
             match called {
-                Called::Died => {
-                    if let Command::Withdraw { request } = command {
-                        self.ledger.perhaps_withdrawn.insert(request);
-                    }
-                    return;
-                }
+                Called::Died => return,
                 Called::Refused(error) => self.ledger.refused(phone, &command, error.code()),
                 Called::Done(receipt) => self.ledger.asked(phone, &command, receipt),
             }
