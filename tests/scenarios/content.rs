@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::*;
+use crate::support::{officers::*, *};
 use verbund::{
     client::{Applied, By, Command, Event},
     code::Code,
@@ -12,24 +12,7 @@ use verbund::{
     time::Timestamp,
 };
 
-const ANNA: usize = 0;
-const TABLET: usize = 1;
-const BEN: usize = 2;
-const CLARA: usize = 3;
 const ALL: [usize; 4] = [ANNA, TABLET, BEN, CLARA];
-
-const ANNA_ID: &str = "anna@police.nord.example";
-const BEN_ID: &str = "ben@police.sued.example";
-const CLARA_ID: &str = "clara@police.west.example";
-
-fn officers(seed: u8) -> Net {
-    let mut net = Net::new(seed);
-    net.enrol(ANNA_ID);
-    net.enrol_further(ANNA);
-    net.enrol(BEN_ID);
-    net.enrol(CLARA_ID);
-    net
-}
 
 fn together(seed: u8) -> (Net, RoomId) {
     let mut net = officers(seed);

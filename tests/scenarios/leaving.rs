@@ -1,6 +1,9 @@
 //! Leaving a room in which nobody stays: no one is there to carry it out, and all are out all the same.
 
-use crate::{support::*, trust_list::set_status};
+use crate::{
+    support::{officers::*, *},
+    trust_list::set_status,
+};
 use verbund::{
     client::{Command, Event},
     code::Code,
@@ -8,25 +11,6 @@ use verbund::{
     ids::{RequestId, RoomId},
     server::Server,
 };
-
-const ANNA: usize = 0;
-const TABLET: usize = 1;
-const BEN: usize = 2;
-const CLARA: usize = 3;
-
-const ANNA_ID: &str = "anna@police.nord.example";
-const BEN_ID: &str = "ben@police.sued.example";
-const CLARA_ID: &str = "clara@police.west.example";
-
-/// Anna of Nord with two devices, Ben of Sued and Clara of West, in rooms of nobody yet.
-fn officers(seed: u8) -> Net {
-    let mut net = Net::new(seed);
-    net.enrol(ANNA_ID);
-    net.enrol_further(ANNA);
-    net.enrol(BEN_ID);
-    net.enrol(CLARA_ID);
-    net
-}
 
 fn leave(net: &mut Net, phone: usize, room: RoomId) -> RequestId {
     net.command(phone, |request| Command::Leave { request, room }).unwrap().0

@@ -1,7 +1,7 @@
 //! Rooms of three agencies through both engines: who comes, who goes, who may what, and that
 //! everybody ends with the same history.
 
-use crate::support::*;
+use crate::support::{officers::*, *};
 use verbund::{
     Policy, Role,
     client::{Command, Event},
@@ -9,24 +9,7 @@ use verbund::{
     ids::RoomId,
 };
 
-const ANNA: usize = 0;
-const TABLET: usize = 1;
-const BEN: usize = 2;
-const CLARA: usize = 3;
 const ALL: [usize; 4] = [ANNA, TABLET, BEN, CLARA];
-
-const BEN_ID: &str = "ben@police.sued.example";
-const CLARA_ID: &str = "clara@police.west.example";
-const ANNA_ID: &str = "anna@police.nord.example";
-
-fn officers(seed: u8) -> Net {
-    let mut net = Net::new(seed);
-    net.enrol(ANNA_ID);
-    net.enrol_further(ANNA);
-    net.enrol(BEN_ID);
-    net.enrol(CLARA_ID);
-    net
-}
 
 fn together(seed: u8) -> (Net, RoomId) {
     let mut net = officers(seed);

@@ -4,6 +4,7 @@
 mod carrier;
 pub mod files;
 pub mod forge;
+pub mod officers;
 mod operators;
 mod people;
 mod time;
