@@ -78,7 +78,9 @@ pub enum Command {
     },
     /// Come into a room without being invited, where the room admits that: one of the user's own,
     /// or one that is open. [`crate::client::Event::Joined`] and
-    /// [`crate::client::Event::Done`] follow, or [`crate::client::Event::Failed`].
+    /// [`crate::client::Event::Done`] follow, or [`crate::client::Event::Failed`]. With
+    /// [`Code::RolledBack`](crate::code::Code::RolledBack) the hub has lost what it had ordered before this device left
+    /// the room; whoever asks again comes into what is left of it.
     Join {
         /// The request.
         request: RequestId,

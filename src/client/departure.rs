@@ -1,5 +1,6 @@
 //! Rooms that the device takes part in no more: what was on its way has failed, the keys go,
-//! and the place stays known, so that no invitation from before leads back.
+//! and the place stays known, so that no invitation from before leads back, nor a hub that has lost what came
+//! before it (SPEC V-458).
 
 use super::{
     Event,
@@ -12,16 +13,33 @@ use super::{
 };
 use crate::{
     code::Code,
-    error::{Error, Result},
+    error::{Error, Result, ensure},
     ids::{Device, RoomId},
+    room::log::Tail,
 };
 
+/// What an entry that would bring the device into a room is, beside where its last stay there has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    After,
+    /// It was ordered before.
+    Before,
+    /// It was ordered later, at a place that was taken then: the hub's store was put back, or it shows two logs.
+    Instead,
+}
+
 impl<'a> Call<'a, '_> {
-    /// The log, or its user's own will, ends the device's part in a room at place `seq`.
-    pub(super) fn leave_behind(&mut self, session: Session<'a>, seq: u64, by: Device) -> Result<()> {
-        self.event(&Event::Left { room: session.id, seq, by })?;
+    /// The log, or its user's own will, ends the device's part in a room behind an entry.
+    pub(super) fn leave_behind(&mut self, session: Session<'a>, last: &Tail, by: Device) -> Result<()> {
+        self.event(&Event::Left { room: session.id, seq: last.seq, by })?;
         self.fail_outbox(&session)?;
-        let row = DepartedRow { seq, at: self.now().as_millis() };
+        let row = DepartedRow {
+            seq: last.seq,
+            at: self.now().as_millis(),
+            epoch: session.member.epoch(),
+            stamped: last.stamp.at.as_millis(),
+            told: false,
+        };
         rows::write(&mut self.draft, keys::departed(&session.id), &row);
         self.forget_room(session)
     }
@@ -63,10 +81,44 @@ impl<'a> Call<'a, '_> {
         Ok(())
     }
 
-    /// Whether an invitation at place `seq` is from before the device was removed.
-    pub(super) fn is_past(&self, room: &RoomId, seq: u64) -> Result<bool> {
-        let row: Option<DepartedRow> = rows::read(&self.draft, &keys::departed(room), "departure")?;
-        Ok(row.is_some_and(|departed| seq <= departed.seq))
+    fn departed(&self, room: &RoomId) -> Result<Option<DepartedRow>> {
+        rows::read(&self.draft, &keys::departed(room), "departure")
+    }
+
+    /// When an entry that would bring the device in was ordered. Stamps of a log do not run backwards (V-503).
+    pub(super) fn arrival(&self, entry: &Tail) -> Result<Arrival> {
+        Ok(match self.departed(&entry.room)? {
+            Some(departed) if entry.seq <= departed.seq => {
+                let later = departed.stamped < entry.stamp.at.as_millis();
+                if later { Arrival::Instead } else { Arrival::Before }
+            }
+            _ => Arrival::After,
+        })
+    }
+
+    /// Demands that a room has not gone back since the device left it, unless its app knows that (SPEC V-458).
+    ///
+    /// # Errors
+    /// [`Code::RolledBack`].
+    pub(super) fn check_epoch(&self, room: &RoomId, epoch: u64) -> Result<()> {
+        let back = self.departed(room)?.is_some_and(|departed| !departed.told && epoch < departed.epoch);
+        ensure(!back, Code::RolledBack, "the hub's room is older than when the device left it")
+    }
+
+    /// As [`Call::check_epoch`], of the place that the device has taken.
+    pub(super) fn check_place(&self, entry: &Tail) -> Result<()> {
+        let told = self.departed(&entry.room)?.is_some_and(|departed| departed.told);
+        let back = !told && self.arrival(entry)? == Arrival::Instead;
+        ensure(!back, Code::RolledBack, "the hub's log is another than when the device left it")
+    }
+
+    /// The app is told that a room has gone back: if it asks for it again, it may come in.
+    pub(super) fn told_of_going_back(&mut self, room: &RoomId) -> Result<()> {
+        if let Some(row) = self.departed(room)? {
+            self.draft.expect_unchanged(keys::departed(room))?;
+            rows::write(&mut self.draft, keys::departed(room), &DepartedRow { told: true, ..row });
+        }
+        Ok(())
     }
 
     /// Whether the device was to leave a room and cannot ask for it, since its log cannot be followed.
@@ -81,7 +133,7 @@ impl<'a> Call<'a, '_> {
     /// Leaves a room whose log cannot be followed. Nothing can be proposed there, so it is
     /// forgotten here, and the others remove the device when they see fit.
     pub(super) fn leave_stalled(&mut self, session: Session<'a>) -> Result<()> {
-        let (seq, by) = (session.row.seq, self.account.device.clone());
-        self.leave_behind(session, seq, by)
+        let (last, by) = (session.tail()?, self.account.device.clone());
+        self.leave_behind(session, &last, by)
     }
 }

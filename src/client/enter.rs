@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::{
     Event, Output, Receipt,
     call::Call,
+    departure::Arrival,
     keys,
     rows::{self, AwaitedRow, JoinRow, ReceiptRow, RoomRow},
     stalled::{WHEN_BACK, passes},
@@ -229,6 +230,7 @@ impl Call<'_, '_> {
         let (provider, signer) = (backend.provider(), MlsSigner(&account.key));
         let entered = MemberRoom::enter(&provider, &signer, credential, entering, &mut view);
         let Entered { room: member, epoch, commit, group_info } = backend.check(entered)?;
+        self.check_epoch(room, epoch)?;
         self.check_caution(room, &row, &member)?;
         if !row.invited.is_empty() {
             // It was somebody of the room who invited.
@@ -287,8 +289,11 @@ impl Call<'_, '_> {
         }
         self.forget_try(room, &mut row)?;
         let code = error.code();
-        let passes = code.kind() != Kind::Refused
-            || matches!(code, Code::WrongEpoch | Code::MissingEvidence | Code::SuspendedAgency | Code::Quota);
+        let passes = match code {
+            Code::RolledBack => row.tries == 0, // the first may have been asked for before the device left
+            Code::WrongEpoch | Code::MissingEvidence | Code::SuspendedAgency | Code::Quota => true,
+            _ => code.kind() != Kind::Refused,
+        };
         row.tries = row.tries.saturating_add(1);
         if !passes || row.tries > TRIES {
             return self.not_in(room, &row, error);
@@ -310,6 +315,9 @@ impl Call<'_, '_> {
     fn not_in(&mut self, room: &RoomId, row: &JoinRow, error: &Error) -> Result<()> {
         self.drop_join(room, row)?;
         let code = error.code();
+        if code == Code::RolledBack {
+            self.told_of_going_back(room)?;
+        }
         match (row.request.is_empty(), !row.invited.is_empty()) {
             (false, _) => self.event(&Event::failed(RequestId::from_slice(&row.request)?, error)),
             (true, true) => self.event(&Event::InvitationFailed { room: *room, code }),
@@ -410,7 +418,8 @@ impl Call<'_, '_> {
             }
             None => {
                 let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&room), "room")?;
-                let past = here.is_some_and(|here| here.seq >= tail.seq) || self.is_past(&room, tail.seq)?;
+                let past =
+                    here.is_some_and(|here| here.seq >= tail.seq) || self.arrival(&tail)? == Arrival::Before;
                 // It has given that commit up, and is there without keys.
                 if past { Ok(()) } else { self.come_in(&room, Some(&invitation.hub), JoinRow::default()) }
             }
@@ -454,6 +463,7 @@ impl Call<'_, '_> {
         let hub = AgencyId::parse(&row.hub)?;
         ensure(invitation.hub == hub, Code::NotHub, "entry")?;
         self.confirm(&hub, &tail, invitation.head.clone())?;
+        self.check_place(&tail)?;
         let lists = self.directory.has_lists(&self.draft, &tail.stamp)?;
         ensure(lists, Code::MissingEvidence, "lists that the stamp names")?;
         // That it is the commit which was made here is believed only of what was signed here.

@@ -327,7 +327,8 @@ pub enum Event {
     InvitationFailed {
         /// The room.
         room: RoomId,
-        /// Why.
+        /// Why. [`Code::RolledBack`]: the room's hub has lost what it had ordered before this device left;
+        /// [`crate::client::Command::Join`] takes it into what is left.
         code: Code,
     },
     /// A room's log cannot be followed past an entry. Later entries wait.

@@ -133,7 +133,7 @@ impl<'a> Call<'a, '_> {
                 Ok(After::Gone(by, returns)) => {
                     let (room, hub) = (session.id, session.hub()?);
                     self.stay(&room)?;
-                    self.leave_behind(session, tail.seq, by)?;
+                    self.leave_behind(session, &tail, by)?;
                     if returns {
                         self.return_later(&room, &hub)?;
                     }

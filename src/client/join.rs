@@ -4,6 +4,7 @@ use super::{
     Event, Receipt,
     asked::Asking,
     call::Call,
+    departure::Arrival,
     keys,
     reach::Admit,
     rows::{self, AwaitedRow, InvitationRow, JoinRow, Nothing, RoomRow, Work},
@@ -157,9 +158,16 @@ impl Call<'_, '_> {
         }
         // The device has come by this one or by a later one, or has been removed since.
         let past = here.as_ref().is_some_and(|here| here.seq >= tail.seq);
-        if past || self.is_past(&tail.room, tail.seq)? {
+        let arrival = self.arrival(&tail)?;
+        if past || arrival != Arrival::After {
             self.drop_invitation(number, &row)?;
-            return self.came_to_nothing(&row);
+            return match arrival {
+                Arrival::Instead => {
+                    self.told_of_going_back(&tail.room)?;
+                    self.invitation_failed(&row, tail.room, Code::RolledBack)
+                }
+                _ => self.came_to_nothing(&row),
+            };
         }
         let before = self.draft.savepoint();
         self.drop_invitation(number, &row)?;
@@ -268,8 +276,12 @@ impl Call<'_, '_> {
         let invitation: Invitation = wire::decode_body(&row.invitation.clone().into())?;
         let (tail, _) = Tail::at(&invitation.entry)?;
         let here: Option<RoomRow> = rows::read(&self.draft, &keys::room(&tail.room), "room")?;
-        let past = here.is_some_and(|here| here.seq >= tail.seq) || self.is_past(&tail.room, tail.seq)?;
-        if past { self.came_to_nothing(&row) } else { self.invitation_failed(&row, tail.room, code) }
+        let past = here.is_some_and(|here| here.seq >= tail.seq);
+        if past || self.arrival(&tail)? == Arrival::Before {
+            self.came_to_nothing(&row)
+        } else {
+            self.invitation_failed(&row, tail.room, code)
+        }
     }
 
     pub(super) fn drop_invitation(&mut self, number: u64, row: &InvitationRow) -> Result<()> {

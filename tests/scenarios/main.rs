@@ -17,6 +17,7 @@ mod crowds;
 mod engine;
 mod entering;
 mod ghosts;
+mod gone_back;
 mod heartbeats;
 mod history;
 mod hubs;

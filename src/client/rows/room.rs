@@ -232,4 +232,13 @@ pub(in crate::client) struct DepartedRow {
     /// When that was read, in milliseconds.
     #[prost(uint64, tag = "2")]
     pub(in crate::client) at: u64,
+    /// The epoch to which the room had come.
+    #[prost(uint64, tag = "3")]
+    pub(in crate::client) epoch: u64,
+    /// When the hub stamped that entry, in milliseconds of its clock.
+    #[prost(uint64, tag = "4")]
+    pub(in crate::client) stamped: u64,
+    /// The app was told that the hub has less of the log, or another.
+    #[prost(bool, tag = "5")]
+    pub(in crate::client) told: bool,
 }

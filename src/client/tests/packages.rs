@@ -3,11 +3,17 @@
 use super::{DAY, Phone};
 use crate::{
     client::{
+        departure::Arrival,
         keys,
         rows::{self, PublishRow},
     },
+    code::Code,
+    error::Result,
     ids::{RequestId, RoomId},
     limits,
+    room::log::Tail,
+    time::Timestamp,
+    wire::log::Stamp,
 };
 
 impl Phone {
@@ -85,19 +91,57 @@ fn the_place_of_a_departure_is_known_as_long_as_older_invitations_can_be_opened(
     let mut phone = Phone::new(5);
     let room = RoomId::from_bytes([3; 16]);
     phone.call(|call| {
-        let row = rows::DepartedRow { seq: 9, at: call.now().as_millis() };
+        let row = rows::DepartedRow { seq: 9, at: call.now().as_millis(), ..Default::default() };
         rows::write(&mut call.draft, keys::departed(&room), &row);
         Ok(())
     });
+    let at = |seq| Tail { seq, ..Tail::begin(room, 1) };
     for day in 1..=120 {
         phone.call(|call| {
-            assert!(call.is_past(&room, 9)? && !call.is_past(&room, 10)?, "{day}");
+            let arrivals = (call.arrival(&at(9))?, call.arrival(&at(10))?);
+            assert!(arrivals == (Arrival::Before, Arrival::After), "{day}");
             Ok(())
         });
         phone.now = phone.now.plus(DAY);
         phone.call(|call| call.sweep());
     }
     assert!(phone.rows(&keys::departures()).is_empty());
+}
+
+/// SPEC V-458: what was ordered later cannot stand at a place that was taken then.
+#[test]
+fn a_log_that_has_gone_back_since_a_departure_is_told_once() {
+    let mut phone = Phone::new(6);
+    let room = RoomId::from_bytes([3; 16]);
+    let at = |seq, at| {
+        let begun = Tail::begin(room, 1);
+        let stamp = Stamp { at: Timestamp::from_millis(at), ..begun.stamp.clone() };
+        Tail { seq, stamp, ..begun }
+    };
+    phone.call(|call| {
+        let row = rows::DepartedRow { seq: 9, epoch: 4, stamped: 5_000, ..Default::default() };
+        rows::write(&mut call.draft, keys::departed(&room), &row);
+        let code = |checked: Result<()>| checked.map_err(|error| error.code());
+        for (seq, stamped, expected) in [
+            (8, 4_000, Ok(())),
+            (9, 5_000, Ok(())),
+            (9, 5_001, Err(Code::RolledBack)),
+            (1, 9_000, Err(Code::RolledBack)),
+            (10, 9_000, Ok(())),
+        ] {
+            assert_eq!(code(call.check_place(&at(seq, stamped))), expected, "{seq} {stamped}");
+            let other = call.check_place(&Tail { room: RoomId::from_bytes([4; 16]), ..at(seq, stamped) });
+            assert_eq!(code(other), Ok(()));
+        }
+        assert_eq!(code(call.check_epoch(&room, 3)), Err(Code::RolledBack));
+        assert_eq!(code(call.check_epoch(&room, 4)), Ok(()));
+        call.told_of_going_back(&room)?;
+        assert_eq!(code(call.check_epoch(&room, 3)), Ok(()));
+        assert_eq!(code(call.check_place(&at(1, 9_000))), Ok(()));
+        // An invitation is not the user's own word.
+        assert!(call.arrival(&at(1, 9_000))? == Arrival::Instead);
+        Ok(())
+    });
 }
 
 #[test]

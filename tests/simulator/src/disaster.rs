@@ -249,6 +249,8 @@ impl World {
                 self.sites[self.site_of(evidence.agency())].restored.is_some()
             }
             Event::StoreRolledBack | Event::NotServed { .. } => true,
+            // It wanted to come into a room that it had left later than the hub knows.
+            Event::Failed { code, .. } => *code == Code::RolledBack,
             _ => false,
         })
     }
