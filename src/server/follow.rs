@@ -65,11 +65,12 @@ impl Call<'_, '_> {
         if row.present == 0 {
             self.wants_nothing(&room)?; // nobody may read on
         }
-        self.put_room(&room, &row);
         if place.tail.seq > before {
             self.draft.put(keys.head(place.tail.seq), head.bytes().to_vec());
             self.put_place(&place)?;
         }
+        self.pass_over(&mut row, &place.tail)?;
+        self.put_room(&room, &row);
         self.want_named(from, &room, &place.tail.stamp)?;
         self.output(Output::RoomReady(room));
         Ok(())
@@ -102,13 +103,16 @@ impl Call<'_, '_> {
             None => RoomRow { hub: from.to_string(), ..Default::default() },
         };
         self.want_named(from, &room, &tail.stamp)?;
-        self.begin_at(&row, &invitation, tail)?;
+        self.begin_at(&mut row, &invitation, tail)?;
         let seq = chained.entry.seq;
         self.keep_joining(&room, seq, &invitation, material.as_ref());
         for device in &recipients {
             if self.enrolled(device)?.is_some() {
                 self.enter(&mut row, &room, device, seq, true)?;
             }
+        }
+        if let Some(place) = self.place(&room)? {
+            self.pass_over(&mut row, &place.tail)?;
         }
         self.put_room(&room, &row);
         Ok(())
@@ -128,8 +132,7 @@ impl Call<'_, '_> {
 
     /// Puts the log at the entry of an invitation, unless it is past that already, or has to come there by
     /// what is between.
-    fn begin_at(&mut self, row: &RoomRow, invitation: &Invitation, tail: Tail) -> Result<()> {
-        let keys = RoomKeys::of(&tail.room);
+    fn begin_at(&mut self, row: &mut RoomRow, invitation: &Invitation, tail: Tail) -> Result<()> {
         match self.place(&tail.room)? {
             Some(place) if tail.seq <= place.tail.seq => {
                 // What is here has to be the same history.
@@ -138,14 +141,17 @@ impl Call<'_, '_> {
             }
             // V-526: nobody of ours has a gap in what they read.
             Some(place) if row.present > 0 => {
+                self.keep_ahead(row, &tail, invitation);
                 let hub = row.hub()?;
                 self.want_entries(&hub, &place.tail)
             }
-            _ => {
-                self.draft.put(keys.head(tail.seq), invitation.head.bytes().to_vec());
-                self.put_place(&Place { tail, epoch: 0, beat: Timestamp::ZERO })
-            }
+            _ => self.begin_log(tail, &invitation.head),
         }
+    }
+
+    pub(super) fn begin_log(&mut self, tail: Tail, head: &Signed<Head>) -> Result<()> {
+        self.draft.put(RoomKeys::of(&tail.room).head(tail.seq), head.bytes().to_vec());
+        self.put_place(&Place { tail, epoch: 0, beat: Timestamp::ZERO })
     }
 
     /// Takes a hub's refusal of what one of our devices submitted (SPEC V-527).

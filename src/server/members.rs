@@ -15,6 +15,10 @@ use crate::{
     wire::fields::raw,
 };
 
+/// Stays of an agency in a room of which its hub knows when they were: so often may it leave the room and come
+/// back in a time that is lost with its server's store.
+const FORMER_STAYS: usize = 4;
+
 impl Call<'_, '_> {
     pub(super) fn spans(&self, room: &RoomId, device: &Device) -> Result<SpanRow> {
         Ok(self.read(&RoomKeys::of(room).reader(device))?.unwrap_or_default())
@@ -144,10 +148,7 @@ impl RoomRow {
                 });
                 if devices == 0 {
                     let AgencyCount { agency, since, .. } = self.others.remove(place);
-                    self.former.retain(|stay| stay.agency != agency);
-                    self.former.push(FormerStay { agency, since, until: seq });
-                    let surplus = self.former.len().saturating_sub(limits::ROOM_AGENCIES);
-                    self.former.drain(..surplus);
+                    self.has_left(FormerStay { agency, since, until: seq });
                 }
             }
             (Err(place), true) => {
@@ -155,6 +156,19 @@ impl RoomRow {
             }
             (Err(_), false) => {}
         }
+    }
+
+    /// Notes a stay that is over: of one agency the last few, and of all together so many.
+    fn has_left(&mut self, stay: FormerStay) {
+        let theirs = |other: &FormerStay| other.agency == stay.agency;
+        if self.former.iter().filter(|other| theirs(other)).count() >= FORMER_STAYS
+            && let Some(first) = self.former.iter().position(theirs)
+        {
+            self.former.remove(first);
+        }
+        self.former.push(stay);
+        let surplus = self.former.len().saturating_sub(limits::ROOM_AGENCIES);
+        self.former.drain(..surplus);
     }
 }
 

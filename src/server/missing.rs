@@ -9,8 +9,8 @@ use super::{
     call::Call,
     keys::{self, LinkKeys, RoomKeys},
     rows::{
-        DepartedRow, DeviceName, Due, DueRow, Pending, PendingEntry, PendingRow, RoomRow, WantedRow,
-        read_wire,
+        DepartedRow, DeviceName, Due, DueRow, FormerStay, Pending, PendingEntry, PendingRow, RoomRow,
+        WantedRow, read_wire,
     },
 };
 use crate::{
@@ -221,14 +221,15 @@ impl WantedRow {
 
 impl RoomRow {
     /// Up to which entry an agency may read that has read this one: to the one with which its last device
-    /// went.
+    /// of that time went.
     fn may_read(&self, agency: &AgencyId, seq: u64) -> Option<u64> {
         let there = self.others.iter().find(|other| other.agency == agency.as_str());
         if there.is_some_and(|there| there.since <= seq) {
             return Some(u64::MAX);
         }
-        let stay = self.former.iter().find(|stay| stay.agency == agency.as_str())?;
-        (stay.since <= seq && seq < stay.until).then_some(stay.until)
+        let then =
+            |stay: &&FormerStay| stay.agency == agency.as_str() && (stay.since..stay.until).contains(&seq);
+        self.former.iter().find(then).map(|stay| stay.until)
     }
 }
 

@@ -34,6 +34,7 @@
 //!
 //! [`Transition`]: crate::store::Transition
 
+mod ahead;
 mod answers;
 mod blobs;
 mod call;

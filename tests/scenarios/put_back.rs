@@ -182,6 +182,51 @@ fn who_was_removed_in_the_time_that_was_lost_is_out() {
     assert_eq!(waiting(&net), []);
 }
 
+/// SPEC V-526, V-559: an agency that has left a room altogether in the time that was lost, and has come back to it.
+#[test]
+fn a_log_begins_anew_where_others_came_back() {
+    const DORA_ID: &str = "dora@police.sued.example";
+    let (mut net, room, _) = together(238);
+    let dora = net.enrol(DORA_ID);
+    let old = backup(&net, SUED);
+    net.idle(MINUTE);
+    let invite = |request| Command::Invite { request, room, users: vec![user(DORA_ID)] };
+    for stay in ["nobody", "nobody again"] {
+        for removed in [BEN_ID, CARL_ID, DORA_ID] {
+            let done = without(&mut net, ANNA, room, removed);
+            net.idle(MINUTE);
+            assert!(net.is_done(ANNA, done));
+        }
+        net.say(EMIL, room, stay);
+        net.idle(MINUTE);
+        // What tells of her coming is not acknowledged the last time, and goes again before all else.
+        if stay == "nobody again" {
+            net.rule = Box::new(|leg, _| match leg {
+                Leg::Ack(..) => Fault::Lost,
+                _ => Fault::None,
+            });
+        }
+        let (invited, _) = net.command(ANNA, invite).unwrap();
+        net.idle(MINUTE);
+        assert!(net.is_done(ANNA, invited));
+    }
+    let begins = net.view(dora, room).expect("in the room").begins;
+    put_back(&mut net, SUED, old);
+    net.rule = no_faults();
+    heal(&mut net);
+    net.idle(HOUR);
+    let readers = Server::readers(&net.hosts[&agency(SUED)].store, &room, None, 9).unwrap();
+    assert_eq!(readers, [net.phones[dora].device.clone()]);
+    net.say(ANNA, room, "here they are again");
+    net.idle(MINUTE);
+    says(&mut net, dora, room);
+    net.agree(room, &[ANNA, EMIL, dora]);
+    assert_eq!(net.view(dora, room).unwrap().begins, begins);
+    assert_eq!(net.texts(dora), ["here they are again"]);
+    assert!(net.view(BEN, room).is_none() && net.view(CARL, room).is_none());
+    assert_eq!(waiting(&net), []);
+}
+
 /// What waited in frames when the copy was made goes again, and what the other one had taken of it changes
 /// nothing: not who is in a room, either.
 #[test]

@@ -65,6 +65,12 @@ impl RoomKeys {
         self.table(b"q").build()
     }
 
+    /// Where the log is followed: an entry past the end of what is here at which the log may have to begin
+    /// anew; an encoded `Invitation` without its Welcome.
+    pub(in crate::server) fn ahead(&self, seq: u64) -> Key {
+        self.table(b"a").number(seq).build()
+    }
+
     /// At the hub: the signature key of a device in the room, 32 bytes.
     pub(in crate::server) fn member(&self, device: &Device) -> Key {
         with_device(self.table(b"m"), device).build()

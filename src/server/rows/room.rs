@@ -42,9 +42,12 @@ pub(in crate::server) struct RoomRow {
     /// At the hub: the other agencies with devices in the room, ordered.
     #[prost(message, repeated, tag = "4")]
     pub(in crate::server) others: Vec<AgencyCount>,
-    /// At the hub: agencies that had devices in the room, the last that went last.
+    /// At the hub: when agencies had devices in the room, of each the last times, the last that went last.
     #[prost(message, repeated, tag = "5")]
     pub(in crate::server) former: Vec<FormerStay>,
+    /// Where the log is followed: entries past its end to which own devices were invited, the first that came first.
+    #[prost(uint64, repeated, tag = "6")]
+    pub(in crate::server) ahead: Vec<u64>,
 }
 
 /// How many devices of an agency are in a room.
@@ -59,7 +62,7 @@ pub(in crate::server) struct AgencyCount {
     pub(in crate::server) since: u64,
 }
 
-/// From where to where an agency had devices in a room, the last time.
+/// From where to where an agency had devices in a room.
 #[derive(Clone, PartialEq, Message)]
 pub(in crate::server) struct FormerStay {
     #[prost(string, tag = "1")]
@@ -156,6 +159,11 @@ impl SpanRow {
 
     pub(in crate::server) fn is_open(&self) -> bool {
         self.spans.last().is_some_and(Span::is_open)
+    }
+
+    /// Where the stay that is open began.
+    pub(in crate::server) fn open_from(&self) -> Option<u64> {
+        self.spans.last().filter(|span| span.is_open()).map(|span| span.from)
     }
 
     /// The last entry that may be read by a device that has processed `cursor`;

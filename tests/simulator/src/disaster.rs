@@ -161,31 +161,10 @@ impl World {
         match (finding.link, hub, finding.phone) {
             (Some(_), ..) => true,
             (None, Some((room, hub)), Some(phone)) => {
-                let cut_off = self.is_cut_off(self.phones[phone].site, room);
-                self.sites[hub].restored.is_none() && !self.is_astray(phone, room) && !cut_off
+                self.sites[hub].restored.is_none() && !self.is_astray(phone, room)
             }
             _ => false,
         }
-    }
-
-    /// Whether an agency left a room and came back to it in the time that was lost: its server's log ends where it
-    /// left, and whoever has come is told that the room stands still.
-    fn is_cut_off(&self, site: usize, room: RoomId) -> bool {
-        let Some(since) = self.sites[site].restored else { return false };
-        let told = |which: fn(&Event) -> Option<RoomId>| {
-            let here = self.phones.iter().filter(move |phone| phone.site == site);
-            here.flat_map(|phone| &phone.shown)
-                .any(|shown| since <= shown.at && which(&shown.event) == Some(room))
-        };
-        let came = told(|event| match event {
-            Event::Joined { room, .. } => Some(*room),
-            _ => None,
-        });
-        let stands = told(|event| match event {
-            Event::RoomStalled { room, .. } => Some(*room),
-            _ => None,
-        });
-        came && stands
     }
 
     /// Whether a phone has a room in which it is not for its server: that has forgotten that it came, and who is
