@@ -144,6 +144,7 @@ impl Call<'_, '_> {
         }
         item.row.submission.clear();
         item.row.awaited.clear();
+        item.row.doubted.clear();
         self.keep(room, item);
         Ok(())
     }

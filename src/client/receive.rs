@@ -387,6 +387,9 @@ impl Call<'_, '_> {
         if matches!(item.work()?, Work::Create(_)) {
             return self.not_founded(session, &item, refused);
         }
+        if matches!(code, Code::UnknownRoom | Code::NotMember) && !self.knows_rooms(&session, &mut item)? {
+            return self.close(session);
+        }
         if item.row.awaited == request.as_bytes() {
             self.no_longer_awaited(&id16(&item.row.awaited)?);
         }

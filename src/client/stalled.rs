@@ -7,6 +7,7 @@ use super::{
     Event,
     call::Call,
     keys,
+    outbox::Item,
     rows::{self, InvitationRow, JoinRow, RoomRow, SyncRow},
     session::Session,
 };
@@ -115,6 +116,21 @@ impl Call<'_, '_> {
             self.close(session)?;
         }
         Ok(())
+    }
+
+    /// Whether the own server's word that the device is not in a room says what became of a submission. A server whose store
+    /// was put back says so too; that shows in the answer to a synchronisation, which is asked for (SPEC V-464).
+    pub(super) fn knows_rooms(&mut self, session: &Session<'_>, item: &mut Item) -> Result<bool> {
+        let asked = self.synced()?;
+        if !session.row.astray && !item.row.doubted.is_empty() && asked.answered {
+            return Ok(true);
+        }
+        if item.row.doubted.is_empty() || asked.answered {
+            self.sync()?;
+            item.row.doubted = self.synced()?.request_id;
+            self.keep(&session.id, item);
+        }
+        Ok(false)
     }
 
     /// The room cannot be followed past an entry: says so once, and tries again when more comes;

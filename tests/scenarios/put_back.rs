@@ -341,3 +341,36 @@ fn who_came_in_the_time_that_was_lost_is_known_again() {
     net.idle(HOUR);
     assert_eq!(net.count(dora, |event| *event == Event::Enrolled), 3);
 }
+
+/// SPEC V-464: the server does not know any more that the sender is in the room, and the message is in the log.
+#[test]
+fn what_was_passed_on_in_the_time_that_was_lost_has_not_failed() {
+    const DORA_ID: &str = "dora@police.sued.example";
+    let (mut net, room, _) = together(239);
+    let dora = net.enrol(DORA_ID);
+    let old = backup(&net, SUED);
+    net.idle(MINUTE);
+    let invite = |request| Command::Invite { request, room, users: vec![user(DORA_ID)] };
+    let (invited, _) = net.command(ANNA, invite).unwrap();
+    net.idle(MINUTE);
+    assert!(net.is_done(ANNA, invited));
+    // What comes of it she does not hear.
+    net.rule = Box::new(move |leg, _| if *leg == Leg::Down(dora) { Fault::Lost } else { Fault::None });
+    let request = net.say(dora, room, "here I am");
+    net.settle();
+    assert_eq!(net.texts(ANNA), ["here I am"]);
+    put_back(&mut net, SUED, old);
+    net.rule = no_faults();
+    heal(&mut net);
+    net.idle(DAY);
+    assert_eq!(net.failure(dora, request), None);
+    let told = |event: &Event| matches!(event, Event::RoomStalled { code: Code::BrokenLog, .. });
+    assert_eq!((net.count(dora, told), sent(&net, dora)), (1, 0));
+    let (rejoined, _) = net.command(dora, |request| Command::Rejoin { request, room }).unwrap();
+    net.idle(HOUR);
+    assert!(net.is_done(dora, rejoined));
+    assert_eq!((net.failure(dora, request), sent(&net, dora)), (None, 1));
+    assert_eq!(net.texts(ANNA), ["here I am"]);
+    net.agree(room, &[ANNA, BEN, EMIL, CARL, dora]);
+    assert_eq!(waiting(&net), []);
+}

@@ -21,6 +21,10 @@ pub(in crate::client) struct OutboxRow {
     /// For a message under way: how many were encrypted before it.
     #[prost(uint64, tag = "14")]
     pub(in crate::client) order: u64,
+    /// The synchronisation that was asked for when the own server said that the device is not in the room; empty: it
+    /// has not.
+    #[prost(bytes = "vec", tag = "15")]
+    pub(in crate::client) doubted: Vec<u8>,
     #[prost(oneof = "Work", tags = "6, 7, 8, 9, 10, 11, 12, 13, 20, 21, 22, 23")]
     pub(in crate::client) work: Option<Work>,
 }

@@ -44,6 +44,8 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub struct Said {
     pub by: usize,
+    /// Under which its app knows it.
+    pub request: RequestId,
     pub content: Content,
 }
 
@@ -100,14 +102,17 @@ impl Ledger {
 
     pub fn asked(&mut self, phone: usize, command: &Command, receipt: Receipt) {
         self.note_answer(phone, command);
-        let mut says = |content: Content| {
-            self.said.extend(receipt.message.map(|id| (id, Said { by: phone, content })));
+        let mut says = |request: &RequestId, content: Content| {
+            let request = *request;
+            self.said.extend(receipt.message.map(|id| (id, Said { by: phone, request, content })));
             Asked::Message
         };
         let (request, room, what) = match command {
-            Command::Send { request, room, content, .. } => (request, Some(room), says(content.clone())),
+            Command::Send { request, room, content, .. } => {
+                (request, Some(room), says(request, content.clone()))
+            }
             Command::Share { request, room, attachment, .. } => {
-                (request, Some(room), says(attachment.clone().into()))
+                (request, Some(room), says(request, attachment.clone().into()))
             }
             Command::Fetch { request, .. } => (request, None, Asked::File),
             Command::Accept { request, .. } => (request, None, Asked::Nothing),

@@ -51,7 +51,7 @@ impl World {
     }
 
     /// Of whom everything is promised and who have a message.
-    fn holders(&self, wanted: &MessageId) -> Vec<usize> {
+    pub(super) fn holders(&self, wanted: &MessageId) -> Vec<usize> {
         let has =
             |phone: &usize| self.phones[*phone].events().filter_map(place_of).any(|(_, _, id)| id == *wanted);
         self.sound().into_iter().filter(has).collect()

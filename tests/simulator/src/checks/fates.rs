@@ -1,6 +1,8 @@
 //! Everybody knows what became of what they asked for.
 
-use verbund::client::Event;
+use std::collections::BTreeSet;
+
+use verbund::{client::Event, ids::RequestId};
 
 use super::Finding;
 use crate::{ledger::Asked, world::World};
@@ -45,6 +47,24 @@ impl World {
         findings
     }
 
+    /// What is told to have failed nobody has.
+    pub(super) fn check_failed(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for phone in self.sound() {
+            let failed: BTreeSet<&RequestId> = self.phones[phone].events().filter_map(failed).collect();
+            let said = self.ledger.said.iter().filter(|(_, said)| said.by == phone);
+            for (id, said) in said.filter(|(_, said)| failed.contains(&said.request)) {
+                let others = self.holders(id);
+                if !others.is_empty() {
+                    let room = self.ledger.asked.get(&(phone, said.request)).and_then(|asked| asked.room);
+                    let text = format!("{} was told to have failed, and was heard", said.request);
+                    findings.push(Finding { others, ..self.finding("failed", (phone, room), text) });
+                }
+            }
+        }
+        findings
+    }
+
     /// A device whose store was put back behind what it had done knows it.
     pub(super) fn check_restored(&self) -> Vec<Finding> {
         let silent = |phone: &usize| self.phones[*phone].must_be_told && !self.phones[*phone].gone;
@@ -52,5 +72,12 @@ impl World {
         silent
             .map(|phone| self.finding("restored", (phone, None), "it does not know that its store is old"))
             .collect()
+    }
+}
+
+fn failed(event: &Event) -> Option<&RequestId> {
+    match event {
+        Event::Failed { request, .. } => Some(request),
+        _ => None,
     }
 }

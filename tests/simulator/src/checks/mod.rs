@@ -41,6 +41,7 @@ impl World {
             World::check_brought,
             World::check_delivery,
             World::check_fates,
+            World::check_failed,
             World::check_restored,
             World::check_rest,
         ];
