@@ -20,13 +20,13 @@ use crate::{
     crypto::{self, Held, SigningKey},
     error::{Error, Result, ensure},
     identity::Directory,
-    ids::{Device, DeviceId, RequestId, RoomId, UserId},
+    ids::{Device, DeviceId, RequestId, RoomId, SubmissionId, UserId},
     limits,
     store::{Ctx, Draft, Transition, corrupt},
     time::Timestamp,
     wire::{
         self,
-        device::{DeviceMessage, DeviceRequest, RequestBody},
+        device::{DeviceMessage, DeviceRequest, LastSubmission, RequestBody},
         log::Submission,
     },
 };
@@ -195,9 +195,19 @@ impl<'a, 'c> Call<'a, 'c> {
         wire::encode(&DeviceMessage::Submission(Box::new(submission)))
     }
 
-    /// The number of the next submission, by which a rolled-back store is found out.
-    pub(super) fn next_submission(&mut self) -> Result<u64> {
-        self.draft.next_number(&keys::submissions())
+    /// The number of a submission, by which a rolled-back store is found out.
+    pub(super) fn count_submission(&mut self, id: SubmissionId) -> Result<u64> {
+        let counter = self.draft.next_number(&keys::submissions())?;
+        self.draft.put(keys::submitted(), id.as_bytes().to_vec());
+        Ok(counter)
+    }
+
+    /// The last submission.
+    pub(super) fn submitted(&self) -> Result<Option<LastSubmission>> {
+        let Some(counter) = self.draft.get(&keys::submissions())? else { return Ok(None) };
+        let counter = u64::from_be_bytes(counter.try_into().map_err(|_| corrupt("counter"))?);
+        let id = self.draft.get(&keys::submitted())?.ok_or(corrupt("last submission"))?;
+        Ok(Some(LastSubmission { counter, id: SubmissionId::from_slice(&id)? }))
     }
 
     /// Remembers what an id on the wire belongs to.

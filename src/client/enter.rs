@@ -250,7 +250,7 @@ impl Call<'_, '_> {
         let own = [Told { user, identity: &identity, known, signer: Some(&signer) }];
         let evidence = self.directory.evidence_for(&self.draft, own, self.now())?;
         let id = SubmissionId::random(self.draft.rng());
-        let (sender, counter) = (account.device.clone(), self.next_submission()?);
+        let (sender, counter) = (account.device.clone(), self.count_submission(id)?);
         let place = Place { room: *room, term, epoch, sender, counter, id };
         let parts = Parts { mls: commit, group_info: Some(group_info), evidence, ..Default::default() };
         let submission = submission::sign(place, SubmissionKind::Commit, parts, &account.key);

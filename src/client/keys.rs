@@ -18,6 +18,11 @@ pub(super) fn submissions() -> Key {
     KeyBuilder::table("c/submissions").build()
 }
 
+/// The id of the last submission: 16 bytes.
+pub(super) fn submitted() -> Key {
+    KeyBuilder::table("c/submitted").build()
+}
+
 /// Counts outbox items.
 pub(super) fn outbox_counter() -> Key {
     KeyBuilder::table("c/outbox").build()

@@ -118,7 +118,7 @@ impl Call<'_, '_> {
             term: session.row.term,
             epoch: session.member.epoch(),
             sender: self.account.device.clone(),
-            counter: self.next_submission()?,
+            counter: self.count_submission(id)?,
             id,
         };
         let submission = submission::sign(place, kind, parts, &self.account.key);

@@ -232,7 +232,8 @@ impl Call<'_, '_> {
             cursors.push(Cursor { room, seq: row.seq, hash, heard_at });
             listens |= self.listens_to(&room, &row)?;
         }
-        let counter = self.submissions()?;
+        let submitted = self.submitted()?;
+        let counter = submitted.map_or(0, |last| last.counter);
         let known = self.directory.descriptor_versions(&self.draft)?;
         let descriptors =
             known.into_iter().map(|(agency, version)| KnownDescriptor { agency, version }).collect();
@@ -243,7 +244,7 @@ impl Call<'_, '_> {
             inbox_mark,
             trust_version: self.directory.trust_version(&self.draft)?,
             descriptors,
-            counter,
+            submitted,
             revocations: self.known_lists()?,
             chain: self.known_chain()?,
             records_done: self.records_read()?,
@@ -298,12 +299,6 @@ impl Call<'_, '_> {
         Ok(known.map(|(agency, version)| KnownList { agency, version }).collect())
     }
 
-    /// How many submissions the device has made.
-    fn submissions(&self) -> Result<u64> {
-        let row = self.draft.get(&keys::submissions())?;
-        row.map_or(Ok(0), |row| row.try_into().map(u64::from_be_bytes).map_err(|_| corrupt("counter")))
-    }
-
     /// Whether the server's word that the store is old can be true: said of a submission, or
     /// of the last synchronisation with nothing submitted since. A submission may overtake a
     /// synchronisation on the way, and then the server knows the higher number first.
@@ -315,7 +310,7 @@ impl Call<'_, '_> {
         if row.request_id != request.as_bytes() {
             return Ok(false);
         }
-        if row.counter == self.submissions()? {
+        if row.counter == self.submitted()?.map_or(0, |last| last.counter) {
             return Ok(true);
         }
         self.sync().map(|()| false)

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     code::Code,
-    error::{Error, Result, Retry, ensure},
+    error::{Error, Result, Retry},
     identity::Descriptor,
     ids::{AgencyId, Device, RoomId},
     limits,
@@ -69,8 +69,7 @@ impl Call<'_, '_> {
     pub(super) fn sync(&mut self, device: &Device, sync: &Sync) -> Result<ReplyBody> {
         self.records_done(device, sync.records_done)?;
         let state = self.inbox_done(device, sync.inbox_done, sync.inbox_mark)?;
-        // V-546: a device that has forgotten what it submitted has an old store.
-        ensure(sync.counter >= state.counter, Code::StoreRolledBack, "sync")?;
+        self.check_submitted(device, &state, sync.submitted.as_ref())?;
 
         let mut budget = Budget::new();
         let trust_list = self.newer_trust_list(sync.trust_version, &mut budget)?;

@@ -21,8 +21,8 @@ use crate::{
     wire::{
         Signed, decode,
         device::{
-            DeviceMessage, DeviceRequest, Failure, GetMaterial, Invitation, ReplyBody, RequestBody,
-            ServerReply,
+            DeviceMessage, DeviceRequest, Failure, GetMaterial, Invitation, LastSubmission, ReplyBody,
+            RequestBody, ServerReply,
         },
         encode, encode_body,
         link::LinkItem,
@@ -127,6 +127,9 @@ impl Call<'_, '_> {
     /// What is refused here stays refused: a copy of it that comes late must not be passed on after
     /// its author was told that it was not. With a commit its author goes on asking (SPEC V-598).
     fn not_passed_on(&mut self, header: &SubmissionHeader, refused: &Error) -> Result<ReplyBody> {
+        if refused.code() == Code::StoreRolledBack {
+            self.note_used_twice(header)?;
+        }
         let again = header.kind == SubmissionKind::Commit || refused.retry_at().is_some();
         if !again && refused.code() != Code::StoreRolledBack {
             // It uses up its counter, so that there are no more of these than of counters.
@@ -232,6 +235,36 @@ impl Call<'_, '_> {
             self.write(keys.state(), &state);
         }
         Ok(true)
+    }
+
+    /// The device may never hear that a submission was refused for its counter, so it is told whenever it synchronises.
+    fn note_used_twice(&mut self, header: &SubmissionHeader) -> Result<()> {
+        let keys = DeviceKeys::of(&header.sender);
+        let used = self.draft.get(&keys.counter(header.counter))?;
+        if used.is_some_and(|used| of_submission(&used, header).is_none()) {
+            self.draft.guard(keys.guard())?;
+            let state: DeviceState = self.read(&keys.state())?.unwrap_or_default();
+            self.write(keys.state(), &DeviceState { used_twice: true, ..state });
+        }
+        Ok(())
+    }
+
+    /// A device that has forgotten what it submitted, or has used a counter twice, has an old store (SPEC V-546).
+    pub(super) fn check_submitted(
+        &self,
+        device: &Device,
+        state: &DeviceState,
+        last: Option<&LastSubmission>,
+    ) -> Result<()> {
+        let known = match last {
+            Some(last) if last.counter == state.counter => {
+                self.draft.get(&DeviceKeys::of(device).counter(last.counter))?
+            }
+            _ => None,
+        };
+        let same = known.zip(last).is_none_or(|(known, last)| known.starts_with(last.id.as_bytes()));
+        let counter = last.map_or(0, |last| last.counter);
+        ensure(!state.used_twice && counter >= state.counter && same, Code::StoreRolledBack, "sync")
     }
 
     /// Forgets counters long past, many at once so that most submissions do not.

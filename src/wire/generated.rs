@@ -1593,6 +1593,10 @@ pub struct Sync {
     /// The mark of the inbox item `inbox_done`; 0: none is done with.
     #[prost(uint64, tag = "9")]
     pub inbox_mark: u64,
+    /// The id of the submission that has used `counter`: 16 bytes; absent if none has. Another one than the server
+    /// has seen with that counter shows that the device's store was rolled back.
+    #[prost(bytes = "bytes", tag = "10")]
+    pub submitted: ::prost::bytes::Bytes,
 }
 /// How much somebody has of a user's chain.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3246,6 +3250,7 @@ impl super::shape::Shaped for Sync {
         super::shape::Field::new(7, "chain", super::shape::Kind::Message(&KnownChain::SHAPE)),
         super::shape::Field::new(8, "records_done", super::shape::Kind::Number),
         super::shape::Field::new(9, "inbox_mark", super::shape::Kind::Number),
+        super::shape::Field::new(10, "submitted", super::shape::Kind::Bytes),
     ]);
 }
 impl super::shape::Shaped for KnownChain {

@@ -62,6 +62,9 @@ pub(in crate::server) struct DeviceState {
     /// many more before this store was put back.
     #[prost(uint64, tag = "10")]
     pub(in crate::server) inbox_shift: u64,
+    /// It has used one submission counter for two.
+    #[prost(bool, tag = "11")]
+    pub(in crate::server) used_twice: bool,
 }
 
 /// A one-time key package.

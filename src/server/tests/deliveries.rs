@@ -8,12 +8,15 @@ use super::{
 use crate::{
     code::Code,
     identity::fixture::{DAY, agency, now, signed},
-    ids::{RequestId, RoomId},
+    ids::{RequestId, RoomId, SubmissionId},
     limits,
     server::keys::DeviceKeys,
     time::Timestamp,
     wire::{
-        device::{Cursor, Delivery, GetMaterial, InboxBody, KnownDescriptor, ReplyBody, RequestBody, Sync},
+        device::{
+            Cursor, Delivery, GetMaterial, InboxBody, KnownDescriptor, LastSubmission, ReplyBody,
+            RequestBody, Sync,
+        },
         link::{LinkClaimAnswer, LinkItem},
     },
 };
@@ -308,7 +311,8 @@ fn who_has_seen_more_than_is_here_is_told() {
     // Another entry in its place.
     let other = anna.say(&room, "another");
     anna.submit(world.site("a.example"), &other);
-    let sync = Sync { counter: anna.counter + 1, ..sync };
+    let submitted = Some(LastSubmission { counter: anna.counter + 9, id: SubmissionId::from_bytes([1; 16]) });
+    let sync = Sync { submitted, ..sync };
     assert_eq!(deliver(&mut world, &mut anna, &sync).astray, [room]);
     // With more behind it the entries themselves tell.
     let more = anna.say(&room, "more");

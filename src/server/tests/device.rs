@@ -29,7 +29,8 @@ use crate::{
         self,
         device::{
             Claim, ClaimedUser, Cursor, Delivery, DeviceMessage, DeviceRequest, Enrol, GetMaterial,
-            InboxBody, Invitation, KnownList, Publish, ReplyBody, RequestBody, ServerReply, Sync,
+            InboxBody, Invitation, KnownList, LastSubmission, Publish, ReplyBody, RequestBody, ServerReply,
+            Sync,
         },
         link::LinkClaim,
         log::{Submission, SubmissionKind},
@@ -42,6 +43,8 @@ pub(super) struct Dev {
     pub(super) test: TestDevice,
     pub(super) rng: ChaCha20Rng,
     pub(super) counter: u64,
+    /// Which has used it.
+    pub(super) submission: SubmissionId,
     pub(super) inbox_done: u64,
     pub(super) inbox_mark: u64,
     pub(super) rooms: BTreeMap<RoomId, Joined>,
@@ -72,6 +75,7 @@ impl Dev {
             test,
             rng: rng(seed),
             counter: 0,
+            submission: SubmissionId::from_bytes([0; 16]),
             inbox_done: 0,
             inbox_mark: 0,
             rooms: BTreeMap::new(),
@@ -151,11 +155,15 @@ impl Dev {
             inbox_mark: self.inbox_mark,
             trust_version: read(&self.store, |draft| Directory.trust_version(draft)).unwrap(),
             descriptors: Vec::new(),
-            counter: self.counter,
+            submitted: self.submitted(),
             records_done: 0,
             revocations: known.into_iter().map(|(agency, version)| KnownList { agency, version }).collect(),
             chain: None,
         }
+    }
+
+    fn submitted(&self) -> Option<LastSubmission> {
+        (self.counter > 0).then_some(LastSubmission { counter: self.counter, id: self.submission })
     }
 
     // -- rooms
@@ -178,6 +186,7 @@ impl Dev {
     fn place(&mut self, room: &RoomId, epoch: u64) -> Place {
         self.counter += 1;
         let id = SubmissionId::random(&mut self.rng);
+        self.submission = id;
         Place { room: *room, term: 1, epoch, sender: self.id.clone(), counter: self.counter, id }
     }
 

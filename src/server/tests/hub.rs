@@ -328,16 +328,25 @@ fn counters_show_a_store_that_was_put_back() {
         let home = dev.id.user.agency().to_string();
         let said = dev.say(&room, "one");
         world.submit(dev, &said);
-        dev.counter -= 1;
-        let reused = dev.say(&room, "two");
-        assert_eq!(world.site(&home).refused(&wrap(&reused)), Code::StoreRolledBack);
         // V-546
-        dev.counter -= 1;
-        let sync = dev.sync_request();
-        let sync = dev.request(RequestBody::Sync(sync));
-        assert_eq!(world.site(&home).refused(&sync), Code::StoreRolledBack);
+        let counted = |dev: &mut Dev, counter, submission| {
+            (dev.counter, dev.submission) = (counter, submission);
+            let sync = dev.sync_request();
+            dev.request(RequestBody::Sync(sync))
+        };
+        let (counter, id) = (dev.counter, dev.submission);
+        let other = SubmissionId::from_bytes([9; 16]);
+        for (counter, id) in [(counter - 1, id), (counter, other)] {
+            let sync = counted(dev, counter, id);
+            assert_eq!(world.site(&home).refused(&sync), Code::StoreRolledBack, "{counter}");
+        }
+        for (counter, id) in [(counter, id), (counter + 1, other)] {
+            let sync = counted(dev, counter, id);
+            assert!(matches!(world.site(&home).device(&sync).body, ReplyBody::Delivery(_)), "{counter}");
+        }
         dev.counter += 5_000;
         let ahead = dev.say(&room, "three");
+        let newest = dev.counter;
         world.submit(dev, &ahead);
         dev.counter -= 2_000;
         let behind = dev.say(&room, "four");
@@ -345,6 +354,16 @@ fn counters_show_a_store_that_was_put_back() {
         // What was said before is still known, if by its fate or its counter.
         let again = dev.submit(world.site(&home), &ahead);
         assert!(matches!(again, ReplyBody::Done | ReplyBody::Queued));
+        // What comes too late by its counter alone says nothing of the store.
+        let sync = counted(dev, newest + 1, other);
+        assert!(matches!(world.site(&home).device(&sync).body, ReplyBody::Delivery(_)));
+
+        // One of whom a counter has come twice is told so at once, and ever after.
+        dev.counter = newest - 1;
+        let reused = dev.say(&room, "two");
+        assert_eq!(world.site(&home).refused(&wrap(&reused)), Code::StoreRolledBack);
+        let sync = counted(dev, newest + 1, other);
+        assert_eq!(world.site(&home).refused(&sync), Code::StoreRolledBack);
     }
 }
 

@@ -26,5 +26,5 @@ pub(crate) use record::ClaimRecord;
 pub(crate) use reply::{Failure, ReplyBody, ServerReply};
 pub(crate) use request::{
     Cursor, DeviceMessage, DeviceRequest, Enrol, GetMaterial, KnownChain, KnownDescriptor, KnownList,
-    Publish, RequestBody, Sync,
+    LastSubmission, Publish, RequestBody, Sync,
 };

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     code::Code,
-    error::{Result, ensure},
-    ids::{AgencyId, Device, Hash, RequestId, RoomId},
+    error::{Result, ensure, fault},
+    ids::{AgencyId, Device, Hash, RequestId, RoomId, SubmissionId},
     limits,
     time::Timestamp,
     wire::{Signed, Wire, field, fields, log::Submission, proto, repeated},
@@ -84,8 +84,8 @@ pub(crate) struct Sync {
     pub(crate) trust_version: u64,
     /// Ordered by agency.
     pub(crate) descriptors: Vec<KnownDescriptor>,
-    /// The highest submission counter used; 0: none.
-    pub(crate) counter: u64,
+    /// The last submission; `None` if there was none.
+    pub(crate) submitted: Option<LastSubmission>,
     /// Revocation lists that the device has or wants. Ordered by agency.
     pub(crate) revocations: Vec<KnownList>,
     /// How much it has of its own user's chain.
@@ -94,6 +94,14 @@ pub(crate) struct Sync {
     pub(crate) records_done: u64,
     /// The mark of the inbox item `inbox_done`; 0 if none is done with.
     pub(crate) inbox_mark: u64,
+}
+
+/// A submission as its device counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LastSubmission {
+    /// The highest counter used, from 1.
+    pub(crate) counter: u64,
+    pub(crate) id: SubmissionId,
 }
 
 /// How much somebody has of a user's chain.
@@ -278,17 +286,21 @@ impl Wire for Sync {
         let revocations = repeated(proto.revocations, bounds, "revocations", KnownList::parse)?;
         fields::ascending(&revocations, |r| &r.agency, "revocations are not in order")?;
         let (inbox_done, trust_version) = (proto.inbox_done, proto.trust_version);
-        let (counter, records_done) = (proto.counter, proto.records_done);
+        let submitted = match (proto.counter, proto.submitted.is_empty()) {
+            (0, true) => None,
+            (0, false) => return fault(Code::BadField, "submitted"),
+            (counter, _) => Some(LastSubmission { counter, id: SubmissionId::from_slice(&proto.submitted)? }),
+        };
         let chain = proto.chain.map(KnownChain::parse).transpose()?;
         Ok(Sync {
             cursors,
             inbox_done,
             trust_version,
             descriptors,
-            counter,
+            submitted,
             revocations,
             chain,
-            records_done,
+            records_done: proto.records_done,
             inbox_mark: proto.inbox_mark,
         })
     }
@@ -299,11 +311,12 @@ impl Wire for Sync {
             inbox_done: self.inbox_done,
             trust_version: self.trust_version,
             descriptors: fields::protos(&self.descriptors),
-            counter: self.counter,
+            counter: self.submitted.map_or(0, |last| last.counter),
             revocations: fields::protos(&self.revocations),
             chain: self.chain.as_ref().map(Wire::to_proto),
             records_done: self.records_done,
             inbox_mark: self.inbox_mark,
+            submitted: self.submitted.map(|last| fields::raw(last.id.as_bytes())).unwrap_or_default(),
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct Device<C: MlsConfig> {
     inbox_mark: u64,
     records_done: u64,
     counter: u64,
+    /// The last submission's id.
+    submitted: Vec<u8>,
     random: chacha20::ChaCha20Rng,
 }
 
@@ -92,7 +94,7 @@ pub fn device(
     let agency = own.user.split_once('@').expect("a user id").1.to_owned();
     let trust = Arc::new(Mutex::new(trust));
     let client = mls::client(&enrolment.certificate, &key, &trust);
-    let (room, claimed, counter) = (None, Vec::new(), 0);
+    let (room, claimed, counter, submitted) = (None, Vec::new(), 0, Vec::new());
     let (inbox_done, inbox_mark, records_done) = (0, 0, 0);
     Device {
         own,
@@ -107,6 +109,7 @@ pub fn device(
         inbox_mark,
         records_done,
         counter,
+        submitted,
         random,
     }
 }
@@ -150,6 +153,7 @@ impl<C: MlsConfig> Device<C> {
                     trust_version: trust.version(),
                     descriptors: trust.known(),
                     counter: self.counter,
+                    submitted: self.submitted.clone(),
                     records_done: self.records_done,
                 };
                 drop(trust);
@@ -318,6 +322,7 @@ impl<C: MlsConfig> Device<C> {
     fn submit(&mut self, kind: u32, mls: MlsMessage, beside: Beside, post: Post<'_>) {
         self.counter += 1;
         let submission_id = self.random_id();
+        self.submitted = submission_id.clone();
         let room = self.room.as_ref().expect("a room");
         let mls = mls.to_bytes().expect("an MLS message");
         let header = SubmissionHeader {

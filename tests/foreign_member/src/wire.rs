@@ -115,6 +115,7 @@ messages! {
         counter: u64, [uint64] = 5;
         records_done: u64, [uint64] = 8;
         inbox_mark: u64, [uint64] = 9;
+        submitted: Bytes, [bytes = "vec"] = 10;
     }
     Cursor { room: Bytes, [bytes = "vec"] = 1; seq: u64, [uint64] = 2; hash: Bytes, [bytes = "vec"] = 3; }
     KnownDescriptor { agency: String, [string] = 1; version: u64, [uint64] = 2; }

@@ -8,7 +8,7 @@ use proptest::{
 
 use super::*;
 use crate::{
-    ids::{RequestId, RoomId},
+    ids::{RequestId, RoomId, SubmissionId},
     wire::{Signed, device::*},
 };
 
@@ -127,8 +127,9 @@ pub(super) fn sync() -> BoxedStrategy<Sync> {
         .prop_map(|known| known.map(|(identity, links)| KnownChain { identity, links }));
     let done = (number(), number(), number());
     let cursors = btree_map(room(), (number(), option::of(hash()), time()), 0..4);
-    (cursors, done, number(), descriptors, number(), known_lists(), chain)
-        .prop_map(|(cursors, done, trust_version, descriptors, counter, revocations, chain)| {
+    let submitted = option::of((1..=u64::MAX, any::<[u8; 16]>().prop_map(SubmissionId::from_bytes)));
+    (cursors, done, number(), descriptors, submitted, known_lists(), chain)
+        .prop_map(|(cursors, done, trust_version, descriptors, submitted, revocations, chain)| {
             let (inbox_done, inbox_mark, records_done) = done;
             let cursor = |(room, (seq, hash, heard_at))| Cursor { room, seq, hash, heard_at };
             let known = |(agency, version)| KnownDescriptor { agency, version };
@@ -137,7 +138,7 @@ pub(super) fn sync() -> BoxedStrategy<Sync> {
                 inbox_done,
                 trust_version,
                 descriptors: descriptors.into_iter().map(known).collect(),
-                counter,
+                submitted: submitted.map(|(counter, id)| LastSubmission { counter, id }),
                 revocations,
                 chain,
                 records_done,
