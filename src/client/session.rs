@@ -116,7 +116,11 @@ impl<'a> Call<'a, '_> {
             Some(cached) => (Some(cached.member), cached.known, cached.standing),
             None => (None, Known::default(), Standing::default()),
         };
-        let backend = self.backend(id, known)?;
+        let mut backend = self.backend(id, known)?;
+        if row.pending.is_some() {
+            // The log will show the device's own commit, and everybody in it was checked when it was made.
+            backend.crypto = backend.crypto.with_held(&self.cache.held);
+        }
         let member = match member {
             Some(member) => member,
             None => backend

@@ -209,7 +209,13 @@ fn certificate_key(
     list.check_at(at)?;
     let root = VerifyKey::id_of(list.agency(agency)?.root());
     let descriptors = descriptors.entry(agency.clone()).or_insert_with(|| Descriptors::of(agency));
-    descriptors.key(draft, |d| d.is_by(&root) && d.valid_at(at), KeyPurpose::Certificate, id, at)
+    if let Some(key) = descriptors.certificate_keys.get(id) {
+        return Ok(key.clone());
+    }
+    let key =
+        descriptors.key(draft, |d| d.is_by(&root) && d.valid_at(at), KeyPurpose::Certificate, id, at)?;
+    descriptors.certificate_keys.insert(*id, key.clone());
+    Ok(key)
 }
 
 /// One agency's descriptors, those by one root key newest first, read as they are needed.
@@ -217,16 +223,22 @@ pub(super) struct Descriptors {
     prefix: Key,
     read: Vec<Descriptor>,
     after: Option<Key>,
+    /// Those that the view has found, at its time: parsed once, for many devices have the same.
+    certificate_keys: BTreeMap<KeyId, VerifyKey>,
 }
 
 impl Descriptors {
     pub(super) fn of(agency: &AgencyId) -> Self {
-        Descriptors { prefix: rows::descriptor_prefix(agency), read: Vec::new(), after: None }
+        Self::under(rows::descriptor_prefix(agency))
     }
 
     /// Those by one root key alone.
     pub(super) fn by(agency: &AgencyId, root: &KeyId) -> Self {
-        Descriptors { prefix: rows::descriptors_by(agency, root), read: Vec::new(), after: None }
+        Self::under(rows::descriptors_by(agency, root))
+    }
+
+    fn under(prefix: Key) -> Self {
+        Descriptors { prefix, read: Vec::new(), after: None, certificate_keys: BTreeMap::new() }
     }
 
     /// A key that one of the descriptors that `count` lists. Because a key never changes its
