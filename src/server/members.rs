@@ -208,3 +208,30 @@ fn device_of(key: &[u8]) -> Result<Device> {
     let user = core::str::from_utf8(user).ok().and_then(|user| UserId::parse(user).ok()).ok_or_else(bad)?;
     Ok(Device { user, id: DeviceId::from_slice(id).map_err(unreadable)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::fixture::agency;
+
+    #[test]
+    fn of_an_agency_the_last_stays_are_known_and_of_all_so_many() {
+        let (mut row, often) = (RoomRow::default(), agency("often.example"));
+        for stay in 0..6 {
+            row.count(&often, true, 10 * stay + 1);
+            row.count(&often, false, 10 * stay + 5);
+        }
+        for stay in 0..6 {
+            let known = (stay >= 2).then_some(10 * stay + 5);
+            assert_eq!(row.may_read(&often, 10 * stay + 1), known, "{stay}");
+            assert_eq!(row.may_read(&often, 10 * stay + 5), None, "{stay}");
+        }
+        for other in 0..limits::ROOM_AGENCIES {
+            let other = agency(&format!("a{other}.example"));
+            row.count(&other, true, 100);
+            row.count(&other, false, 101);
+        }
+        assert_eq!(row.former.len(), limits::ROOM_AGENCIES);
+        assert_eq!(row.may_read(&often, 51), None);
+    }
+}

@@ -222,7 +222,7 @@ impl WantedRow {
 impl RoomRow {
     /// Up to which entry an agency may read that has read this one: to the one with which its last device
     /// of that time went.
-    fn may_read(&self, agency: &AgencyId, seq: u64) -> Option<u64> {
+    pub(super) fn may_read(&self, agency: &AgencyId, seq: u64) -> Option<u64> {
         let there = self.others.iter().find(|other| other.agency == agency.as_str());
         if there.is_some_and(|there| there.since <= seq) {
             return Some(u64::MAX);
