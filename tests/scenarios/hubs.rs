@@ -24,15 +24,10 @@ fn only_online(net: &mut Net, online: &[usize]) {
     }
 }
 
-/// Gives the hub another store; what was there.
+/// Gives the hub another store; what was there. It has two, and uses each as if it had no other.
 fn exchange(net: &mut Net, store: MemoryStore) -> MemoryStore {
-    put_back(net, NORD, store)
-}
-
-/// Gives a server another store; what was there.
-fn put_back(net: &mut Net, whose: &str, store: MemoryStore) -> MemoryStore {
-    net.crash_server(whose);
-    core::mem::replace(&mut net.hosts.get_mut(&agency(whose)).unwrap().store, store)
+    net.crash_server(NORD);
+    core::mem::replace(&mut net.hosts.get_mut(&agency(NORD)).unwrap().store, store)
 }
 
 fn unreadable(net: &Net, phone: usize) -> Vec<Code> {
@@ -138,11 +133,10 @@ fn what_is_not_answered_is_submitted_again_byte_for_byte() {
 fn a_server_that_was_put_back_is_told_by_what_its_people_have() {
     for (home, phone, seed) in [(NORD, ANNA, 153), (SUED, BEN, 154)] {
         let (mut net, room) = together(seed);
-        net.put_back = Some(Vec::new());
         let before = net.hosts[&agency(home)].store.clone();
         net.say(phone, room, "heard by all");
         net.settle();
-        let now = put_back(&mut net, home, before);
+        let now = net.restore(home, before);
         let stalled = |event: &Event| matches!(event, Event::RoomStalled { code: Code::BrokenLog, .. });
         for _ in 0..2 {
             net.resume(phone);
@@ -154,7 +148,7 @@ fn a_server_that_was_put_back_is_told_by_what_its_people_have() {
         net.resume(phone);
         net.settle();
         // Its operators find the right store after all.
-        put_back(&mut net, home, now);
+        net.restore(home, now);
         net.resume(phone);
         net.settle();
         net.wait();

@@ -2,6 +2,7 @@
 
 use verbund::{
     client::Event,
+    code::Code,
     content::Text,
     store::{Apply as _, Batch, MemoryStore},
 };
@@ -26,7 +27,7 @@ impl World {
     /// What apps were told is changed before it is looked at.
     pub fn plant_history(&mut self) {
         let planted = self.planted;
-        let changes: [(bool, Change); 3] = [
+        let changes: [(bool, Change); 4] = [
             (planted.twists_words, |shown| {
                 for told in shown {
                     if let Event::Message { content, .. } = &mut told.event {
@@ -39,6 +40,13 @@ impl World {
                 let places: Vec<usize> = (0..shown.len()).filter(|place| said(&shown[*place])).collect();
                 if let [.., one, other] = places[..] {
                     shown.swap(one, other);
+                }
+            }),
+            (planted.denies_messages, |shown| {
+                for told in shown {
+                    if let Event::Sent { request, .. } = told.event {
+                        told.event = Event::Failed { request, code: Code::NotMember, retry_at: None };
+                    }
                 }
             }),
             (planted.hides_answers, |shown| shown.retain(|told| !matches!(told.event, Event::Done { .. }))),

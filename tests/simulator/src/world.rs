@@ -54,6 +54,8 @@ pub struct Planted {
     pub twists_words: bool,
     /// An app shows the last two messages in the wrong order.
     pub swaps_messages: bool,
+    /// An app is told of each message that was sent that it has failed.
+    pub denies_messages: bool,
     /// An app does not show that anything was done.
     pub hides_answers: bool,
     /// Servers forget their rooms, and nobody restores anything.

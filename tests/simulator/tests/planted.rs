@@ -63,6 +63,11 @@ fn an_answer_that_is_kept_back_is_seen() {
 }
 
 #[test]
+fn a_message_that_is_told_to_have_failed_and_was_heard_is_seen() {
+    assert_eq!(seen(Planted { denies_messages: true, ..Planted::default() }), ["failed"]);
+}
+
+#[test]
 fn a_file_that_changes_where_it_lies_is_seen() {
     let planted = Planted { spoils_chunks: true, ..Planted::default() };
     let failed = (0..100).filter_map(|seed| run(&Plan::of(seed), planted, false).failure);

@@ -39,9 +39,9 @@ impl World {
             World::check_members,
             World::check_ghosts,
             World::check_brought,
+            World::check_failed,
             World::check_delivery,
             World::check_fates,
-            World::check_failed,
             World::check_restored,
             World::check_rest,
         ];
