@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     code::Code,
-    error::{Error, Result, ensure},
+    error::{Error, Result, ensure, holds},
     ids::{Device, RoomId},
     room::log::Tail,
+    wire::device::Invitation,
 };
 
 /// What an entry that would bring the device into a room is, beside where its last stay there has ended.
@@ -39,8 +40,10 @@ impl<'a> Call<'a, '_> {
             epoch: session.member.epoch(),
             stamped: last.stamp.at.as_millis(),
             told: false,
+            hub: session.row.hub.clone(),
         };
         rows::write(&mut self.draft, keys::departed(&session.id), &row);
+        self.asks_anew(&session.id)?;
         self.forget_room(session)
     }
 
@@ -96,18 +99,30 @@ impl<'a> Call<'a, '_> {
         })
     }
 
-    /// Demands that a room has not gone back since the device left it, unless its app knows that (SPEC V-458).
+    /// Whether an invitation to a place that was another is by the hub's own word.
+    pub(super) fn shows_another_log(&mut self, invitation: &Invitation, entry: &Tail) -> Result<bool> {
+        let hub = self.departed(&entry.room)?.map(|departed| departed.hub);
+        Ok(hub.as_deref() == Some(invitation.hub.as_str())
+            && self.arrival(entry)? == Arrival::Instead
+            && holds(self.confirm(&invitation.hub, entry, invitation.head.clone()))?)
+    }
+
+    /// Demands that a room has not gone back since the device left it; unless its app knows that, and has `asked`
+    /// again to come in (SPEC V-458).
     ///
     /// # Errors
     /// [`Code::RolledBack`].
-    pub(super) fn check_epoch(&self, room: &RoomId, epoch: u64) -> Result<()> {
-        let back = self.departed(room)?.is_some_and(|departed| !departed.told && epoch < departed.epoch);
+    pub(super) fn check_epoch(&self, room: &RoomId, epoch: u64, asked: bool) -> Result<()> {
+        let back = self.departed(room)?.is_some_and(|left| !(left.told && asked) && epoch < left.epoch);
         ensure(!back, Code::RolledBack, "the hub's room is older than when the device left it")
     }
 
     /// As [`Call::check_epoch`], of the place that the device has taken.
-    pub(super) fn check_place(&self, entry: &Tail) -> Result<()> {
-        let told = self.departed(&entry.room)?.is_some_and(|departed| departed.told);
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn check_place(&self, entry: &Tail, asked: bool) -> Result<()> {
+        let told = asked && self.departed(&entry.room)?.is_some_and(|departed| departed.told);
         let back = !told && self.arrival(entry)? == Arrival::Instead;
         ensure(!back, Code::RolledBack, "the hub's log is another than when the device left it")
     }

@@ -202,6 +202,7 @@ impl Call<'_, '_> {
             Err(error) if error.fails_the_call() => Err(error),
             Err(error) => {
                 self.draft.go_back(before);
+                self.has_gone_back(&room, &error)?;
                 self.no_way(&room, row, &error)
             }
             Ok(()) => Ok(()),
@@ -230,7 +231,7 @@ impl Call<'_, '_> {
         let (provider, signer) = (backend.provider(), MlsSigner(&account.key));
         let entered = MemberRoom::enter(&provider, &signer, credential, entering, &mut view);
         let Entered { room: member, epoch, commit, group_info } = backend.check(entered)?;
-        self.check_epoch(room, epoch)?;
+        self.check_epoch(room, epoch, !row.request.is_empty())?;
         self.check_caution(room, &row, &member)?;
         if !row.invited.is_empty() {
             // It was somebody of the room who invited.
@@ -290,7 +291,7 @@ impl Call<'_, '_> {
         self.forget_try(room, &mut row)?;
         let code = error.code();
         let passes = match code {
-            Code::RolledBack => row.tries == 0, // the first may have been asked for before the device left
+            Code::RolledBack => false,
             Code::WrongEpoch | Code::MissingEvidence | Code::SuspendedAgency | Code::Quota => true,
             _ => code.kind() != Kind::Refused,
         };
@@ -311,13 +312,26 @@ impl Call<'_, '_> {
         Ok(())
     }
 
+    /// What the device has found itself is told, and the app may ask again; what a server says is no more than that.
+    fn has_gone_back(&mut self, room: &RoomId, found: &Error) -> Result<()> {
+        if found.code() == Code::RolledBack { self.told_of_going_back(room) } else { Ok(()) }
+    }
+
+    /// A way in that was asked for before the device left is of no use after it: it is asked for anew.
+    pub(super) fn asks_anew(&mut self, room: &RoomId) -> Result<()> {
+        let asked = |row: &JoinRow| !row.asked.is_empty() && row.submission.is_empty();
+        if let Some(mut row) = self.joining(room)?.filter(asked) {
+            self.draft.expect_unchanged(keys::joining(room))?;
+            self.forget_try(room, &mut row)?;
+            self.ask_way(room, row)?;
+        }
+        Ok(())
+    }
+
     /// It has come to nothing.
     fn not_in(&mut self, room: &RoomId, row: &JoinRow, error: &Error) -> Result<()> {
         self.drop_join(room, row)?;
         let code = error.code();
-        if code == Code::RolledBack {
-            self.told_of_going_back(room)?;
-        }
         match (row.request.is_empty(), !row.invited.is_empty()) {
             (false, _) => self.event(&Event::failed(RequestId::from_slice(&row.request)?, error)),
             (true, true) => self.event(&Event::InvitationFailed { room: *room, code }),
@@ -447,6 +461,7 @@ impl Call<'_, '_> {
                 }
                 let in_vain = row.lacking >= limits::EVIDENCE_ASKED && error.code() == Code::MissingEvidence;
                 if !passes(error.code()) || in_vain {
+                    self.has_gone_back(room, &error)?;
                     return self.not_in(room, &row, &error);
                 }
                 row.lacking = row.lacking.saturating_add(1);
@@ -463,7 +478,7 @@ impl Call<'_, '_> {
         let hub = AgencyId::parse(&row.hub)?;
         ensure(invitation.hub == hub, Code::NotHub, "entry")?;
         self.confirm(&hub, &tail, invitation.head.clone())?;
-        self.check_place(&tail)?;
+        self.check_place(&tail, !row.request.is_empty())?;
         let lists = self.directory.has_lists(&self.draft, &tail.stamp)?;
         ensure(lists, Code::MissingEvidence, "lists that the stamp names")?;
         // That it is the commit which was made here is believed only of what was signed here.

@@ -158,16 +158,13 @@ impl Call<'_, '_> {
         }
         // The device has come by this one or by a later one, or has been removed since.
         let past = here.as_ref().is_some_and(|here| here.seq >= tail.seq);
-        let arrival = self.arrival(&tail)?;
-        if past || arrival != Arrival::After {
+        if past || self.arrival(&tail)? != Arrival::After {
             self.drop_invitation(number, &row)?;
-            return match arrival {
-                Arrival::Instead => {
-                    self.told_of_going_back(&tail.room)?;
-                    self.invitation_failed(&row, tail.room, Code::RolledBack)
-                }
-                _ => self.came_to_nothing(&row),
-            };
+            if past || !self.shows_another_log(&invitation, &tail)? {
+                return self.came_to_nothing(&row);
+            }
+            self.told_of_going_back(&tail.room)?;
+            return self.invitation_failed(&row, tail.room, Code::RolledBack);
         }
         let before = self.draft.savepoint();
         self.drop_invitation(number, &row)?;
@@ -197,6 +194,9 @@ impl Call<'_, '_> {
                     return self.lacks_evidence(number, row);
                 }
                 self.drop_invitation(number, &row)?;
+                if error.code() == Code::RolledBack {
+                    self.told_of_going_back(&tail.room)?;
+                }
                 self.not_let_in(&row, &invitation, &chained.entry, error.code())
             }
         }
@@ -312,6 +312,7 @@ impl Call<'_, '_> {
         let joined = MemberRoom::join(&backend.provider(), joining, &mut view);
         let Joined { room: member, private, inviter, package } = backend.check(joined)?;
         ensure(member.state().hub == invitation.hub, Code::BadWelcome, "another hub")?;
+        self.check_epoch(&id, member.epoch(), false)?;
         let name = private.as_ref().map(|p| p.name.clone());
         let admit = self.admit(row, &inviter.user)?;
         if admit == Admit::Ask {

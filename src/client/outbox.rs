@@ -130,6 +130,7 @@ impl Call<'_, '_> {
         item.row.submission = bytes.to_vec();
         item.row.awaited = id.to_vec();
         item.row.attempts = 0;
+        item.row.doubt = None;
         item.row.due = self.retry_at(0).as_millis();
         self.keep(room, item);
         let row = AwaitedRow { room: room.as_bytes().to_vec(), item: item.number, ..Default::default() };
@@ -144,7 +145,6 @@ impl Call<'_, '_> {
         }
         item.row.submission.clear();
         item.row.awaited.clear();
-        item.row.doubted.clear();
         self.keep(room, item);
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::{
     call::Call,
     keys,
     outbox::Item,
-    rows::{self, InvitationRow, JoinRow, RoomRow, SyncRow},
+    rows::{self, DoubtRow, InvitationRow, JoinRow, RoomRow, SyncRow},
     session::Session,
 };
 use crate::{
@@ -119,17 +119,17 @@ impl Call<'_, '_> {
     }
 
     /// Whether the own server's word that the device is not in a room says what became of a submission. A server whose store
-    /// was put back says so too; that shows in the answer to a synchronisation, which is asked for (SPEC V-464).
+    /// was put back says so too. That shows in the answer to a synchronisation, which is asked for; and what its log
+    /// lacks has come by then, or does not come (SPEC V-464).
     pub(super) fn knows_rooms(&mut self, session: &Session<'_>, item: &mut Item) -> Result<bool> {
-        let asked = self.synced()?;
-        if !session.row.astray && !item.row.doubted.is_empty() && asked.answered {
-            return Ok(true);
+        let answers = self.synced()?.answers;
+        if let Some(doubt) = &item.row.doubt {
+            return Ok(!session.row.astray && doubt.answers <= answers && self.passed(doubt.until));
         }
-        if item.row.doubted.is_empty() || asked.answered {
-            self.sync()?;
-            item.row.doubted = self.synced()?.request_id;
-            self.keep(&session.id, item);
-        }
+        self.sync()?; // what is answered after this was asked after this
+        let until = self.now().plus(limits::LOST_AGAIN).as_millis();
+        item.row.doubt = Some(DoubtRow { answers: answers.saturating_add(1), until });
+        self.keep(&session.id, item);
         Ok(false)
     }
 

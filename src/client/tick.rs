@@ -271,7 +271,9 @@ impl Call<'_, '_> {
         let row = self.synced()?;
         let last = row.request_id == request.as_bytes();
         if last && !row.answered {
-            rows::write(&mut self.draft, keys::synced(), &SyncRow { attempts: 0, answered: true, ..row });
+            let answers = row.answers.saturating_add(1);
+            let row = SyncRow { attempts: 0, answered: true, answers, ..row };
+            rows::write(&mut self.draft, keys::synced(), &row);
         }
         Ok(last)
     }

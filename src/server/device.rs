@@ -133,7 +133,12 @@ impl Call<'_, '_> {
         let again = header.kind == SubmissionKind::Commit || refused.retry_at().is_some();
         if !again && refused.code() != Code::StoreRolledBack {
             // It uses up its counter, so that there are no more of these than of counters.
-            self.count(header)?;
+            if let Err(error) = self.count(header) {
+                return match error.code() {
+                    Code::StoreRolledBack => self.not_passed_on(header, &error),
+                    _ => Err(error),
+                };
+            }
             let counter = DeviceKeys::of(&header.sender).counter(header.counter);
             let id = header.submission_id.as_bytes().as_slice();
             self.draft.put(counter, [id, &refused.code().number().to_be_bytes()].concat());

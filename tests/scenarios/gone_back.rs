@@ -87,26 +87,33 @@ fn a_room_that_has_gone_on_takes_in_whoever_left_it() {
     net.agree(room, &[ANNA, BEN]);
 }
 
+/// Also where the log has grown past the place at which they left: its epochs tell.
 #[test]
-fn who_is_invited_to_a_place_that_was_another_when_they_left_is_told() {
-    let (mut net, room) = open_room(242);
-    let clara = 2;
-    let invite = |request| Command::Invite { request, room, users: vec![user(CLARA_ID)] };
-    let old = (net.hosts[&agency(NORD)].store.clone(), net.phones[ANNA].store.clone());
-    assert_eq!(act(&mut net, ANNA, invite), Ok(()));
-    net.say(ANNA, room, "one");
-    net.idle(MINUTE);
-    removes(&mut net, ANNA, room, CLARA_ID);
-    assert!(net.view(clara, room).is_none() && joined(&net, clara, room) == 1);
-    net.restore(NORD, old.0);
-    net.phones[ANNA].store = old.1;
-    net.crash(ANNA);
-    net.restart(ANNA);
-    net.idle(MINUTE);
-    assert_eq!(act(&mut net, ANNA, invite), Ok(()));
-    let failed = Event::InvitationFailed { room, code: Code::RolledBack };
-    assert!(net.view(clara, room).is_none() && net.has(clara, &failed), "{:?}", net.phones[clara].events);
-    // Its leaf is there; it takes that place when its person says so.
-    assert_eq!(comes(&mut net, clara, room), Ok(()));
-    net.agree(room, &[ANNA, clara]);
+fn who_is_invited_by_a_log_that_has_gone_back_is_told() {
+    for (grown, seed) in [(0, 242), (6, 243)] {
+        let (mut net, room) = open_room(seed);
+        let clara = 2;
+        let invite = |request| Command::Invite { request, room, users: vec![user(CLARA_ID)] };
+        let old = (net.hosts[&agency(NORD)].store.clone(), net.phones[ANNA].store.clone());
+        assert_eq!(act(&mut net, ANNA, invite), Ok(()));
+        net.say(ANNA, room, "one");
+        net.idle(MINUTE);
+        removes(&mut net, ANNA, room, CLARA_ID);
+        assert!(net.view(clara, room).is_none() && joined(&net, clara, room) == 1);
+        net.restore(NORD, old.0);
+        net.phones[ANNA].store = old.1;
+        net.crash(ANNA);
+        net.restart(ANNA);
+        net.idle(MINUTE);
+        for _ in 0..grown {
+            net.say(ANNA, room, "and more");
+            net.idle(MINUTE);
+        }
+        assert_eq!(act(&mut net, ANNA, invite), Ok(()));
+        let failed = Event::InvitationFailed { room, code: Code::RolledBack };
+        assert!(net.view(clara, room).is_none() && net.has(clara, &failed), "{:?}", net.phones[clara].events);
+        // Its leaf is there; it takes that place when its person says so.
+        assert_eq!(comes(&mut net, clara, room), Ok(()));
+        net.agree(room, &[ANNA, clara]);
+    }
 }

@@ -374,3 +374,34 @@ fn what_was_passed_on_in_the_time_that_was_lost_has_not_failed() {
     net.agree(room, &[ANNA, BEN, EMIL, CARL, dora]);
     assert_eq!(waiting(&net), []);
 }
+
+/// SPEC V-464: nor is it believed at once where it is so.
+#[test]
+fn what_was_not_passed_on_in_the_time_that_was_lost_has_failed() {
+    const DORA_ID: &str = "dora@police.sued.example";
+    let (mut net, room, _) = together(229);
+    let dora = net.enrol(DORA_ID);
+    let old = backup(&net, SUED);
+    net.idle(MINUTE);
+    // What tells of her coming goes again, because it was not acknowledged.
+    net.rule = Box::new(|leg, _| if matches!(leg, Leg::Ack(..)) { Fault::Lost } else { Fault::None });
+    let invite = |request| Command::Invite { request, room, users: vec![user(DORA_ID)] };
+    let (invited, _) = net.command(ANNA, invite).unwrap();
+    net.idle(MINUTE);
+    assert!(net.is_done(ANNA, invited) && net.view(dora, room).is_some());
+    put_back(&mut net, SUED, old);
+    // But not before she says something.
+    net.rule = Box::new(|leg, _| if matches!(leg, Leg::Frame(..)) { Fault::Lost } else { Fault::None });
+    let request = net.say(dora, room, "is anybody there?");
+    net.settle();
+    net.rule = no_faults();
+    for _ in 0..8 {
+        net.idle(MINUTE);
+        assert_eq!(net.failure(dora, request), None);
+    }
+    net.idle(HOUR);
+    assert_eq!((net.failure(dora, request), sent(&net, dora)), (Some(Code::NotMember), 0));
+    assert_eq!(net.texts(ANNA), Vec::<String>::new());
+    says(&mut net, dora, room);
+    net.agree(room, &[ANNA, BEN, EMIL, CARL, dora]);
+}

@@ -14,8 +14,8 @@ pub(super) use room::{
     DepartedRow, ExpiringRow, HeardRow, JoinedRow, MessageRow, PendingRow, PublicRow, RoomRow, SweepRow,
 };
 pub(super) use work::{
-    ClaimRow, DescribeWork, ForwardWork, GovernWork, InviteWork, InvitedRow, LeaveWork, MessageWork, Nothing,
-    OutboxRow, ProblemRow, RoleWork, ShareWork, UsersWork, Work,
+    ClaimRow, DescribeWork, DoubtRow, ForwardWork, GovernWork, InviteWork, InvitedRow, LeaveWork,
+    MessageWork, Nothing, OutboxRow, ProblemRow, RoleWork, ShareWork, UsersWork, Work,
 };
 
 use crate::{
@@ -99,6 +99,9 @@ pub(super) struct SyncRow {
     /// When to ask again because rooms are active, in milliseconds; 0: none is.
     #[prost(uint64, tag = "7")]
     pub(super) listen_due: u64,
+    /// How many synchronisations were answered.
+    #[prost(uint64, tag = "8")]
+    pub(super) answers: u64,
 }
 
 /// Key packages that the server has not confirmed.

@@ -241,4 +241,7 @@ pub(in crate::client) struct DepartedRow {
     /// The app was told that the hub has less of the log, or another.
     #[prost(bool, tag = "5")]
     pub(in crate::client) told: bool,
+    /// The agency whose server ordered it.
+    #[prost(string, tag = "6")]
+    pub(in crate::client) hub: String,
 }

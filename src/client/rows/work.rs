@@ -21,12 +21,22 @@ pub(in crate::client) struct OutboxRow {
     /// For a message under way: how many were encrypted before it.
     #[prost(uint64, tag = "14")]
     pub(in crate::client) order: u64,
-    /// The synchronisation that was asked for when the own server said that the device is not in the room; empty: it
-    /// has not.
-    #[prost(bytes = "vec", tag = "15")]
-    pub(in crate::client) doubted: Vec<u8>,
+    /// What the own server says of it is believed, but not before: it has said that the device is not in the room.
+    #[prost(message, optional, tag = "15")]
+    pub(in crate::client) doubt: Option<DoubtRow>,
     #[prost(oneof = "Work", tags = "6, 7, 8, 9, 10, 11, 12, 13, 20, 21, 22, 23")]
     pub(in crate::client) work: Option<Work>,
+}
+
+/// From when on the own server is believed that the device is not in a room.
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::client) struct DoubtRow {
+    /// When so many synchronisations were answered.
+    #[prost(uint64, tag = "1")]
+    pub(in crate::client) answers: u64,
+    /// And at this time, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(in crate::client) until: u64,
 }
 
 /// What an outbox item is for.

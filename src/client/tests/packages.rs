@@ -129,16 +129,24 @@ fn a_log_that_has_gone_back_since_a_departure_is_told_once() {
             (1, 9_000, Err(Code::RolledBack)),
             (10, 9_000, Ok(())),
         ] {
-            assert_eq!(code(call.check_place(&at(seq, stamped))), expected, "{seq} {stamped}");
-            let other = call.check_place(&Tail { room: RoomId::from_bytes([4; 16]), ..at(seq, stamped) });
-            assert_eq!(code(other), Ok(()));
+            for asked in [false, true] {
+                let checked = call.check_place(&at(seq, stamped), asked);
+                assert_eq!(code(checked), expected, "{seq} {stamped}");
+            }
+            let elsewhere = Tail { room: RoomId::from_bytes([4; 16]), ..at(seq, stamped) };
+            assert_eq!(code(call.check_place(&elsewhere, false)), Ok(()));
         }
-        assert_eq!(code(call.check_epoch(&room, 3)), Err(Code::RolledBack));
-        assert_eq!(code(call.check_epoch(&room, 4)), Ok(()));
+        for asked in [false, true] {
+            assert_eq!(code(call.check_epoch(&room, 3, asked)), Err(Code::RolledBack));
+            assert_eq!(code(call.check_epoch(&room, 4, asked)), Ok(()));
+        }
         call.told_of_going_back(&room)?;
-        assert_eq!(code(call.check_epoch(&room, 3)), Ok(()));
-        assert_eq!(code(call.check_place(&at(1, 9_000))), Ok(()));
-        // An invitation is not the user's own word.
+        assert_eq!(code(call.check_epoch(&room, 3, true)), Ok(()));
+        assert_eq!(code(call.check_place(&at(1, 9_000), true)), Ok(()));
+        // What the engine does by itself is not the user's word.
+        assert_eq!(code(call.check_epoch(&room, 3, false)), Err(Code::RolledBack));
+        assert_eq!(code(call.check_place(&at(1, 9_000), false)), Err(Code::RolledBack));
+        // Nor is an invitation.
         assert!(call.arrival(&at(1, 9_000))? == Arrival::Instead);
         Ok(())
     });
