@@ -127,6 +127,11 @@ impl<'a> Call<'a, '_> {
         ensure(!back, Code::RolledBack, "the hub's log is another than when the device left it")
     }
 
+    /// What the device has found itself is told, and the app may ask again; what a server says is no more than that.
+    pub(super) fn has_gone_back(&mut self, room: &RoomId, found: &Error) -> Result<()> {
+        if found.code() == Code::RolledBack { self.told_of_going_back(room) } else { Ok(()) }
+    }
+
     /// The app is told that a room has gone back: if it asks for it again, it may come in.
     pub(super) fn told_of_going_back(&mut self, room: &RoomId) -> Result<()> {
         if let Some(row) = self.departed(room)? {

@@ -312,11 +312,6 @@ impl Call<'_, '_> {
         Ok(())
     }
 
-    /// What the device has found itself is told, and the app may ask again; what a server says is no more than that.
-    fn has_gone_back(&mut self, room: &RoomId, found: &Error) -> Result<()> {
-        if found.code() == Code::RolledBack { self.told_of_going_back(room) } else { Ok(()) }
-    }
-
     /// A way in that was asked for before the device left is of no use after it: it is asked for anew.
     pub(super) fn asks_anew(&mut self, room: &RoomId) -> Result<()> {
         let asked = |row: &JoinRow| !row.asked.is_empty() && row.submission.is_empty();

@@ -194,9 +194,7 @@ impl Call<'_, '_> {
                     return self.lacks_evidence(number, row);
                 }
                 self.drop_invitation(number, &row)?;
-                if error.code() == Code::RolledBack {
-                    self.told_of_going_back(&tail.room)?;
-                }
+                self.has_gone_back(&tail.room, &error)?;
                 self.not_let_in(&row, &invitation, &chained.entry, error.code())
             }
         }

@@ -124,7 +124,7 @@ impl Call<'_, '_> {
     pub(super) fn knows_rooms(&mut self, session: &Session<'_>, item: &mut Item) -> Result<bool> {
         let answers = self.synced()?.answers;
         if let Some(doubt) = &item.row.doubt {
-            return Ok(!session.row.astray && doubt.answers <= answers && self.passed(doubt.until));
+            return Ok(!session.row.astray && doubt.answers <= answers && self.due(false, doubt.until));
         }
         self.sync()?; // what is answered after this was asked after this
         let until = self.now().plus(limits::LOST_AGAIN).as_millis();

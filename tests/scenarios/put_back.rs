@@ -21,6 +21,7 @@ const ANNA_ID: &str = "anna@police.nord.example";
 const BEN_ID: &str = "ben@police.sued.example";
 const EMIL_ID: &str = "emil@police.nord.example";
 const CARL_ID: &str = "carl@police.sued.example";
+const DORA_ID: &str = "dora@police.sued.example";
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -86,6 +87,14 @@ fn says(net: &mut Net, phone: usize, room: RoomId) {
     net.say(phone, room, "again");
     net.idle(MINUTE);
     assert_eq!(sent(net, phone), before + 1, "{phone}");
+}
+
+/// Somebody invites Dora, and she comes.
+fn invites_dora(net: &mut Net, by: usize, room: RoomId) {
+    let invite = |request| Command::Invite { request, room, users: vec![user(DORA_ID)] };
+    let (invited, _) = net.command(by, invite).unwrap();
+    net.idle(MINUTE);
+    assert!(net.is_done(by, invited));
 }
 
 fn without(net: &mut Net, by: usize, room: RoomId, whom: &str) -> RequestId {
@@ -185,12 +194,10 @@ fn who_was_removed_in_the_time_that_was_lost_is_out() {
 /// SPEC V-526, V-559: an agency that has left a room altogether in the time that was lost, and has come back to it.
 #[test]
 fn a_log_begins_anew_where_others_came_back() {
-    const DORA_ID: &str = "dora@police.sued.example";
     let (mut net, room, _) = together(238);
     let dora = net.enrol(DORA_ID);
     let old = backup(&net, SUED);
     net.idle(MINUTE);
-    let invite = |request| Command::Invite { request, room, users: vec![user(DORA_ID)] };
     for stay in ["nobody", "nobody again"] {
         for removed in [BEN_ID, CARL_ID, DORA_ID] {
             let done = without(&mut net, ANNA, room, removed);
@@ -206,9 +213,7 @@ fn a_log_begins_anew_where_others_came_back() {
                 _ => Fault::None,
             });
         }
-        let (invited, _) = net.command(ANNA, invite).unwrap();
-        net.idle(MINUTE);
-        assert!(net.is_done(ANNA, invited));
+        invites_dora(&mut net, ANNA, room);
     }
     let begins = net.view(dora, room).expect("in the room").begins;
     put_back(&mut net, SUED, old);
@@ -301,13 +306,10 @@ fn who_came_in_the_time_that_was_lost_is_known_again() {
     let (mut net, room, own) = together(237);
     let old = backup(&net, SUED);
     net.idle(MINUTE);
-    let dora = net.enrol("dora@police.sued.example");
+    let dora = net.enrol(DORA_ID);
     let tablet = net.enrol_further(BEN);
     net.idle(MINUTE);
-    let invite = |request| Command::Invite { request, room, users: vec![user("dora@police.sued.example")] };
-    let (invited, _) = net.command(ANNA, invite).unwrap();
-    net.idle(MINUTE);
-    assert!(net.is_done(ANNA, invited));
+    invites_dora(&mut net, ANNA, room);
     let everybody = [ANNA, BEN, EMIL, CARL, dora];
     net.agree(room, &everybody);
     put_back(&mut net, SUED, old.clone());
@@ -328,8 +330,7 @@ fn who_came_in_the_time_that_was_lost_is_known_again() {
     net.agree(room, &everybody);
     says(&mut net, dora, room);
     // It can be invited as before, also where its key packages had been used up.
-    let invite =
-        |request| Command::Invite { request, room: own, users: vec![user("dora@police.sued.example")] };
+    let invite = |request| Command::Invite { request, room: own, users: vec![user(DORA_ID)] };
     let (invited, _) = net.command(BEN, invite).unwrap();
     net.idle(HOUR);
     assert!(net.is_done(BEN, invited));
@@ -345,15 +346,11 @@ fn who_came_in_the_time_that_was_lost_is_known_again() {
 /// SPEC V-464: the server does not know any more that the sender is in the room, and the message is in the log.
 #[test]
 fn what_was_passed_on_in_the_time_that_was_lost_has_not_failed() {
-    const DORA_ID: &str = "dora@police.sued.example";
     let (mut net, room, _) = together(239);
     let dora = net.enrol(DORA_ID);
     let old = backup(&net, SUED);
     net.idle(MINUTE);
-    let invite = |request| Command::Invite { request, room, users: vec![user(DORA_ID)] };
-    let (invited, _) = net.command(ANNA, invite).unwrap();
-    net.idle(MINUTE);
-    assert!(net.is_done(ANNA, invited));
+    invites_dora(&mut net, ANNA, room);
     // What comes of it she does not hear.
     net.rule = Box::new(move |leg, _| if *leg == Leg::Down(dora) { Fault::Lost } else { Fault::None });
     let request = net.say(dora, room, "here I am");
@@ -378,17 +375,14 @@ fn what_was_passed_on_in_the_time_that_was_lost_has_not_failed() {
 /// SPEC V-464: nor is it believed at once where it is so.
 #[test]
 fn what_was_not_passed_on_in_the_time_that_was_lost_has_failed() {
-    const DORA_ID: &str = "dora@police.sued.example";
     let (mut net, room, _) = together(229);
     let dora = net.enrol(DORA_ID);
     let old = backup(&net, SUED);
     net.idle(MINUTE);
     // What tells of her coming goes again, because it was not acknowledged.
     net.rule = Box::new(|leg, _| if matches!(leg, Leg::Ack(..)) { Fault::Lost } else { Fault::None });
-    let invite = |request| Command::Invite { request, room, users: vec![user(DORA_ID)] };
-    let (invited, _) = net.command(ANNA, invite).unwrap();
-    net.idle(MINUTE);
-    assert!(net.is_done(ANNA, invited) && net.view(dora, room).is_some());
+    invites_dora(&mut net, ANNA, room);
+    assert!(net.view(dora, room).is_some());
     put_back(&mut net, SUED, old);
     // But not before she says something.
     net.rule = Box::new(|leg, _| if matches!(leg, Leg::Frame(..)) { Fault::Lost } else { Fault::None });

@@ -77,3 +77,43 @@ fn an_app_is_told_when_to_ask_again() {
     let failed = Event::Failed { request: REQUEST, code: Code::Quota, retry_at: Some(later) };
     assert_eq!(told.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), [failed]);
 }
+
+fn asked(phone: &Phone) -> Option<Vec<u8>> {
+    let row = phone.store.get(&keys::joining(&ROOM)).unwrap()?;
+    Some(rows::parse::<JoinRow>(&row, "join").unwrap().asked)
+}
+
+fn answer(phone: &mut Phone, code: Code) {
+    let failure = Failure::of(&Error::new(code, "way in"));
+    let entrance_id = RequestId::from_bytes([7; 16]);
+    phone.call(|call| call.entrance(Entrance { entrance_id, room: ROOM, outcome: Err(failure) }));
+}
+
+/// SPEC V-458: an answer to what was asked for before the device left is none.
+#[test]
+fn a_device_that_has_left_asks_anew() {
+    let mut phone = asking(72);
+    phone.call(|call| call.asks_anew(&ROOM));
+    let anew = asked(&phone);
+    assert!(anew.as_ref().is_some_and(|asked| asked.len() == 16 && *asked != [7; 16]));
+    answer(&mut phone, Code::UnknownRoom);
+    assert_eq!(asked(&phone), anew);
+}
+
+/// SPEC V-458: that a hub has lost something a device finds itself. A server that says so ends nothing but the try.
+#[test]
+fn a_server_that_says_so_shows_nothing_of_the_hub() {
+    let mut phone = asking(73);
+    phone.call(|call| {
+        let row = rows::DepartedRow { seq: 9, epoch: 4, ..Default::default() };
+        rows::write(&mut call.draft, keys::departed(&ROOM), &row);
+        Ok(())
+    });
+    answer(&mut phone, Code::RolledBack);
+    assert_eq!(asked(&phone), None);
+    phone.call(|call| {
+        assert_eq!(call.check_epoch(&ROOM, 3, true).unwrap_err().code(), Code::RolledBack);
+        call.told_of_going_back(&ROOM)?;
+        call.check_epoch(&ROOM, 3, true)
+    });
+}

@@ -229,7 +229,10 @@ impl World {
             }
             Event::StoreRolledBack | Event::NotServed { .. } => true,
             // It wanted to come into a room that it had left later than the hub knows.
-            Event::Failed { code, .. } => *code == Code::RolledBack,
+            Event::Failed { request, code, .. } if *code == Code::RolledBack => {
+                let asked = self.ledger.asked.get(&(phone, *request));
+                asked.and_then(|asked| asked.room).is_some_and(about)
+            }
             _ => false,
         })
     }
